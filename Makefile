@@ -1,0 +1,92 @@
+# `make` alone lists the targets. PYTHON=/path/to/python overrides the choice of
+# interpreter; ARGS="..." is handed on to the command of the target.
+
+# Python 3.11 first: it is the newest for which every extra can be installed. Later ones
+# do without NengoDL (3.12) and nengo-loihi (3.13); the tests of those skip.
+VERSIONS := 3.11 3.10 3.9 3.12 3.13
+PACKAGES := spiking_lmu networks hardware experiments
+CHECKED := $(wildcard $(PACKAGES) tests benchmarks examples docs)
+BIN := .venv/bin
+PYTEST := pytest --quiet --numprocesses=logical --maxprocesses=8 --dist=worksteal
+# what the suite tests without whole runs: for other stacks and for the wheel
+UNITS := --ignore=tests/integration -m "not slow"
+
+export PYTHON
+# One thread for each process; the processes share the cores.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+# tensorflow reports errors only
+export TF_CPP_MIN_LOG_LEVEL := 2
+# everything makes its own environment: an active one must not leak into it
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help environment precision test lint types coverage bench matrix oldest newest \
+	wheel clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
+
+environment: ## create .venv and install everything that fits (all other targets do)
+	@.ci/venv .venv "$(VERSIONS)" --editable ".[all]"
+
+precision: environment ## measure precision against neurons; ends with the report's path
+	@$(BIN)/spiking-lmu precision $(ARGS)
+
+test: environment ## run the whole test suite
+	@$(BIN)/$(PYTEST) $(ARGS)
+
+lint: environment types ## check style, formatting and types
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/ruff format --check $(CHECKED)
+
+# mypy follows folders, not setup.cfg, so it gets the package as it is once installed.
+types: environment
+	@rm -rf build/types && mkdir -p build/types/spiking_lmu
+	@ln -s $(CURDIR)/spiking_lmu/* $(foreach p,$(filter-out spiking_lmu,$(PACKAGES)),$(CURDIR)/$(p)) \
+		build/types/spiking_lmu/
+	@cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/setup.cfg \
+		--cache-dir $(CURDIR)/.mypy_cache --package spiking_lmu
+
+coverage: environment ## run the suite, and fail where it covers under 95 %
+	@$(BIN)/coverage erase
+	@$(BIN)/$(PYTEST) $(addprefix --cov=,$(PACKAGES)) --cov-report=term-missing:skip-covered \
+		--cov-fail-under=95 $(ARGS)
+
+bench: environment ## run the benchmarks
+	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python $$file; done
+
+matrix: oldest newest ## the unit tests on the oldest and the newest supported stack
+
+# Exit status 3 of .ci/venv: this machine lacks the interpreter. STRICT=1: that is an error.
+without = { status=$$?; test $$status = 3 && test -z "$(STRICT)" || exit $$status; \
+	echo "SKIPPED: $@ needs Python $(1), which is not here"; exit 0; }
+
+oldest: PYTHON :=
+oldest:
+	@.ci/venv build/oldest 3.9 --editable ".[tests]" "nengo==3.2.0" "numpy==1.23.*" \
+		"scipy==1.9.*" "pandas==1.5.*" "matplotlib==3.6.*" "joblib==1.4.*" \
+		|| $(call without,3.9); \
+	build/oldest/bin/$(PYTEST) $(UNITS) $(ARGS)
+
+newest: PYTHON :=
+newest:
+	@.ci/venv build/newest 3.13 --editable ".[cluster,tests]" "nengo==4.1.*" "numpy>=2" \
+		|| $(call without,3.13); \
+	build/newest/bin/$(PYTEST) $(UNITS) $(ARGS)
+
+# The sdist, a wheel from that sdist, and the sdist's tests on the installed wheel, in a
+# folder that holds no source of the package.
+wheel: environment ## build sdist and wheel into dist/, and test the wheel elsewhere
+	@rm -rf dist build/wheel && mkdir -p build/wheel
+	@$(BIN)/python -m build --outdir dist . >build/wheel/log 2>&1 || { cat build/wheel/log; exit 1; }
+	@tar -xzf dist/*.tar.gz -C build/wheel --strip-components=1
+	@cd build/wheel && rm -rf $(PACKAGES)
+	@.ci/venv build/wheel/venv "$(VERSIONS)" "$$(echo dist/*.whl)[tests]"
+	@cd build/wheel && venv/bin/$(PYTEST) $(UNITS) $(ARGS)
+	@echo "Built and tested: $$(echo dist/*)"
+
+clean: ## remove environments, builds and caches; results stay
+	rm -rf .venv build dist *.egg-info .coverage* htmlcov .hypothesis .*_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

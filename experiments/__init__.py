@@ -1,0 +1,1 @@
+"""Experiments: sweeps, figures, reports and the command line."""

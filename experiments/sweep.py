@@ -1,0 +1,154 @@
+"""Sweeps: many tasks in parallel, each stored as soon as it has finished.
+
+A task is a dict that describes one unit of work completely, and a function turns it
+into rows. `sweep` runs the tasks that are not stored yet and returns the rows of all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pandas as pd
+from tqdm import tqdm
+
+from spiking_lmu.experiments.store import Store, describe_context, encode
+from spiking_lmu.experiments.workers import Function, Task, run
+from spiking_lmu.validation import check_integer, refusal
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep gives back.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The rows of every task that finished, in the order of the tasks.
+    failures : list of (dict, str)
+        The tasks that failed, in their order, each with its error and traceback.
+    reused : int
+        Number of tasks whose rows were stored already.
+    new : int
+        Number of tasks that were run and finished.
+    """
+
+    frame: pd.DataFrame
+    failures: list[tuple[Task, str]]
+    reused: int
+    new: int
+
+
+def sweep(
+    function: Function,
+    tasks: Sequence[Task],
+    folder: str | os.PathLike[str],
+    *,
+    context: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = True,
+) -> SweepResult:
+    """Run a function on every task, in parallel, and lose no finished work.
+
+    Each finished task is stored at once in ``folder``. Tasks that are found there are
+    not run again, if they were run by the same versions of spiking-lmu, nengo, numpy
+    and scipy in the same ``context``. BLAS runs one thread and Nengo's decoder cache
+    is off wherever tasks run, so the numbers do not depend on where that is.
+
+    Parameters
+    ----------
+    function : callable
+        Turns a task into a list of rows: dicts of numbers, strings, booleans and None.
+        It must be picklable unless ``jobs=1``.
+    tasks : sequence of dict
+        Complete descriptions of the units of work, all different, of what JSON can
+        express. NumPy scalars reach the function as Python's, tuples as lists.
+    folder : path
+        Where the store, ``trials.sqlite``, lies. Made if need be.
+    context : dict, optional
+        What else the rows depend on, versions of further packages for instance.
+    jobs : int, optional
+        Number of processes, by default one for each usable core. With 1, tasks run in
+        this process. It has no meaning with a ``scheduler``.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``"tcp://host:8786"``, whose
+        workers run the tasks instead of local processes.
+    progress : bool
+        Whether to show a progress bar on stderr.
+
+    Returns
+    -------
+    SweepResult
+        The rows, and the tasks that failed.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is bad, the store is damaged or the scheduler out of reach.
+    OSError
+        If finished rows could not be stored; it says where they are instead.
+    """
+    texts = check_tasks(tasks)
+    if not callable(function):
+        raise refusal("function", function, "a function of a task")
+    jobs = joblib.cpu_count() if jobs is None else check_integer("jobs", jobs)
+    if scheduler is not None and not isinstance(scheduler, str):
+        raise refusal("scheduler", scheduler, "the address of a Dask scheduler")
+
+    with closing(Store(check_folder(folder), describe_context(context))) as store:
+        finished = store.load(texts)
+        reused = len(finished)
+        pending = {key: text for key, text in texts.items() if key not in finished}
+        errors: dict[str, str] = {}
+        bar = tqdm(total=len(texts), initial=reused, unit="task", disable=not progress)
+        with bar, closing(run(function, pending, jobs, scheduler)) as outcomes:
+            for key, rows, error in outcomes:
+                if rows is None:
+                    errors[key] = error
+                else:
+                    finished[key] = rows
+                    store.put(key, rows)
+                troubles = {"failed": len(errors), "unsaved": len(store.unsaved)}
+                bar.set_postfix({k: n for k, n in troubles.items() if n}, refresh=False)
+                bar.update()
+
+    frame = pd.DataFrame(
+        [row for key in texts if key in finished for row in json.loads(finished[key])]
+    )
+    failures = [(task, errors[key]) for key, task in zip(texts, tasks) if key in errors]
+    return SweepResult(frame, failures, reused, len(finished) - reused)
+
+
+def check_tasks(tasks: Any) -> dict[str, str]:
+    """Each task's key, whatever the order of its items, and the task as text."""
+    if not isinstance(tasks, (list, tuple)) or len(tasks) == 0:
+        raise refusal("tasks", tasks, "a list of at least one task")
+    texts: dict[str, str] = {}
+    for task in tasks:
+        if not isinstance(task, dict) or any(not isinstance(k, str) for k in task):
+            raise refusal("tasks", task, "dicts with names as keys")
+        try:
+            key, text = encode(task, sort_keys=True), encode(task)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise refusal("tasks", task, f"what JSON can express ({error})") from error
+        if key in texts:
+            raise refusal("tasks", task, "all different")
+        texts[key] = text
+    return texts
+
+
+def check_folder(folder: Any) -> Path:
+    """The folder as a path, made if it is not there."""
+    try:
+        path = Path(folder)
+        path.mkdir(parents=True, exist_ok=True)
+    except (TypeError, ValueError, OSError) as error:
+        raise refusal("folder", folder, f"a folder ({error})") from error
+    return path

@@ -1,0 +1,1 @@
+"""Neuromorphic chips: nothing here yet."""

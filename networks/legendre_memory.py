@@ -1,0 +1,487 @@
+"""The memory of a Legendre Memory Unit, as ensembles of spiking neurons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.dists import Distribution
+from nengo.exceptions import ValidationError
+from nengo.params import Default
+from numpy.typing import ArrayLike
+
+from spiking_lmu.neurons import (
+    ALLOCATIONS,
+    MAX_RATES,
+    PoissonL2,
+    alternating_encoders,
+    noise_tau,
+    poisson,
+    spread_intercepts,
+    tuned_eval_points,
+)
+from spiking_lmu.noise import Population, noise_rmse, spiking_noise
+from spiking_lmu.realization import COVERAGE, realize
+from spiking_lmu.signals import Spectrum
+from spiking_lmu.state_space import readout, simulate, state_space, usable_band
+from spiking_lmu.validation import (
+    check_array,
+    check_choice,
+    check_integer,
+    check_number,
+    refusal,
+)
+
+
+class LegendreMemory(nengo.Network):
+    r"""A sliding window over the last theta seconds of a signal, held by neurons.
+
+    The state m of the memory follows the linear system of LMU 2019 (`state_space`),
+    and m is the window: :math:`u(t - r \theta) \approx \sum_i P_i(2r - 1) m_i(t)`.
+    Its coordinates x, :math:`m = T x`, are each held by one population of neurons.
+    The populations' decoded values pass through one lowpass synapse back to all of
+    them, with the recurrent transform of Principle 3 (`map_to_synapse`).
+
+    An input that leaves what ``freq`` and ``rms`` announce is still remembered, with
+    the same populations, until a coordinate leaves the radius of its population
+    (`check_range` tells). From there on neurons saturate: the memory then
+    falls short of the window while that lasts, and for theta afterwards.
+
+    Parameters
+    ----------
+    theta : float
+        Length of the window, in seconds.
+    order : int
+        Number of state variables, d.
+    n_neurons : int
+        Mean number of neurons per dimension: ``order * n_neurons`` in all.
+    synapse : float or nengo.Lowpass
+        Recurrent synapse, a time constant in seconds.
+    dt : float
+        Time step, in seconds, of the simulator that will run this network. Another
+        one is refused when the network is built.
+    neuron_type : nengo.neurons.NeuronType
+        By default, or by the configuration of the enclosing network, `poisson`.
+        Rates and `nengo.Direct` make the network its own reference without spikes
+        and without any neural error.
+    coordinates : str
+        ``"balanced"`` for the least noise, or ``"legendre"``.
+    allocation : str
+        How neurons are shared among the populations, and spread over the radius of
+        each: ``"optimal"`` for the least noise, or ``"equal"``: as many for each,
+        with intercepts evenly over the radius. ``"legendre"`` and ``"equal"`` is
+        the network of LMU 2019.
+    freq : float, optional
+        Highest frequency of the expected input, in Hz. By default, the highest that
+        a memory of this order delays with an error of no more than 1 %.
+    rms : float, optional
+        Root mean square of the expected input; 0.5 by default.
+    spectrum : Spectrum, optional
+        The expected input in full, instead of ``freq`` and ``rms``; for an example
+        signal, ``Spectrum.from_signal(signal, dt)``.
+    max_rates, intercepts : nengo.dists.Distribution
+        Of the neurons: by default, or by the configuration of the enclosing network,
+        200 to 400 Hz and `spread_intercepts`.
+    size_in : int
+        Number of input dimensions: each has a memory of its own, of
+        ``order * n_neurons`` neurons.
+    label : str, optional
+    seed : int, optional
+        Of all that is random in the neurons.
+
+    Attributes
+    ----------
+    input : nengo.Node
+        Of ``size_in``. It is not filtered: connect to it with ``synapse=None``.
+    output : nengo.Node
+        The state m in Legendre coordinates, size ``size_in * order``, the memory of one
+        input after the other. It has passed through the recurrent synapse, which
+        takes most of the spikes' noise away and does not delay it.
+    coordinates : nengo.Node
+        The same state in the coordinates x of the neurons.
+    ensembles : list of nengo.Ensemble
+        ``size_in * order`` populations, of one dimension each.
+    realization : Realization
+        Coordinates, radii and shares of neurons.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, or ``spectrum`` comes with ``freq`` or ``rms``.
+    nengo.exceptions.BuildError
+        When a simulator of another time step builds the network.
+
+    References
+    ----------
+    LMU 2019; VE 2018 for the mapping to synapses.
+    """
+
+    def __init__(
+        self,
+        theta: float,
+        order: int,
+        n_neurons: int,
+        synapse: float | nengo.Lowpass = 0.1,
+        dt: float = 0.001,
+        neuron_type: nengo.neurons.NeuronType = Default,
+        coordinates: str = "balanced",
+        allocation: str = "optimal",
+        freq: float | None = None,
+        rms: float | None = None,
+        spectrum: Spectrum | None = None,
+        max_rates: Distribution = Default,
+        intercepts: Distribution = Default,
+        size_in: int = 1,
+        label: str | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(label=label, seed=seed)
+        A, B = state_space(theta, order)
+        self.theta = float(theta)
+        self.order = int(order)
+        self.mean_neurons = check_integer("n_neurons", n_neurons, high=10**6)
+        self.size_in = check_integer("size_in", size_in, high=10**4)
+        self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)
+        self.synapse = _lowpass(synapse)
+        self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
+        self.spectrum = _expected(theta, order, freq, rms, spectrum)
+        self.neuron_type = _configured("neuron_type", neuron_type, poisson())
+        self.max_rates = _configured("max_rates", max_rates, MAX_RATES)
+        self.intercepts = _configured("intercepts", intercepts, None)
+
+        self.realization = realize(
+            A, B, self.dt, self.synapse.tau, self.spectrum, coordinates
+        )
+        total = self.order * self.mean_neurons
+        self.neurons_per_ensemble = self.realization.neurons(total, allocation)
+        d, n = self.order, self.order * self.size_in
+        self._decoded: list[nengo.Connection] = []
+        with self:
+            self.input = nengo.Node(size_in=self.size_in, label="input")
+            self.coordinates = nengo.Node(size_in=n, label="coordinates")
+            self.output = nengo.Node(size_in=n, label="output")
+            for k in range(self.size_in):
+                self._add_memory(k, slice(k * d, (k + 1) * d))
+            nengo.Node(_OnlyAtDt(self.dt), size_out=1, label="time step")
+        self._connect_state(self.output, self.realization.T)
+
+    def _add_memory(self, k: int, part: slice) -> None:
+        """Populations for one input, and what makes of them a memory."""
+        recurrent, feed = self.realization.transforms
+        decoded = nengo.Node(size_in=self.order, label=f"decoded {k}")
+        for i in range(self.order):
+            ensemble = self._add_ensemble(i, f"x{i}" if k == 0 else f"x{i} of input {k}")
+            nengo.Connection(self.coordinates[part.start + i], ensemble, synapse=None)
+            connection = nengo.Connection(
+                ensemble,
+                decoded[i],
+                solver=PoissonL2(noise_tau(self.synapse.tau)),
+                synapse=None,
+            )
+            self._decoded.append(connection)
+        into = self.coordinates[part]
+        nengo.Connection(decoded, into, transform=recurrent, synapse=self.synapse)
+        nengo.Connection(self.input[k], into, transform=feed, synapse=self.synapse)
+
+    def _add_ensemble(self, i: int, label: str) -> nengo.Ensemble:
+        headroom = self.realization.headrooms[i]
+        intercepts = self.intercepts
+        if intercepts is None:
+            intercepts = spread_intercepts(headroom, self.allocation)
+        n_neurons = int(self.neurons_per_ensemble[i])
+        return nengo.Ensemble(
+            n_neurons,
+            1,
+            radius=self.realization.radii[i],
+            neuron_type=self.neuron_type,
+            max_rates=self.max_rates,
+            intercepts=intercepts,
+            encoders=alternating_encoders(n_neurons),
+            eval_points=tuned_eval_points(headroom),
+            label=label,
+        )
+
+    def _connect_state(self, post: Any, transform: np.ndarray) -> None:
+        """Connect the state of all memories, each through the same transform."""
+        with self:
+            nengo.Connection(
+                self.coordinates,
+                post,
+                transform=np.kron(np.eye(self.size_in), transform),
+                synapse=None,
+            )
+
+    def add_readout(self, delays: ArrayLike, label: str | None = None) -> nengo.Node:
+        """Add a node that gives the input as it was some time ago.
+
+        Parameters
+        ----------
+        delays : float or (n,) array_like
+            In seconds, from 0 to theta.
+        label : str, optional
+
+        Returns
+        -------
+        readout : nengo.Node
+            Of size ``size_in * n``: all delays of the first input, then of the next.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If a delay lies outside of the window.
+        """
+        C = self._readout_of_window(delays)
+        with self:
+            node = nengo.Node(size_in=self.size_in * len(C), label=label or "readout")
+        self._connect_state(node, C @ self.realization.T)
+        return node
+
+    def add_output(
+        self,
+        function: Callable[[np.ndarray], ArrayLike],
+        delays: ArrayLike,
+        n_neurons: int | None = None,
+        label: str | None = None,
+    ) -> nengo.Node:
+        """Add a node that gives a nonlinear function of the window.
+
+        The values of the window at these delays are represented together by one
+        more ensemble, from which the function is decoded.
+
+        Parameters
+        ----------
+        function : callable
+            Takes the values (n,) at the delays; returns a number or a vector.
+            With more than one input, it takes (size_in * n,), as `add_readout`
+            orders them.
+        delays : float or (n,) array_like
+            In seconds, from 0 to theta.
+        n_neurons : int, optional
+            Of the ensemble; ``n_neurons`` of the memory for each of its dimensions
+            by default, and at least 100.
+        label : str, optional
+
+        Returns
+        -------
+        output : nengo.Node
+            Not filtered: read it with a synapse.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If a delay lies outside of the window, or the function cannot take the
+            values or does not return numbers.
+        """
+        C = self._readout_of_window(delays) @ self.realization.T
+        d = self.size_in * len(C)
+        if n_neurons is None:
+            n_neurons = max(100, self.mean_neurons) * d
+        n_neurons = check_integer("n_neurons", n_neurons, high=10**6)
+        size_out = _size_of("function", function, d)
+        covariance = C @ self.realization.covariance @ C.T
+        covariance = np.kron(np.eye(self.size_in), covariance)
+        radius = COVERAGE * float(np.sqrt(np.trace(covariance) / d))
+        label = label or "function of the window"
+        # in a network of its own: self.ensembles are the memory's populations
+        with self, nengo.Network(label=label):
+            window = nengo.Ensemble(
+                n_neurons,
+                d,
+                radius=radius * np.sqrt(d) if d > 1 else radius,
+                neuron_type=self.neuron_type,
+                eval_points=_Correlated(covariance),
+                label=label,
+            )
+            output = nengo.Node(size_in=size_out, label=label)
+            nengo.Connection(
+                window, output, function=function, synapse=None, scale_eval_points=False
+            )
+        self._connect_state(window, C)
+        return output
+
+    def _readout_of_window(self, delays: ArrayLike) -> np.ndarray:
+        seconds = check_array("delays", delays, low=0, high=self.theta)
+        return readout(self.order, seconds / self.theta)
+
+    def check_range(self, signal: ArrayLike) -> RangeCheck:
+        """Tell whether an input stays within what the neurons can represent.
+
+        Parameters
+        ----------
+        signal : (n,) array_like
+            The input at each time step, or that of one of several input dimensions.
+
+        Returns
+        -------
+        check : RangeCheck
+            True as a bool where the state never leaves the radii; print it for the
+            figures.
+        """
+        x = simulate(*self.realization.step, check_array("signal", signal, ndims=(1,)))
+        relative = np.abs(x) / self.realization.radii
+        return RangeCheck(relative.max(axis=0), np.mean(relative > 1, axis=0))
+
+    def populations(self, data: Mapping[Any, Any]) -> list[Population]:
+        """The neurons as a simulator has built and solved them.
+
+        Parameters
+        ----------
+        data : mapping
+            ``sim.data`` of a simulator that has built this network.
+
+        Returns
+        -------
+        populations : list of Population
+            In the order of ``ensembles``.
+        """
+        if isinstance(self.neuron_type, nengo.Direct):
+            raise refusal("neuron_type", self.neuron_type, "made of neurons")
+        return [
+            Population(
+                encoders=data[ensemble].encoders[:, 0],
+                gain=data[ensemble].gain,
+                bias=data[ensemble].bias,
+                decoders=data[connection].weights[0],
+                radius=float(ensemble.radius),
+                neuron_type=ensemble.neuron_type,
+            )
+            for ensemble, connection in zip(self.ensembles, self._decoded)
+        ]
+
+    def predict_rmse(
+        self, data: Mapping[Any, Any], synapse: float | None = None
+    ) -> float:
+        """RMSE of ``output`` that spiking noise causes, for these very neurons.
+
+        As `spiking_lmu.predict_rmse`, with the decoders that were solved for
+        instead of ones that are drawn.
+
+        Parameters
+        ----------
+        data : mapping
+            ``sim.data`` of a simulator that has built this network.
+        synapse : float, optional
+            Time constant, in seconds, of a filter through which the output is read.
+        """
+        if not self.neuron_type.spiking:
+            return 0.0
+        populations, d = self.populations(data), self.order
+        squares = [
+            noise_rmse(
+                self.realization,
+                spiking_noise(self.realization, populations[k : k + d]),
+                synapse,
+            )
+            ** 2
+            for k in range(0, len(populations), d)
+        ]
+        return float(np.sqrt(sum(squares)))
+
+
+@dataclass(frozen=True, eq=False)
+class RangeCheck:
+    """Whether a memory's state stays within the radii of its populations.
+
+    Attributes
+    ----------
+    largest : (d,) ndarray
+        Largest magnitude of each coordinate, relative to its radius.
+    outside : (d,) ndarray
+        Share of the time that each coordinate is beyond its radius.
+    """
+
+    largest: np.ndarray
+    outside: np.ndarray
+
+    def __bool__(self) -> bool:
+        return bool(np.all(self.largest <= 1))
+
+    def __str__(self) -> str:
+        worst = int(np.argmax(self.largest))
+        text = f"coordinate {worst} goes to {self.largest[worst]:.2f} of its radius"
+        if self:
+            return f"The state stays within its radii: at most, {text}."
+        return (
+            f"The state leaves its radii: {text}, and is beyond it for "
+            f"{self.outside[worst]:.2%} of the time. Announce this input by freq and "
+            "rms, or by spectrum=Spectrum.from_signal(signal, dt)."
+        )
+
+
+class _OnlyAtDt(nengo.Process):
+    """Refuses to be built by a simulator with another time step."""
+
+    def __init__(self, dt: float) -> None:
+        super().__init__(default_size_in=0, default_size_out=1)
+        self.built_for = dt
+
+    def make_state(self, shape_in, shape_out, dt, dtype=None):
+        return {}
+
+    def make_step(self, shape_in, shape_out, dt, rng, state):
+        if not np.isclose(dt, self.built_for, rtol=1e-6, atol=0):
+            allowed = f"{self.built_for:g}, for which LegendreMemory(dt=...) was built"
+            raise refusal("dt", dt, allowed)
+        return lambda t: np.zeros(shape_out)
+
+
+class _Correlated(Distribution):
+    """Normal with a covariance: evaluation points as the window has them."""
+
+    def __init__(self, covariance: np.ndarray) -> None:
+        super().__init__()
+        self.covariance = covariance
+
+    def sample(self, n, d=None, rng=np.random):
+        values, vectors = np.linalg.eigh(self.covariance)
+        points = rng.standard_normal((n, len(values)))
+        return points * np.sqrt(np.maximum(values, 0)) @ vectors.T
+
+
+def _lowpass(synapse: Any) -> nengo.Lowpass:
+    if isinstance(synapse, nengo.Lowpass):
+        tau = synapse.tau
+    else:
+        tau = synapse
+    return nengo.Lowpass(check_number("synapse", tau, low=0, exclusive=True))
+
+
+def _expected(theta, order, freq, rms, spectrum) -> Spectrum:
+    """The spectrum that the arguments of a memory announce."""
+    if spectrum is not None:
+        if not isinstance(spectrum, Spectrum):
+            raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
+        if freq is not None or rms is not None:
+            name, value = ("freq", freq) if freq is not None else ("rms", rms)
+            raise refusal(name, value, "None where spectrum is given")
+        return spectrum
+    freq = usable_band(order) / theta if freq is None else freq
+    return Spectrum.flat(freq, 0.5 if rms is None else rms)
+
+
+def _configured(name: str, value: Any, fallback: Any) -> Any:
+    """An argument, or what the enclosing networks configure, or our own default."""
+    if value is not Default:
+        return value
+    configured = nengo.Config.default(nengo.Ensemble, name)
+    nengo_default = getattr(nengo.Ensemble, name).default
+    return fallback if configured is nengo_default else configured
+
+
+def _size_of(name: str, function: Any, size_in: int) -> int:
+    if not callable(function):
+        raise refusal(name, function, "a function of the window's values")
+    try:
+        value = np.atleast_1d(np.asarray(function(np.zeros(size_in)), dtype=float))
+    except Exception as error:
+        raise ValidationError(
+            f"must take an array of {size_in} values and return numbers, "
+            f"but raises {type(error).__name__}: {error}",
+            attr=name,
+        ) from error
+    if value.ndim != 1 or value.size == 0:
+        raise refusal(name, value.shape, "a function that returns a number or vector")
+    return value.size

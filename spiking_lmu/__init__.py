@@ -1,0 +1,1 @@
+"""Spiking Legendre Memory Units for Nengo."""

@@ -1,0 +1,164 @@
+"""Neurons for a memory: their type, where they are tuned and how they are decoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.dists import PDF, Distribution, Uniform
+from nengo.params import NumberParam
+from nengo.solvers import Solver
+from scipy.special import ndtri
+
+from .validation import check_choice, check_integer, check_number
+
+ALLOCATIONS = ("equal", "optimal")
+NEURON_TYPES = ("poisson", "lif", "relu", "rate")
+MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
+
+# fewer evaluation points miss the kinks of the tuning curves, more do not help
+EVAL_POINTS = 1500
+# the part of the evaluation points that lies where the state is in a transient
+TRANSIENT = 0.1
+
+
+def poisson() -> nengo.PoissonSpiking:
+    """Heterogeneous Poisson neurons with the tuning curves of LIF neurons.
+
+    Each neuron fires at the rate of a leaky integrate-and-fire neuron with the
+    same gain and bias, at times that are random and independent of all others.
+
+    References
+    ----------
+    LMU 2019, section 2.3.
+    """
+    return nengo.PoissonSpiking(nengo.LIFRate())
+
+
+def neuron_type(name: str) -> nengo.neurons.NeuronType:
+    """A neuron type by the name that the command line knows it by.
+
+    Parameters
+    ----------
+    name : str
+        ``"poisson"``, ``"lif"``, ``"relu"`` (``nengo.SpikingRectifiedLinear``)
+        or ``"rate"`` (``nengo.LIFRate``: the tuning curves of the first two,
+        without spikes).
+    """
+    check_choice("neuron_type", name, NEURON_TYPES)
+    if name == "poisson":
+        return poisson()
+    types = {
+        "lif": nengo.LIF,
+        "relu": nengo.SpikingRectifiedLinear,
+        "rate": nengo.LIFRate,
+    }
+    return types[name]()
+
+
+def spread_intercepts(headroom: float, allocation: str = "optimal") -> Distribution:
+    """Intercepts that spread the neurons of a population over its radius.
+
+    Populations must cover the radius, for transients, but the state spends its
+    time within a deviation or two around zero. ``"optimal"`` intercepts are
+    spaced evenly in asinh(x / deviation): evenly within a deviation, and by
+    a constant factor beyond (Weber's law). The noise then grows with about the
+    square root of the headroom, instead of with the headroom.
+
+    Parameters
+    ----------
+    headroom : float
+        The radius in standard deviations of the coordinate.
+    allocation : str
+        ``"optimal"``; or ``"equal"``: evenly over the radius, as Nengo's default.
+
+    Returns
+    -------
+    intercepts : nengo.dists.Distribution
+        For `nengo.Ensemble`: relative to the radius.
+    """
+    headroom = check_number("headroom", headroom, low=1)
+    if check_choice("allocation", allocation, ALLOCATIONS) == "equal":
+        return Uniform(-1.0, 0.9)
+    x = _evenly_in_asinh(headroom, 401, limit=0.9)
+    return PDF(x, np.full(len(x), 1 / len(x)))
+
+
+def tuned_eval_points(headroom: float) -> np.ndarray:
+    """Evaluation points (n, 1), relative to the radius, spread as the state is.
+
+    Nine of ten are quantiles of a normal distribution; the others reach out to the
+    radius, for transients, evenly in asinh(x / deviation).
+    """
+    headroom = check_number("headroom", headroom, low=1)
+    n_wide = int(TRANSIENT * EVAL_POINTS)
+    n = EVAL_POINTS - n_wide
+    usual = ndtri((np.arange(n) + 0.5) / n) / headroom
+    wide = _evenly_in_asinh(headroom, n_wide, limit=1.0)
+    return np.clip(np.concatenate([usual, wide]), -1, 1)[:, None]
+
+
+def _evenly_in_asinh(headroom: float, n: int, limit: float) -> np.ndarray:
+    edge = np.arcsinh(headroom * limit)
+    return np.sinh(np.linspace(-edge, edge, n)) / headroom
+
+
+def noise_tau(tau: float) -> float:
+    """Time over which `PoissonL2` lets noise average out in a memory, in seconds.
+
+    Five recurrent time constants. Noise is averaged again by the memory, while
+    distortion is there to stay: it is to be small beside the noise.
+    """
+    return 5 * check_number("tau", tau, low=0, exclusive=True)
+
+
+class PoissonL2(Solver):
+    r"""Decoders that weigh distortion against the noise of Poisson spikes.
+
+    Minimizes the mean of :math:`(\sum_k w_k r_k(x) - x)^2` over the evaluation
+    points plus the variance :math:`\sum_k w_k^2 \bar r_k / (2 \tau_n)` that Poisson
+    spikes of mean rates :math:`\bar r_k` have after a lowpass filter of time
+    constant :math:`\tau_n`. `nengo.solvers.LstsqL2` assumes the same noise on
+    every neuron instead, whatever its rate.
+
+    Parameters
+    ----------
+    noise_tau : float
+        Time over which the noise averages out, in seconds. The longer, the less
+        distortion and the more noise.
+    weights : bool
+        Whether to solve for connection weights, as for every Nengo solver.
+    """
+
+    compositional = True
+
+    noise_tau = NumberParam("noise_tau", low=0, low_open=True)
+
+    def __init__(self, noise_tau: float = 0.5, weights: bool = False) -> None:
+        super().__init__(weights=weights)
+        self.noise_tau = check_number("noise_tau", noise_tau, low=0, exclusive=True)
+
+    def __call__(
+        self, A: np.ndarray, Y: np.ndarray, rng: Any = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Decoders (n_neurons, size) for activities A and targets Y."""
+        mean_rates = A.mean(axis=0)
+        # a neuron that is silent at all these points must not become free of cost
+        scale = 1 / np.sqrt(mean_rates + 0.01 * mean_rates.mean() + 1e-12)
+        S = A * (scale / np.sqrt(len(A)))
+        y = Y / np.sqrt(len(A))
+        cost = 1 / (2 * self.noise_tau)
+        if S.shape[1] <= S.shape[0]:
+            X = np.linalg.solve(S.T @ S + cost * np.eye(S.shape[1]), S.T @ y)
+        else:
+            X = S.T @ np.linalg.solve(S @ S.T + cost * np.eye(S.shape[0]), y)
+        decoders = scale[:, None] * X
+        rmses = np.sqrt(np.mean((A @ decoders - Y) ** 2, axis=0))
+        return decoders, {"rmses": rmses}
+
+
+def alternating_encoders(n_neurons: int) -> np.ndarray:
+    """Encoders (n_neurons, 1) that prefer up and down in turn: no side is short."""
+    n_neurons = check_integer("n_neurons", n_neurons)
+    return np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]

@@ -1,0 +1,357 @@
+r"""How precise a memory of spiking neurons is: theory, forwards and backwards.
+
+Poisson spikes of rates r_k, decoded with weights w_k, are the decoded value plus noise
+that is white in time, of variance :math:`q = \sum_k w_k^2 r_k / \Delta t` in each step:
+O(1/p) for p neurons. It enters the recurrence through
+:math:`G = \bar A - a I`, and what the memory makes of it is the solution P of the
+discrete Lyapunov equation :math:`P = \bar A P \bar A^T + G Q G^T`. No constant is
+fitted.
+
+References
+----------
+LMU 2019, section 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.dists import Distribution, get_samples
+from numpy.typing import ArrayLike
+from scipy.linalg import solve_discrete_lyapunov
+from scipy.special import ndtri
+
+from .neurons import (
+    MAX_RATES,
+    PoissonL2,
+    alternating_encoders,
+    noise_tau,
+    poisson,
+    spread_intercepts,
+    tuned_eval_points,
+)
+from .realization import FEWEST_NEURONS, Realization
+from .state_space import LONGEST, SHORTEST
+from .validation import check_array, check_integer, check_number, refusal
+
+MAX_NEURONS = 10**6
+LARGEST_SAMPLE = 2000  # beyond, populations only become more alike
+
+# the middles of 1,000 equally likely intervals of a normal distribution
+_NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """Neurons of one coordinate, solved: what theory needs to know of them.
+
+    Attributes
+    ----------
+    encoders, gain, bias, decoders : (n,) ndarray
+    radius : float
+    neuron_type : nengo.neurons.NeuronType
+    """
+
+    encoders: np.ndarray
+    gain: np.ndarray
+    bias: np.ndarray
+    decoders: np.ndarray
+    radius: float
+    neuron_type: nengo.neurons.NeuronType
+
+    def rates(self, x: np.ndarray) -> np.ndarray:
+        """Rates (n_values, n) in Hz at the values x (n_values,)."""
+        along = x[:, None] * self.encoders / self.radius
+        return self.neuron_type.rates(along, self.gain, self.bias)
+
+    def decode(self, x: np.ndarray) -> np.ndarray:
+        """The decoded value (n_values,) at the values x, without any noise."""
+        return self.rates(x) @ self.decoders
+
+    def noise(self, deviation: float) -> float:
+        """Mean of sum_k w_k² r_k(x), in 1/s, for x normal with this deviation."""
+        x = np.clip(_NORMAL_QUANTILES * deviation, -self.radius, self.radius)
+        return float(np.mean(self.rates(x) @ self.decoders**2))
+
+
+def draw_population(
+    n_neurons: int,
+    radius: float,
+    headroom: float,
+    tau: float,
+    rng: np.random.RandomState,
+    allocation: str = "optimal",
+    neuron_type: nengo.neurons.NeuronType | None = None,
+    max_rates: Distribution = MAX_RATES,
+    intercepts: Distribution | None = None,
+) -> Population:
+    """A random population, drawn and solved as in `networks.LegendreMemory`.
+
+    Parameters
+    ----------
+    n_neurons : int
+    radius : float
+        Range of the coordinate.
+    headroom : float
+        The radius in standard deviations of the coordinate.
+    tau : float
+        Time constant of the recurrent synapse, in seconds.
+    rng : numpy.random.RandomState
+    allocation : str
+        ``"optimal"`` or ``"equal"``: how neurons are spread over the radius.
+    neuron_type, max_rates, intercepts
+        As for `predict_rmse`.
+
+    Returns
+    -------
+    population : Population
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    """
+    n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
+    radius = check_number("radius", radius, low=0, exclusive=True)
+    if not isinstance(rng, np.random.RandomState):
+        raise refusal("rng", rng, "a numpy.random.RandomState")
+    neuron_type = _check_neuron_type(neuron_type)
+    _check_distributions(max_rates, intercepts)
+    if intercepts is None:
+        intercepts = spread_intercepts(headroom, allocation)
+    gain, bias = neuron_type.gain_bias(
+        get_samples(max_rates, n_neurons, rng=rng),
+        get_samples(intercepts, n_neurons, rng=rng),
+    )
+    encoders = alternating_encoders(n_neurons)[:, 0]
+    points = tuned_eval_points(headroom)
+    rates = neuron_type.rates(points * encoders, gain, bias)
+    decoders, _ = PoissonL2(noise_tau(tau))(rates, points * radius)
+    return Population(encoders, gain, bias, decoders[:, 0], radius, neuron_type)
+
+
+def _check_neuron_type(neuron_type: Any) -> nengo.neurons.NeuronType:
+    if neuron_type is None:
+        return poisson()
+    if not isinstance(neuron_type, nengo.neurons.NeuronType):
+        raise refusal("neuron_type", neuron_type, "an instance of a Nengo neuron type")
+    return neuron_type
+
+
+def _check_distributions(max_rates: Any, intercepts: Any) -> None:
+    allowed = "a distribution of nengo.dists"
+    if not isinstance(max_rates, Distribution):
+        raise refusal("max_rates", max_rates, allowed)
+    if intercepts is not None and not isinstance(intercepts, Distribution):
+        raise refusal("intercepts", intercepts, allowed + ", or None")
+
+
+def _check_realization(realization: Any) -> Realization:
+    if not isinstance(realization, Realization):
+        raise refusal("realization", realization, "what spiking_lmu.realize returns")
+    return realization
+
+
+def spiking_noise(
+    realization: Realization, populations: Sequence[Population]
+) -> np.ndarray:
+    """Variance q (d,) of the noise that Poisson spikes add in each step.
+
+    Rates are those of the expected input and of the noise itself, which moves the
+    state too: the two are found by iteration.
+    """
+    expected = np.diag(realization.covariance)
+    noise = np.zeros(realization.order)
+    for _ in range(3):
+        deviations = np.sqrt(expected + noise)
+        q = np.array([p.noise(s) for p, s in zip(populations, deviations)])
+        q /= realization.dt
+        noise = np.diag(error_covariance(realization, q))
+    return q
+
+
+def error_covariance(
+    realization: Realization, variances: ArrayLike, synapse: float | None = None
+) -> np.ndarray:
+    r"""Covariance of the error that noise in the decoded values causes in the state.
+
+    Parameters
+    ----------
+    realization : Realization
+    variances : (d,) array_like
+        Of the noise that each population adds to its decoded value in each step, q.
+    synapse : float, optional
+        Time constant of one more lowpass filter through which the state is read, in
+        seconds. None is the state as it arrives at the neurons, which is what
+        `networks.LegendreMemory.output` gives.
+
+    Returns
+    -------
+    P : (d, d) ndarray
+        In the coordinates of the realization.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is not one variance for each coordinate, or any is negative.
+    """
+    _check_realization(realization)
+    q = check_array("variances", variances, low=0, ndims=(1,))
+    d = realization.order
+    if q.shape != (d,):
+        raise refusal("variances", q.shape, f"{d} numbers, one for each coordinate")
+    Ad, _ = realization.step
+    G = Ad - np.exp(-realization.dt / realization.tau) * np.eye(d)
+    P = solve_discrete_lyapunov(Ad, (G * q) @ G.T)
+    synapse = _check_synapse(synapse)
+    if synapse is not None:
+        # the filter is d more states y: y[n + 1] = a y[n] + (1 - a) x[n]
+        a = np.exp(-realization.dt / synapse)
+        cross = np.linalg.solve(np.eye(d) - a * Ad, (1 - a) * Ad @ P)
+        P = (1 - a) * ((1 - a) * P + a * (cross + cross.T)) / (1 - a**2)
+    return (P + P.T) / 2
+
+
+def _check_synapse(synapse: Any) -> float | None:
+    if synapse is None:
+        return None
+    return check_number("synapse", synapse, SHORTEST, LONGEST)
+
+
+def noise_rmse(
+    realization: Realization, variances: ArrayLike, synapse: float | None = None
+) -> float:
+    """RMSE of the state m, in its original coordinates, that spiking noise causes.
+
+    Parameters are those of `error_covariance`. The error of a state is the length of
+    the vector: squares are summed over its dimensions and averaged over time.
+    """
+    P = error_covariance(realization, variances, synapse)
+    return float(np.sqrt(np.trace(realization.T @ P @ realization.T.T)))
+
+
+def predict_rmse(
+    realization: Realization,
+    n_neurons: int,
+    synapse: float | None = None,
+    allocation: str = "optimal",
+    neuron_type: nengo.neurons.NeuronType | None = None,
+    max_rates: Distribution = MAX_RATES,
+    intercepts: Distribution | None = None,
+    seed: int = 0,
+) -> float:
+    """RMSE of the decoded state that the noise of Poisson spikes will cause.
+
+    Nothing is simulated and no constant is fitted: populations are drawn and
+    solved as `networks.LegendreMemory` does, and what their noise does in the
+    recurrence follows from `error_covariance`. The decoders' static
+    distortion is not noise and is left out.
+
+    Parameters
+    ----------
+    realization : Realization
+    n_neurons : int
+        Mean number of neurons per dimension.
+    synapse : float, optional
+        Time constant of the filter through which the state is read, in seconds.
+    allocation : str
+        ``"optimal"`` or ``"equal"``.
+    neuron_type : nengo.neurons.NeuronType, optional
+        `poisson` by default. Other spiking neurons are taken as if they were
+        Poisson, which for regular spikes is an upper bound; neurons that do not
+        spike have no noise.
+    max_rates, intercepts : nengo.dists.Distribution, optional
+        Of the neurons; in Hz, and relative to the radius.
+    seed : int
+        Of the populations that are drawn.
+
+    Returns
+    -------
+    rmse : float
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    """
+    _check_realization(realization)
+    n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
+    synapse = _check_synapse(synapse)
+    neuron_type = _check_neuron_type(neuron_type)
+    _check_distributions(max_rates, intercepts)
+    rng = np.random.RandomState(check_integer("seed", seed, low=0, high=2**32 - 1))
+    neurons = realization.neurons(n_neurons * realization.order, allocation)
+    if not neuron_type.spiking:
+        return 0.0
+    drawn = np.minimum(neurons, LARGEST_SAMPLE)
+    populations = [
+        draw_population(
+            n,
+            radius,
+            headroom,
+            realization.tau,
+            rng,
+            allocation,
+            neuron_type,
+            max_rates,
+            intercepts,
+        )
+        for n, radius, headroom in zip(drawn, realization.radii, realization.headrooms)
+    ]
+    variances = spiking_noise(realization, populations) * drawn / neurons
+    return noise_rmse(realization, variances, synapse)
+
+
+def required_neurons(
+    rmse: float, realization: Realization, synapse: float | None = None, **kwargs: Any
+) -> int:
+    """The mean number of neurons per dimension that a wanted RMSE takes.
+
+    The inverse of `predict_rmse`, whose other arguments it takes.
+
+    Parameters
+    ----------
+    rmse : float
+        Wanted error of the decoded state.
+    realization : Realization
+    synapse : float, optional
+        Time constant of the filter through which the state is read, in seconds.
+
+    Returns
+    -------
+    n_neurons : int
+        Mean per dimension: the total is this times the order. At least 8, for the
+        decoders of fewer are more distortion than noise.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If no number of neurons up to 1,000,000 per dimension is enough.
+    """
+    rmse = check_number("rmse", rmse, low=0, exclusive=True)
+
+    def error(n: int) -> float:
+        return predict_rmse(realization, n, synapse, **kwargs)
+
+    # fewer hardly decode anything: little noise, but nothing of the state either
+    low = high = FEWEST_NEURONS
+    while high < LARGEST_SAMPLE and error(high) > rmse:
+        low, high = high, min(2 * high, LARGEST_SAMPLE)
+    if high == LARGEST_SAMPLE:
+        # from here on, the error is in proportion to 1 / sqrt(n)
+        reached = error(high)
+        least = reached * np.sqrt(high / MAX_NEURONS)
+        if rmse < least:
+            raise refusal(
+                "rmse", rmse, f"at least {least:.2g}, for {MAX_NEURONS:,} neurons"
+            )
+        if reached > rmse:
+            return int(np.ceil(high * (reached / rmse) ** 2))
+    while high - low > max(1, high // 100):
+        middle = (low + high) // 2
+        low, high = (middle, high) if error(middle) > rmse else (low, middle)
+    return high

@@ -1,0 +1,336 @@
+r"""Coordinates for a memory made of noisy neurons.
+
+The state of a linear system may be written in any coordinates x, m = T x. In exact
+arithmetic they are all the same. With one population of neurons for each x_i they are
+not: a population must cover the range of its coordinate, so its noise is in proportion
+to that range, and the system then filters the noise. This is the round-off-noise
+problem of digital filters, and has the same solution: coordinates that balance what
+the input does to the state (the covariance K) against what noise in the state does
+to the output (the weight W).
+
+References
+----------
+C. T. Mullis, R. A. Roberts, "Synthesis of minimum roundoff noise fixed point digital
+filters", IEEE Transactions on Circuits and Systems 23(9), 1976.
+S. Y. Hwang, "Minimum uncorrelated unit noise in state-space digital filtering", IEEE
+Transactions on Acoustics, Speech, and Signal Processing 25(4), 1977.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import eigh, solve_discrete_lyapunov
+
+from .neurons import ALLOCATIONS
+from .signals import Spectrum
+from .state_space import (
+    LONGEST,
+    SHORTEST,
+    check_system,
+    discretize,
+    map_to_synapse,
+    transfer,
+)
+from .validation import check_choice, check_integer, check_number, refusal
+
+COORDINATES = ("legendre", "balanced")
+
+# radii cover this many standard deviations: of the state, and of its transients
+COVERAGE = 4.0
+# transients in the spectrum that balances the coordinates: power relative to the
+# band's, falling with the square of the frequency, as that of jumps does
+TRANSIENT_DB = -25.0
+# no population is so small that its decoders cannot tell up from down
+FEWEST_NEURONS = 8
+MAX_TOTAL = 10**9
+# panels of the integral over the spectrum for each time that a step is remembered
+RESOLUTION = 0.05
+MAX_FREQUENCIES = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class Realization:
+    """A linear system in coordinates that suit populations of neurons; m = T x.
+
+    Attributes
+    ----------
+    A, B : (d, d) and (d, 1) ndarray
+        The system in its original coordinates, in continuous time.
+    dt, tau : float
+        Time step of the simulator and time constant of the synapse, in seconds.
+    coordinates : str
+        ``"legendre"`` (T is the identity) or ``"balanced"``.
+    T : (d, d) ndarray
+        From these coordinates to the original ones.
+    radii : (d,) ndarray
+        Range that the population of each coordinate covers.
+    deviations : (d,) ndarray
+        Standard deviation of each coordinate under the expected input, transients
+        included: what populations are tuned to.
+    allocation : (d,) ndarray
+        Share of the neurons for each coordinate for the least noise; sums to 1.
+    covariance : (d, d) ndarray
+        Of x under the expected input, in the long run.
+    noise_weight : (d, d) ndarray
+        W: noise of covariance Q in x, anew at each step, adds trace(W Q) to the mean
+        squared error of m.
+    """
+
+    A: np.ndarray
+    B: np.ndarray
+    dt: float
+    tau: float
+    coordinates: str
+    T: np.ndarray
+    radii: np.ndarray
+    deviations: np.ndarray
+    allocation: np.ndarray
+    covariance: np.ndarray
+    noise_weight: np.ndarray
+
+    @property
+    def order(self) -> int:
+        """Number of state variables, d."""
+        return len(self.A)
+
+    @property
+    def headrooms(self) -> np.ndarray:
+        """(d,): the radii in standard deviations."""
+        return self.radii / self.deviations
+
+    @property
+    def inverse(self) -> np.ndarray:
+        """(d, d): from the original coordinates to these, x = inverse @ m."""
+        return np.linalg.inv(self.T)
+
+    @property
+    def step(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ad (d, d) and Bd (d, 1) of x[n + 1] = Ad x[n] + Bd u[n]."""
+        return self._in_coordinates(*discretize(self.A, self.B, self.dt))
+
+    @property
+    def transforms(self) -> tuple[np.ndarray, np.ndarray]:
+        """Recurrent (d, d) and input (d, 1) transform through the synapse."""
+        return self._in_coordinates(*map_to_synapse(self.A, self.B, self.tau, self.dt))
+
+    def _in_coordinates(
+        self, A: np.ndarray, B: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return self.inverse @ A @ self.T, self.inverse @ B
+
+    def neurons(self, total: int, allocation: str = "optimal") -> np.ndarray:
+        """Share ``total`` neurons among the coordinates.
+
+        Parameters
+        ----------
+        total : int
+            At least one for each coordinate.
+        allocation : str
+            ``"optimal"`` is in proportion to `allocation`, with at least
+            8 neurons (or the mean, where that is less) each; ``"equal"`` is equal,
+            as far as the total can be divided.
+
+        Returns
+        -------
+        neurons : (d,) ndarray of int
+            Sums to ``total``.
+        """
+        total = check_integer("total", total, self.order, MAX_TOTAL)
+        check_choice("allocation", allocation, ALLOCATIONS)
+        if allocation == "equal":
+            shares = np.full(self.order, total / self.order)
+        else:
+            shares = _at_least(
+                min(FEWEST_NEURONS, total / self.order), total * self.allocation
+            )
+        return _round_to_total(shares, total)
+
+
+def realize(
+    A: ArrayLike,
+    B: ArrayLike,
+    dt: float,
+    tau: float,
+    spectrum: Spectrum,
+    coordinates: str = "balanced",
+) -> Realization:
+    r"""Choose coordinates, their ranges and their shares of the neurons.
+
+    ``"balanced"`` coordinates make :math:`K = W = \operatorname{diag}(\mu)`: K the
+    covariance of the state under the expected input and its transients,
+    :math:`W = G^T X G` with :math:`G = \bar A - a I` and
+    :math:`X = \bar A^T X \bar A + I`, so that W tells what noise in the state does to
+    the mean squared error of the state itself. In both coordinates, each radius
+    covers four standard deviations of the state, in the long run and at any time
+    after the input has started, stopped or jumped. Neurons are best shared in
+    proportion to :math:`\sqrt{r_i \sigma_i W_{ii}}` (radius, deviation).
+
+    Parameters
+    ----------
+    A, B : (d, d) and (d, 1) array_like
+        The system in continuous time, such as `state_space` returns.
+    dt : float
+        Time step of the simulator, in seconds.
+    tau : float
+        Time constant of the recurrent synapse, in seconds.
+    spectrum : Spectrum
+        The expected input.
+    coordinates : str
+        ``"legendre"``: leave the state as it is; or ``"balanced"``.
+
+    Returns
+    -------
+    realization : Realization
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, or the system is not stable with this step.
+
+    References
+    ----------
+    Mullis & Roberts 1976; Hwang 1977.
+    """
+    A, B = check_system(A, B)
+    if B.shape[1] != 1:
+        raise refusal("B", B.shape, "a matrix of one column")
+    dt = check_number("dt", dt, SHORTEST, LONGEST)
+    tau = check_number("tau", tau, SHORTEST, LONGEST)
+    check_choice("coordinates", coordinates, COORDINATES)
+    if not isinstance(spectrum, Spectrum):
+        raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
+    largest = np.max(np.real(np.linalg.eigvals(A)))
+    if largest >= 0:
+        raise refusal("A", A, "stable (eigenvalues with negative real parts)")
+    slowest = -1 / largest
+    if spectrum.freq * slowest > RESOLUTION * MAX_FREQUENCIES:
+        highest = RESOLUTION * MAX_FREQUENCIES / slowest
+        allowed = f"of frequencies up to {highest:.3g} Hz for this system"
+        raise refusal("spectrum", f"{spectrum.freq:g} Hz", allowed)
+
+    Ad, Bd = discretize(A, B, dt)
+    frequencies, powers = spectrum.sample(dt, resolution=RESOLUTION / slowest)
+    H = _response(Ad, Bd, frequencies, dt)
+    K = _covariance(H, powers)
+    tail, tail_powers = _transient_tail(spectrum, dt)
+    K_transient = K + _covariance(_response(Ad, Bd, tail, dt), tail_powers)
+    W = _noise_weight(Ad, np.exp(-dt / tau))
+
+    if not np.all(np.diag(K_transient) > 0):
+        raise refusal("B", B, "such that the input reaches every state")
+    T = np.eye(len(A)) if coordinates == "legendre" else _balance(K_transient, W)
+    T_inv = np.linalg.inv(T)
+    deviations = np.sqrt(np.diag(T_inv @ K_transient @ T_inv.T))
+    jumps = _jump_deviations(Ad, H, frequencies, powers, dt, slowest, T_inv)
+    radii = COVERAGE * np.maximum(deviations, jumps)
+    weight = T.T @ W @ T
+    shares = np.sqrt(radii * deviations * np.diag(weight))
+    return Realization(
+        A=A,
+        B=B,
+        dt=dt,
+        tau=tau,
+        coordinates=coordinates,
+        T=T,
+        radii=radii,
+        deviations=deviations,
+        allocation=shares / shares.sum(),
+        covariance=T_inv @ K @ T_inv.T,
+        noise_weight=weight,
+    )
+
+
+def _response(
+    Ad: np.ndarray, Bd: np.ndarray, frequencies: np.ndarray, dt: float
+) -> np.ndarray:
+    """State (n, d) for an input of unit amplitude at each frequency."""
+    return transfer(Ad, Bd, np.exp(2j * np.pi * frequencies * dt))
+
+
+def _covariance(H: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Of the state, under an input of these powers at the frequencies of H."""
+    return np.real((H.T * powers) @ H.conj())
+
+
+def _transient_tail(spectrum: Spectrum, dt: float) -> tuple[np.ndarray, np.ndarray]:
+    """Frequencies and powers beyond the band of an input that sometimes jumps."""
+    nyquist = 0.5 / dt
+    if spectrum.freq >= nyquist:
+        return np.array([nyquist]), np.array([0.0])
+    edges = np.geomspace(spectrum.freq, nyquist, 400)
+    frequencies = np.sqrt(edges[1:] * edges[:-1])
+    density = spectrum.rms**2 / spectrum.freq * 10 ** (TRANSIENT_DB / 10)
+    return frequencies, density * (spectrum.freq / frequencies) ** 2 * np.diff(edges)
+
+
+def _jump_deviations(
+    Ad: np.ndarray,
+    H: np.ndarray,
+    frequencies: np.ndarray,
+    powers: np.ndarray,
+    dt: float,
+    slowest: float,
+    T_inv: np.ndarray,
+) -> np.ndarray:
+    """Largest deviation (d,) of each coordinate after the input has jumped.
+
+    Some steps after the input jumped from one stretch of signal to another, unrelated
+    one, the state is what is left of the first plus what has come of the second.
+    Starting and stopping are the halves of that.
+    """
+    K = _covariance(H, powers)
+    steps = np.geomspace(1, max(2, 6 * slowest / dt), 60)
+    largest = np.zeros(len(Ad))
+    for n in np.unique(np.round(steps).astype(int)):
+        decay = np.linalg.matrix_power(Ad, n)
+        phase = np.exp(-2j * np.pi * frequencies * dt * n)
+        started = H - phase[:, None] * (H @ decay.T)
+        after = _covariance(started, powers) + decay @ K @ decay.T
+        largest = np.maximum(largest, np.diag(T_inv @ after @ T_inv.T))
+    return np.sqrt(largest)
+
+
+def _noise_weight(Ad: np.ndarray, a: float) -> np.ndarray:
+    X = solve_discrete_lyapunov(Ad.T, np.eye(len(Ad)))
+    G = Ad - a * np.eye(len(Ad))
+    W = G.T @ X @ G
+    return (W + W.T) / 2
+
+
+def _balance(K: np.ndarray, W: np.ndarray) -> np.ndarray:
+    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first."""
+    K = (K + K.T) / 2
+    powers, directions = eigh(K)
+    # beyond this, directions of K are rounding errors
+    powers = np.maximum(powers, 1e-13 * powers[-1])
+    root = directions * np.sqrt(powers)
+    squares, U = eigh(root.T @ W @ root)
+    squares = np.maximum(squares, 1e-13 * squares[-1])
+    order = np.argsort(squares)[::-1]
+    return root @ U[:, order] / squares[order] ** 0.25
+
+
+def _at_least(fewest: float, shares: np.ndarray) -> np.ndarray:
+    """Raise small shares to a floor, and let the others pay for it."""
+    total = shares.sum()
+    small = np.zeros(len(shares), dtype=bool)
+    while True:
+        scaled = np.where(small, fewest, 0.0)
+        rest = total - scaled.sum()
+        if not small.all():
+            scaled[~small] = shares[~small] * rest / shares[~small].sum()
+        more = ~small & (scaled < fewest)
+        if not more.any():
+            return scaled
+        small |= more
+
+
+def _round_to_total(shares: np.ndarray, total: int) -> np.ndarray:
+    """Integers that sum to the total, by largest remainders."""
+    counts = np.floor(shares + 1e-9).astype(int)
+    order = np.argsort(counts - shares, kind="stable")
+    counts[order[: total - counts.sum()]] += 1
+    return counts

@@ -1,0 +1,195 @@
+"""Backends: the simulators that can run a network, by name.
+
+A backend is a function that runs one network on several inputs and tells how
+long that took. Nengo's reference simulator and NengoDL are here; others register
+themselves with `register`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from .validation import check_choice
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and where to plug in.
+
+    Attributes
+    ----------
+    network : nengo.Network
+    stimulus : nengo.Node
+        Without inputs: what it gives is replaced by the input of each run.
+    probes : dict of nengo.Probe
+    """
+
+    network: nengo.Network
+    stimulus: nengo.Node
+    probes: Mapping[str, nengo.Probe]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What a simulator gave back.
+
+    Attributes
+    ----------
+    data : dict of (n_steps, size) ndarray
+        By the names of the probes.
+    parameters : mapping
+        The simulator's ``sim.data``, as far as it concerns what was built.
+    build_seconds, run_seconds : float
+        Wall time, the share of this run where several ran at once.
+    """
+
+    data: Mapping[str, np.ndarray]
+    parameters: Any
+    build_seconds: float
+    run_seconds: float
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A simulator.
+
+    Attributes
+    ----------
+    run : callable
+        ``run(models, inputs, dt, seeds)``, a sequence of each; gives the recordings.
+    shares_network : bool
+        Whether runs that come together share one network, that of the first
+        model, and differ by input and spikes alone.
+    packages : tuple of str
+        What the results depend on, beside Nengo.
+    """
+
+    run: Callable[..., list[Recording]]
+    shares_network: bool = False
+    packages: tuple[str, ...] = ()
+
+
+def run_nengo(
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seeds: Sequence[int],
+) -> list[Recording]:
+    """Run each model on its input, one after the other, on `nengo.Simulator`."""
+    return [_run_one(*run, dt=dt) for run in zip(models, inputs, seeds)]
+
+
+def _run_one(model: Model, u: np.ndarray, seed: int, dt: float) -> Recording:
+    start = time.perf_counter()
+    model.stimulus.output = nengo.processes.PresentInput(u[:, None], dt)
+    simulator = nengo.Simulator(model.network, dt=dt, seed=seed, progress_bar=False)
+    with simulator as sim:
+        built = time.perf_counter()
+        sim.run_steps(len(u))
+        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
+    return Recording(data, sim.data, built - start, time.perf_counter() - built)
+
+
+def run_nengo_dl(
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seeds: Sequence[int],
+) -> list[Recording]:
+    """Run the first model on all inputs at once, as one minibatch, on NengoDL."""
+    nengo_dl = require("nengo_dl", "dl")
+    start = time.perf_counter()
+    model, batch = models[0], np.stack(inputs)[..., None]
+    # NengoDL takes the size of the input from the process that it replaces
+    model.stimulus.output = nengo.processes.PresentInput(batch[0], dt)
+    simulator = nengo_dl.Simulator(
+        model.network,
+        dt=dt,
+        seed=seeds[0],
+        minibatch_size=len(batch),
+        progress_bar=False,
+    )
+    with simulator as sim:
+        built = time.perf_counter()
+        sim.run_steps(batch.shape[1], data={model.stimulus: batch})
+        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
+        parameters = sim.data
+        share = len(batch)
+        times = (built - start) / share, (time.perf_counter() - built) / share
+        parameters = {
+            o: parameters[o]
+            for o in [*model.network.all_ensembles, *_decoded(model.network)]
+        }
+    return [
+        Recording({name: d[k] for name, d in data.items()}, parameters, *times)
+        for k in range(share)
+    ]
+
+
+def _decoded(network: nengo.Network) -> list[nengo.Connection]:
+    return [
+        c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)
+    ]
+
+
+_BACKENDS: dict[str, Backend] = {
+    "nengo": Backend(run_nengo),
+    "nengo-dl": Backend(
+        run_nengo_dl, shares_network=True, packages=("nengo-dl", "tensorflow")
+    ),
+}
+
+
+def register(name: str, backend: Backend) -> None:
+    """Make a backend known under a name.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the name is taken.
+    """
+    if name in _BACKENDS:
+        raise ValidationError(f"{name!r} is registered already", attr="name")
+    _BACKENDS[name] = backend
+
+
+def backends() -> tuple[str, ...]:
+    """The names of all backends."""
+    return tuple(_BACKENDS)
+
+
+def backend(name: str) -> Backend:
+    """The backend of a name.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is none of that name.
+    """
+    return _BACKENDS[check_choice("backend", name, backends())]
+
+
+def require(module: str, extra: str) -> Any:
+    """Import a module that comes with one of the optional extras.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is not installed; says what to install.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ValidationError(
+            f"needs {module}, which cannot be imported ({error}); "
+            f"install it with: pip install 'spiking-lmu[{extra}]'",
+            attr="backend",
+        ) from error

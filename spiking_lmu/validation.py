@@ -1,0 +1,130 @@
+"""Checks of arguments: every bad value is named in one way, before any arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+
+def check_number(
+    name: str,
+    value: Any,
+    low: float = -np.inf,
+    high: float = np.inf,
+    exclusive: bool = False,
+) -> float:
+    """Return ``value`` as a finite float between ``low`` and ``high``.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls the argument.
+    value : object
+        What the user gave.
+    low, high : float
+        Bounds.
+    exclusive : bool
+        Whether ``low`` itself is refused.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is no real number, is not finite or lies outside the bounds.
+    """
+    return float(check_array(name, value, low, high, exclusive, ndims=(0,)))
+
+
+def check_integer(name: str, value: Any, low: int = 1, high: int | None = None) -> int:
+    """Return ``value`` as an int between ``low`` and ``high`` (both allowed).
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is no integer or lies outside the bounds.
+    """
+    allowed = f"an integer of at least {low}"
+    if high is not None:
+        allowed += f" and at most {high}"
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise refusal(name, value, allowed)
+    if value < low or (high is not None and value > high):
+        raise refusal(name, value, allowed)
+    return int(value)
+
+
+def check_array(
+    name: str,
+    value: Any,
+    low: float = -np.inf,
+    high: float = np.inf,
+    exclusive: bool = False,
+    ndims: Sequence[int] = (0, 1),
+) -> np.ndarray:
+    """Return ``value`` as a float array of finite numbers within the bounds.
+
+    Parameters
+    ----------
+    name, value, low, high, exclusive
+        As for `check_number`, for each element.
+    ndims : sequence of int
+        The allowed numbers of dimensions.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is empty, has another number of dimensions, or any element is
+        no real number, is not finite or lies outside the bounds.
+    """
+    kind = "a finite number" if tuple(ndims) == (0,) else "finite numbers"
+    allowed = kind
+    if low > -np.inf:
+        allowed += f" {'above' if exclusive else 'of at least'} {low:g}"
+    if high < np.inf:
+        allowed += f"{' and' if low > -np.inf else ''} of at most {high:g}"
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise refusal(name, value, allowed) from None
+    if array.dtype.kind not in "iuf":
+        raise refusal(name, value, allowed)
+    if array.ndim not in ndims:
+        shapes = " or ".join(f"{n}" for n in ndims)
+        raise refusal(name, value, f"{allowed}, in an array of {shapes} dimensions")
+    if array.size == 0:
+        raise refusal(name, value, f"{allowed}, at least one of them")
+    array = array.astype(float)
+    below = array <= low if exclusive else array < low
+    bad = ~np.isfinite(array) | below | (array > high)
+    if bad.any():
+        raise refusal(name, array[bad].flat[0].item() if array.ndim else value, allowed)
+    return array
+
+
+def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
+    """Return ``value`` if it is one of the ``allowed`` words.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is not.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise refusal(name, value, "one of " + ", ".join(map(repr, allowed)))
+    return value
+
+
+def refusal(name: str, value: Any, allowed: str) -> ValidationError:
+    """The error that names an argument, its value and what is allowed."""
+    try:
+        shown = " ".join(repr(value).split())
+    except ValueError:  # Python writes no integers of thousands of digits
+        shown = f"{type(value).__name__} too large to show"
+    if len(shown) > 60:
+        shown = shown[:57] + "..."
+    return ValidationError(f"must be {allowed}, but is {shown}", attr=name)

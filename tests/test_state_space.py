@@ -1,0 +1,380 @@
+"""The linear memory against closed forms, exact fractions, scipy and Nengo."""
+
+from fractions import Fraction
+from math import factorial
+
+import nengo
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nengo.exceptions import ValidationError
+from scipy.linalg import expm
+from scipy.signal import cont2discrete
+from scipy.special import eval_sh_legendre
+
+from spiking_lmu.signals import white_noise
+from spiking_lmu.state_space import (
+    METHODS,
+    choose_order,
+    delay_error,
+    discretize,
+    map_to_synapse,
+    readout,
+    simulate,
+    state_space,
+    transfer,
+    usable_band,
+    window_weights,
+)
+
+
+def pade(order):
+    """Coefficients of [order - 1 / order] of exp(-s), lowest power first, exactly."""
+    p, q = order - 1, order
+
+    def coefficient(n, j):
+        ways = factorial(p + q - j) * factorial(n)
+        return Fraction(ways, factorial(p + q) * factorial(j) * factorial(n - j))
+
+    top = [(-1) ** j * coefficient(p, j) for j in range(p + 1)]
+    return top, [coefficient(q, j) for j in range(q + 1)]
+
+
+def on_imaginary_axis(coefficients, omega):
+    """A polynomial at i * omega: real and imaginary part, exactly."""
+    real = sum(c * (-1) ** (k // 2) * omega**k for k, c in enumerate(coefficients[::2]))
+    real = imaginary = Fraction(0)
+    for k, c in enumerate(coefficients):
+        term = c * omega**k * (-1) ** (k // 2)
+        real, imaginary = (real, imaginary + term) if k % 2 else (real + term, imaginary)
+    return real, imaginary
+
+
+# the continuous system
+
+
+def test_entries():
+    A, B = state_space(0.5, 3)
+    np.testing.assert_array_equal(A * 0.5, [[-1, -1, -1], [3, -3, -3], [-5, 5, -5]])
+    np.testing.assert_array_equal(B * 0.5, [[1], [-3], [5]])
+
+
+@pytest.mark.parametrize("order", [1, 2, 7, 64, 256])
+def test_entries_by_their_formula(order):
+    A, B = state_space(2.0, order)
+    for i in range(order):
+        for j in range(order):
+            sign = -1 if i < j else (-1) ** (i - j + 1)
+            assert A[i, j] == (2 * i + 1) * sign / 2
+        assert B[i, 0] == (2 * i + 1) * (-1) ** i / 2
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 6, 12])
+def test_poles_are_those_of_the_pade_approximant(order):
+    _, bottom = pade(order)
+    expected = np.array([float(c / bottom[-1]) for c in bottom[::-1]])
+    theta = 0.3
+    poles = np.linalg.eigvals(state_space(theta, order)[0]) * theta
+    np.testing.assert_allclose(np.poly(poles).real, expected, rtol=1e-9)
+    assert np.all(poles.real < 0)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 6, 24, 64])
+@pytest.mark.parametrize("omega", [Fraction(0), Fraction(1, 3), Fraction(7), 50])
+def test_response_is_the_pade_approximant(order, omega):
+    top, bottom = pade(order)
+    (a, b), (c, d) = (on_imaginary_axis(part, omega) for part in (top, bottom))
+    square = c * c + d * d
+    exact = complex((a * c + b * d) / square, (b * c - a * d) / square)
+    A, B = state_space(1.0, order)
+    response = readout(order, 1.0) @ np.linalg.solve(1j * omega * np.eye(order) - A, B)
+    assert response[0, 0] == pytest.approx(exact, abs=1e-12)
+    error = delay_error(order, float(omega) / (2 * np.pi))
+    assert error[0] == pytest.approx(abs(np.exp(-1j * float(omega)) - exact), abs=1e-12)
+
+
+@pytest.mark.parametrize("order", [1, 5, 64, 256, 1024])
+def test_gain_at_rest_is_one(order):
+    """A constant input is remembered as it is, at every delay."""
+    A, B = state_space(0.1, order)
+    m = -np.linalg.solve(A, B)
+    np.testing.assert_allclose(m[0], 1, rtol=1e-12)
+    np.testing.assert_allclose(readout(order, [0, 0.3, 1]) @ m, 1, rtol=1e-10)
+
+
+def test_transfer_in_blocks_is_transfer_at_once():
+    A, B = state_space(1.0, 600)
+    s = 2j * np.pi * np.linspace(0, 100, 25)
+    together = transfer(A, B, s)
+    for k in (0, 11, 24):
+        alone = np.linalg.solve(s[k] * np.eye(600) - A, B)[:, 0]
+        np.testing.assert_allclose(together[k], alone, atol=1e-12)
+
+
+# how well it delays
+
+
+def test_published_delay_error():
+    assert delay_error(6, 1.0)[0] < 0.01
+    assert np.all(delay_error(6, np.linspace(0, 1, 101)) < 0.01)
+    assert delay_error(5, 1.0)[0] > 0.01
+
+
+def test_delay_error_at_its_limits():
+    orders = [1, 6, 24, 256, 1024]
+    np.testing.assert_array_equal(delay_error(orders, 0), 0)
+    np.testing.assert_allclose(delay_error(orders, 1e-300), 0, atol=1e-15)
+    np.testing.assert_allclose(delay_error(orders, 1e9), 1, rtol=1e-2)
+    # the first term that the approximant misses: s**(2 d), over its coefficient
+    s, d = 2 * np.pi * 0.02, 2
+    missed = factorial(d - 1) * factorial(d) / (factorial(2 * d - 1) * factorial(2 * d))
+    assert delay_error(d, 0.02)[0] == pytest.approx(missed * s ** (2 * d), rel=0.01)
+
+
+def test_delay_error_broadcasts():
+    orders, cycles = np.array([[1], [6], [12]]), np.linspace(0, 2, 4)
+    table = delay_error(orders, cycles)
+    assert table.shape == (3, 4)
+    for i, order in enumerate([1, 6, 12]):
+        for j in range(4):
+            assert table[i, j] == delay_error(order, cycles[j])[0]
+    assert delay_error(3, 1.0).shape == (1,)
+    assert delay_error([3, 4], 1.0).shape == (2,)
+
+
+@pytest.mark.parametrize("tolerance", [1e-12, 1e-3, 0.01, 0.5, 0.9])
+@pytest.mark.parametrize("order", [1, 2, 6, 13, 24])
+def test_order_and_band_are_inverse(order, tolerance):
+    band = usable_band(order, tolerance)
+    assert delay_error(order, band)[0] <= tolerance
+    assert choose_order(band, tolerance) == order
+    assert choose_order(1.001 * band, tolerance) == order + 1
+    within = delay_error(order, np.linspace(0, band, 500))
+    assert np.all(within <= tolerance * (1 + 1e-9) + 1e-14)
+
+
+def test_chosen_order_is_the_smallest():
+    for cycles, tolerance in [(0, 0.01), (1, 0.01), (1, 0.1), (5, 0.01), (20, 0.01)]:
+        worst = [
+            delay_error(order, np.linspace(0, cycles, 400)).max()
+            for order in range(1, 80)
+        ]
+        expected = 1 + np.flatnonzero(np.array(worst) <= tolerance)[0]
+        assert choose_order(cycles, tolerance) == expected
+
+
+def test_orders_that_do_not_suffice():
+    assert 256 < choose_order(100) < 512
+    with pytest.raises(ValidationError, match="order of at most 1024"):
+        choose_order(1000)
+
+
+# readouts
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 24, 64])
+def test_readout_agrees_with_scipy(order):
+    delays = np.linspace(0, 1, 41)
+    expected = np.array([eval_sh_legendre(i, delays) for i in range(order)]).T
+    np.testing.assert_allclose(readout(order, delays), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("order", [2, 64, 256, 1024])
+def test_readout_is_stable(order):
+    C = readout(order, np.linspace(0, 1, 501))
+    assert np.all(np.abs(C) <= 1 + 1e-12)
+    np.testing.assert_array_equal(C[-1], 1)
+    np.testing.assert_array_equal(C[0], (-1.0) ** np.arange(order))
+
+
+def test_readout_is_orthogonal():
+    nodes, weights = np.polynomial.legendre.leggauss(256)
+    C = readout(256, np.clip((nodes + 1) / 2, 0, 1))
+    gram = C.T @ (C * weights[:, None] / 2)
+    np.testing.assert_allclose(gram, np.diag(window_weights(256)), atol=1e-12)
+
+
+def test_readout_shapes():
+    assert readout(3, 0.5).shape == (1, 3)
+    assert readout(3, [0, 1]).shape == (2, 3)
+
+
+def test_window_weights_are_mean_squares():
+    m = np.random.default_rng(0).normal(size=9)
+    window = readout(9, (np.arange(20_000) + 0.5) / 20_000) @ m
+    assert window_weights(9) @ m**2 == pytest.approx(np.mean(window**2), rel=1e-6)
+
+
+# time steps
+
+
+@pytest.mark.parametrize("order", [1, 3, 12, 24, 64])
+@pytest.mark.parametrize("ratio", [1e-4, 1e-3, 0.01])
+def test_zero_order_hold_has_its_closed_form(order, ratio):
+    A, B = state_space(1.0, order)
+    Ad, Bd = discretize(A, B, ratio)
+    np.testing.assert_allclose(Ad, expm(A * ratio), rtol=0, atol=1e-12)
+    expected = np.linalg.solve(A, (Ad - np.eye(order)) @ B)
+    np.testing.assert_allclose(Bd, expected, rtol=0, atol=1e-12 * np.abs(Bd).max())
+
+
+def test_other_methods_have_their_closed_forms():
+    dt, eye = 0.01, np.eye(6)
+    A, B = state_space(0.5, 6)
+    expected = {
+        "euler": (eye + dt * A, dt * B),
+        "backward_diff": np.split(
+            np.linalg.solve(eye - dt * A, np.hstack([eye, dt * B])), [6], axis=1
+        ),
+        "bilinear": np.split(
+            np.linalg.solve(eye - dt / 2 * A, np.hstack([eye + dt / 2 * A, dt * B])),
+            [6],
+            axis=1,
+        ),
+        "impulse": (expm(A * dt), dt * expm(A * dt) @ B),
+    }
+    for method, matrices in expected.items():
+        for matrix, other in zip(discretize(A, B, dt, method), matrices):
+            if method == "impulse" and other.shape[1] == 1:
+                continue  # scipy's scale of it differs from one version to the next
+            np.testing.assert_allclose(matrix, other, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_are_scipys(method):
+    A, B = state_space(0.5, 6)
+    C, D = np.eye(6), np.zeros((6, 1))
+    Ad, Bd = discretize(A, B, 0.01, method)
+    expected = cont2discrete((A, B, C, D), 0.01, method=method)
+    np.testing.assert_allclose(Ad, expected[0], atol=1e-13)
+    np.testing.assert_allclose(Bd, expected[1], atol=1e-13)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    order=st.integers(1, 24),
+    first=st.floats(1e-5, 0.5),
+    second=st.floats(1e-5, 0.5),
+)
+def test_two_steps_are_one(order, first, second):
+    A, B = state_space(1.0, order)
+    (A1, B1), (A2, B2), (A3, B3) = (
+        discretize(A, B, dt) for dt in (first, second, first + second)
+    )
+    np.testing.assert_allclose(A2 @ A1, A3, atol=1e-10)
+    np.testing.assert_allclose(A2 @ B1 + B2, B3, atol=1e-10)
+
+
+def test_several_inputs():
+    A, B = state_space(1.0, 4)
+    inputs = np.hstack([B, 2 * B])
+    _, Bd = discretize(A, inputs, 0.01)
+    np.testing.assert_allclose(Bd[:, 1], 2 * Bd[:, 0])
+    assert map_to_synapse(A, inputs, 0.1, 0.01)[1].shape == (4, 2)
+
+
+@pytest.mark.parametrize("order", [105, 256])
+def test_high_orders_are_finite_and_stable(order):
+    A, B = state_space(1.0, order)
+    Ad, Bd = discretize(A, B, 0.001)
+    transforms = map_to_synapse(A, B, 0.1, 0.001)
+    assert all(np.all(np.isfinite(matrix)) for matrix in (Ad, Bd, *transforms))
+    assert np.max(np.abs(np.linalg.eigvals(Ad))) < 1
+    assert np.max(np.linalg.eigvals(A).real) < 0
+
+
+# synapses
+
+
+def test_continuous_principle_3():
+    A, B = state_space(0.5, 4)
+    recurrent, feed = map_to_synapse(A, B, 0.1)
+    np.testing.assert_allclose(recurrent, 0.1 * A + np.eye(4))
+    np.testing.assert_allclose(feed, 0.1 * B)
+
+
+def test_discrete_principle_3_becomes_continuous():
+    A, B = state_space(0.5, 6)
+    limits = map_to_synapse(A, B, 0.1)
+    errors = []
+    for dt in (1e-4, 1e-5, 1e-6):
+        mapped = map_to_synapse(A, B, 0.1, dt)
+        errors.append([np.abs(x - y).max() for x, y in zip(mapped, limits)])
+    ratios = np.array(errors[:-1]) / errors[1:]
+    np.testing.assert_allclose(ratios, 10, rtol=0.05)
+
+
+@pytest.mark.parametrize("order, tau", [(1, 0.1), (6, 0.1), (12, 0.003), (24, 1.0)])
+def test_filtered_loop_is_the_memory(order, tau):
+    dt = 0.001
+    A, B = state_space(0.5, order)
+    recurrent, feed = map_to_synapse(A, B, tau, dt)
+    u = white_noise(3, dt, 5, 0.5, seed=0)
+    expected = simulate(*discretize(A, B, dt), u)
+    a, x = np.exp(-dt / tau), np.zeros(order)
+    for n in range(len(u)):
+        np.testing.assert_allclose(x, expected[n], rtol=0, atol=1e-10)
+        x = a * x + (1 - a) * (recurrent @ x + feed[:, 0] * u[n])
+
+
+def test_filtered_loop_in_nengo():
+    dt, tau = 0.001, 0.1
+    A, B = state_space(0.5, 6)
+    recurrent, feed = map_to_synapse(A, B, tau, dt)
+    u = white_noise(2, dt, 5, 0.5, seed=0)
+    with nengo.Network(seed=0) as model:
+        stimulus = nengo.Node(nengo.processes.PresentInput(u, dt))
+        into, state = nengo.Node(size_in=6), nengo.Node(size_in=6)
+        nengo.Connection(stimulus, into, transform=feed, synapse=None)
+        nengo.Connection(state, into, transform=recurrent, synapse=None)
+        nengo.Connection(into, state, synapse=nengo.Lowpass(tau))
+        probe = nengo.Probe(state)
+    with nengo.Simulator(model, dt=dt, progress_bar=False) as sim:
+        sim.run(2, progress_bar=False)
+    expected = simulate(*discretize(A, B, dt), u)
+    np.testing.assert_allclose(sim.data[probe], expected, rtol=0, atol=1e-10)
+
+
+# the exact memory over time
+
+
+def test_simulate_is_the_sum_of_impulse_responses():
+    Ad, Bd = discretize(*state_space(0.1, 4), 0.01)
+    u = np.random.default_rng(0).normal(size=30)
+    x = simulate(Ad, Bd, u)
+    np.testing.assert_array_equal(x[0], 0)
+    for n in (1, 2, 17, 29):
+        expected = sum(
+            np.linalg.matrix_power(Ad, n - 1 - k) @ Bd[:, 0] * u[k] for k in range(n)
+        )
+        np.testing.assert_allclose(x[n], expected, atol=1e-13)
+
+
+def test_simulate_steady_state_is_the_transfer_function():
+    dt, freq, order = 0.001, 4.0, 6
+    Ad, Bd = discretize(*state_space(0.5, order), dt)
+    n = np.arange(8000)
+    x = simulate(Ad, Bd, np.cos(2 * np.pi * freq * dt * n))
+    H = transfer(Ad, Bd, np.exp(2j * np.pi * freq * dt * np.ones(1)))[0]
+    expected = np.real(H * np.exp(2j * np.pi * freq * dt * n)[:, None])
+    np.testing.assert_allclose(x[4000:], expected[4000:], atol=1e-10)
+
+
+def test_long_memory_recovers_delays():
+    """What is remembered is the held input: a half step late, seen a step later.
+
+    So the state of step n tells the input of step n - 1/2 - delay * theta / dt.
+    """
+    n_steps, window, cycles, order = 100_000, 1000, 10, 105
+    u = white_noise(n_steps, 1.0, cycles / window, 0.5, seed=0)
+    x = simulate(*discretize(*state_space(window, order), 1.0), u)
+    delays = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
+    decoded = x @ readout(order, delays).T
+    cycles_a_step = np.fft.rfftfreq(n_steps)
+    for delay, signal in zip(delays, decoded.T):
+        shift = np.exp(-2j * np.pi * cycles_a_step * (delay * window + 0.5))
+        ideal = np.fft.irfft(np.fft.rfft(u) * shift, n_steps)
+        error = np.sqrt(np.mean((signal - ideal)[2 * window :] ** 2))
+        print(delay, error/.5)
+        assert error < 1e-2 * 0.5

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import combinations
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from nengo.exceptions import ValidationError
+from scipy import stats
+
+from spiking_lmu.experiments import style
+
+
+def draw():
+    """A figure with everything in it."""
+    neurons = np.array([10.0, 100.0, 1000.0])
+    errors = 1 / np.sqrt(neurons)
+    with style.rc():
+        figure = style.new_figure("double", aspect=0.5)
+        left, middle, right = figure.subplots(1, 3)
+        style.points(left, neurons, errors, errors * 0.9, errors * 1.1, label="θ = 1")
+        style.log_axis(left.xaxis)
+        style.log_axis(left.yaxis)
+        style.guide_line(left, (10, 1000), 0.1)
+        style.letter(left, "a")
+        style.raster(middle, [0.1, 0.2, 0.2], [0, 1, 2])
+        style.heatmap(right, [[0.0, 1.0], [-2.0, 0.5]], (0, 1, 0, 1))
+        left.legend()
+    return figure
+
+
+@pytest.mark.parametrize("format", ["png", "svg"])
+def test_equal_figures_are_equal_files(format):
+    first = style.render(draw(), format)
+    assert first == style.render(draw(), format)
+    assert b"<dc:date>" not in first
+
+
+def test_rc_ignores_and_restores_the_users_settings():
+    with matplotlib.rc_context({"font.size": 40, "svg.hashsalt": "mine"}):
+        ours = style.render(draw(), "svg")
+        assert matplotlib.rcParams["font.size"] == 40
+    assert ours == style.render(draw(), "svg")
+
+
+def test_rc_decorates():
+    @style.rc()
+    def size():
+        return matplotlib.rcParams["xtick.labelsize"]
+
+    before = matplotlib.rcParams["xtick.labelsize"]
+    assert size() == size() == 8.5
+    assert matplotlib.rcParams["xtick.labelsize"] == before
+
+
+def test_figures_belong_to_no_window():
+    code = (
+        "import sys; from spiking_lmu.experiments import style;"
+        "assert 'matplotlib' not in sys.modules;"
+        "figure = style.new_figure(); figure.subplots(); style.render(figure, 'png');"
+        "assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_are_found_however_spelt():
+    assert style.colour("SpikingRectifiedLinear") == style.colour(
+        "spiking-rectified-linear"
+    )
+    assert style.marker("Poisson") == style.marker("poisson")
+    with pytest.raises(ValidationError, match=r"name: must be one of 'poisson'.*'izh'"):
+        style.colour("izh")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("poisson", "lif", "spikingrectifiedlinear", "rate"), ("legendre", "balanced")],
+)
+def test_colours_differ_for_the_colour_blind(names):
+    """Deuteranopia, after Machado et al. (2009): what is left must still differ."""
+    blind = np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    )
+    seen = {name: blind @ to_rgb(style.colour(name)) for name in names}
+    for first, second in combinations(names, 2):
+        assert np.linalg.norm(seen[first] - seen[second]) > 0.15
+        assert style.marker(first) != style.marker(second)
+
+
+def test_order_colours_darken_with_order():
+    colours = style.order_colours([24, 3, 6, 12, 6])
+    assert list(colours) == [3, 6, 12, 24]
+    brightness = [np.mean(to_rgb(colour)) for colour in colours.values()]
+    assert brightness == sorted(brightness, reverse=True)
+    assert len(style.order_colours([6])) == 1
+
+
+def test_interval_is_students():
+    values = np.random.default_rng(0).normal(3, 2, 12)
+    mean, low, high = style.interval(values, level=0.9)
+    expected = stats.t.interval(0.9, 11, loc=values.mean(), scale=stats.sem(values))
+    assert mean == pytest.approx(values.mean())
+    assert (low, high) == pytest.approx(expected)
+
+
+def test_interval_of_one_value_is_unknown():
+    mean, low, high = style.interval([2.0])
+    assert mean == 2
+    assert np.isnan([low, high]).all()
+    with style.rc():
+        ax = style.new_figure().subplots()
+        style.points(ax, [1.0], [mean], [low], [high])
+        style.render(ax.figure, "png")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.001, "0.001"),
+        (0.05, "0.05"),
+        (1, "1"),
+        (20_000, "20,000"),
+        (1e6, "$10^{6}$"),
+        (2e7, r"$2\times10^{7}$"),
+        (1e-5, "$10^{-5}$"),
+    ],
+)
+def test_plain_number(value, text):
+    assert style.plain_number(value) == text
+
+
+def ticks(axis):
+    low, high = axis.get_view_interval()
+    places, labels = axis.get_majorticklocs(), axis.get_majorticklabels()
+    return [
+        label.get_text()
+        for place, label in zip(places, labels)
+        if low <= place <= high and label.get_text()
+    ]
+
+
+def test_log_axis_writes_plain_numbers():
+    with style.rc():
+        wide, narrow, given = style.new_figure().subplots(1, 3)
+        for ax, stop in ((wide, 20_000), (narrow, 90), (given, 48)):
+            ax.plot([3, stop], [1, 1])
+        style.log_axis(wide.xaxis)
+        style.log_axis(narrow.xaxis)
+        style.log_axis(given.xaxis, ticks=[48, 3, 12])
+    assert ticks(wide.xaxis) == ["10", "100", "1,000", "10,000"]
+    assert ticks(narrow.xaxis) == ["5", "10", "20", "50"]
+    assert ticks(given.xaxis) == ["3", "12", "48"]
+
+
+def test_points_on_log_axes_keep_the_limits():
+    with style.rc():
+        ax = style.new_figure().subplots()
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        style.points(ax, [30, 3000], [1.0, 0.1], [0.9, 0.09], [1.1, 0.11])
+    assert 20 < ax.get_xlim()[0] < 30
+    assert 0.05 < ax.get_ylim()[0] < 0.09
+
+
+def test_guide_line_is_the_power_law():
+    ax = style.new_figure().subplots()
+    style.guide_line(ax, (10, 1000), 1.0)
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 0.1])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: style.new_figure("triple"),
+        lambda: style.new_figure(aspect=0),
+        lambda: style.new_figure(aspect=np.nan),
+        lambda: style.render(style.new_figure(), "gif"),
+        lambda: style.interval([]),
+        lambda: style.interval([1, np.inf]),
+        lambda: style.interval([1, 2], level=1.5),
+        lambda: style.guide_line(style.new_figure().subplots(), (0, 10), 1),
+    ],
+)
+def test_bad_arguments(call):
+    with pytest.raises(ValidationError):
+        call()
