@@ -63,14 +63,14 @@ matrix: oldest newest ## the unit tests on the oldest and the newest supported s
 without = { status=$$?; test $$status = 3 && test -z "$(STRICT)" || exit $$status; \
 	echo "SKIPPED: $@ needs Python $(1), which is not here"; exit 0; }
 
-oldest: PYTHON :=
+oldest: override PYTHON :=
 oldest:
 	@.ci/venv build/oldest 3.9 --editable ".[tests]" "nengo==3.2.0" "numpy==1.23.*" \
 		"scipy==1.9.*" "pandas==1.5.*" "matplotlib==3.6.*" "joblib==1.4.*" \
 		|| $(call without,3.9); \
 	build/oldest/bin/$(PYTEST) $(UNITS) $(ARGS)
 
-newest: PYTHON :=
+newest: override PYTHON :=
 newest:
 	@.ci/venv build/newest 3.13 --editable ".[cluster,tests]" "nengo==4.1.*" "numpy>=2" \
 		|| $(call without,3.13); \

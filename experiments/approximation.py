@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ from spiking_lmu.state_space import (
     window_weights,
 )
 from spiking_lmu.validation import (
-    check_array,
     check_choice,
     check_integer,
     check_number,
@@ -84,7 +83,7 @@ Row = dict[str, Any]
 def run(
     orders: Sequence[int] = (1, 2, 3, 6, 12, 24, 48),
     max_cycles: float = 50.0,
-    points: int = 241,
+    points: int = 401,
     tolerances: Sequence[float] = (0.01, 0.1),
     cycles: Sequence[float] = (1, 2, 5, 10, 20, 50),
     window_cycles: float = 3.0,
@@ -168,9 +167,7 @@ def run(
     tolerances = _check_numbers("tolerances", tolerances, 1e-9, 0.5)
     cycles = _check_numbers("cycles", cycles, 0.01, 100)
     window_cycles = check_number("window_cycles", window_cycles, 0.01, 100)
-    methods = _check_sequence("methods", methods)
-    for method in methods:
-        check_choice("methods", method, METHODS)
+    methods = _check_methods(methods)
     steps = _check_integers("steps", steps, low=2, high=10**6)
     step_orders = _check_integers("step_orders", step_orders, high=LARGEST_ORDER)
     step_cycles = check_number("step_cycles", step_cycles, 0.001)
@@ -187,26 +184,28 @@ def run(
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def _check_sequence(name: str, values: Any) -> tuple[Any, ...]:
-    """The distinct values, in their order."""
-    if isinstance(values, str) or not np.iterable(values):
-        raise refusal(name, values, "a sequence")
-    values = tuple(dict.fromkeys(values))
-    if not values:
+def _check_sequence(name: str, values: Any) -> list[Any]:
+    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
+    if not listed or isinstance(values, str) or not len(values):
         raise refusal(name, values, "a sequence of at least one value")
-    return values
+    return list(values)
 
 
 def _check_integers(
     name: str, values: Any, low: int = 1, high: int | None = None
-) -> tuple[int, ...]:
+) -> list[int]:
     values = _check_sequence(name, values)
-    return tuple(sorted(check_integer(name, value, low, high) for value in values))
+    return sorted({check_integer(name, value, low, high) for value in values})
 
 
 def _check_numbers(name: str, values: Any, low: float, high: float) -> list[float]:
-    values = list(_check_sequence(name, values))
-    return sorted(check_array(name, values, low, high, ndims=(1,)).tolist())
+    values = _check_sequence(name, values)
+    return sorted({check_number(name, value, low, high) for value in values})
+
+
+def _check_methods(values: Any) -> list[str]:
+    values = _check_sequence("methods", values)
+    return list(dict.fromkeys(check_choice("methods", v, METHODS) for v in values))
 
 
 def _delays(orders: Sequence[int], cycles: np.ndarray) -> Iterator[Row]:
@@ -339,7 +338,7 @@ def _compared(order: int, method: str, steps: int, cycles: float) -> Iterator[Ro
     radius = float(np.abs(np.linalg.eigvals(Ad)).max())
     z = np.exp(2j * np.pi * cycles / steps)
     state = (C @ np.linalg.solve(z * np.eye(order) - Ad, Bd)).item()
-    F, G, H, D, _ = cont2discrete((A, B, C, [[0.0]]), 1 / steps, method=method)
+    F, G, H, D, _ = cont2discrete((A, B, C, np.zeros((1, 1))), 1 / steps, method=method)
     system = (H @ np.linalg.solve(z * np.eye(order) - F, G) + D).item()
     for reading, response, lag in (
         ("state", state, 0.0),
@@ -405,7 +404,7 @@ def _draw_delays(ax: Axes, rows: pd.DataFrame) -> None:
             at = np.interp(
                 np.log(1e-3), np.log(errors.iloc[place]), np.log(freqs.iloc[place])
             )
-            _label(ax, np.exp(at), 1e-3, f"{order}", colours[order])
+            _label(ax, float(np.exp(at)), 1e-3, f"{order}", colours[order])
     ax.set_xlim(rows["theta_times_freq"].min(), rows["theta_times_freq"].max())
     ax.set_ylim(low, high)
     style.log_axis(ax.xaxis)
@@ -432,18 +431,8 @@ def _label(ax: Axes, x: float, y: float, text: str, color: str) -> None:
 
 def _draw_bands(ax: Axes, rows: pd.DataFrame) -> None:
     shades = [style.INK, style.COLOURS["poisson"], *style.COLOURS.values()]
-    ends = np.array([rows["order"].min(), rows["order"].max()], dtype=float)
-    ax.plot(
-        ends, ends / np.pi, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5))
-    )
-    ax.annotate(
-        r"$d/\pi$",
-        (ends[0], ends[0] / np.pi),
-        (3, 5),
-        textcoords="offset points",
-        color=style.QUIET,
-        ha="left",
-    )
+    ends = rows["order"].min(), rows["order"].max()
+    style.guide_line(ax, ends, ends[0] / np.pi, 1.0, r"$d/\pi$")
     for k, (tolerance, band) in enumerate(rows.groupby("tolerance")):
         ax.plot(
             band["order"],
@@ -481,10 +470,9 @@ def plot_windows(frame: pd.DataFrame, seed: int = 0) -> Figure:
     cycles = float(rows["theta_times_freq"].iloc[0])
     shown = _example_orders(frame)
     figure = style.new_figure("double", aspect=0.68)
-    names = [f"window{k}" for k in range(len(shown))]
     grids = figure.subfigures(2, 1, height_ratios=(1.15, 1))
     top = grids[0].subplots(1, 2)
-    bottom = grids[1].subplots(1, len(names), sharex=True, sharey=True, squeeze=False)
+    bottom = grids[1].subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)
     _draw_polynomials(top[0])
     _draw_window_errors(top[1], rows, cycles)
     _draw_reconstructions(list(bottom[0]), shown, cycles, seed, set(rows["order"]))
@@ -494,11 +482,11 @@ def plot_windows(frame: pd.DataFrame, seed: int = 0) -> Figure:
 
 
 def _example_orders(frame: pd.DataFrame) -> list[int]:
-    """Up to four orders, of which the last just holds the window, if any does."""
+    """Up to three orders, of which the last just holds the window, if any does."""
     rows = _kind(frame, "window", method="memory").sort_values("order")
     enough = (rows["error"] <= 0.05).to_numpy()
     last = int(np.argmax(enough)) if enough.any() else len(rows) - 1
-    return [int(order) for order in rows["order"].iloc[max(0, last - 3) : last + 1]]
+    return [int(order) for order in rows["order"].iloc[max(0, last - 2) : last + 1]]
 
 
 def _draw_polynomials(ax: Axes, count: int = 6) -> None:
@@ -507,9 +495,7 @@ def _draw_polynomials(ax: Axes, count: int = 6) -> None:
     for i, values in enumerate(readout(count, r).T):
         ax.axhline(-2.5 * i, color=style.QUIET, linewidth=0.4)
         ax.plot(r, values - 2.5 * i, color=colours[i], linewidth=1.3)
-    ax.set_yticks(
-        [-2.5 * i for i in range(count)], [f"$P_{i}$" for i in range(count)]
-    )
+    ax.set_yticks([-2.5 * i for i in range(count)], [f"$P_{i}$" for i in range(count)])
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     _window_axis(ax)
@@ -523,7 +509,7 @@ def _window_axis(ax: Axes) -> None:
 
 
 def _draw_window_errors(ax: Axes, rows: pd.DataFrame, cycles: float) -> None:
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         "memory": {"color": style.INK, "marker": "o", "label": "memory"},
         "projection": {
             "color": style.COLOURS["legendre"],
@@ -631,19 +617,22 @@ def plot_methods(frame: pd.DataFrame) -> Figure:
     orders = sorted(set(rows["order"]))
     cycles = float(rows["theta_times_freq"].iloc[0])
     figure = style.new_figure("double", aspect=0.1 + 0.31 * len(orders))
-    axes = figure.subplots(len(orders), 3, sharex=True, sharey="row", squeeze=False)
+    head, body = figure.subfigures(2, 1, height_ratios=(0.17, len(orders)))
+    axes = body.subplots(len(orders), 3, sharex=True, sharey="row", squeeze=False)
     for order, line in zip(orders, axes):
         floor = float(delay_error(order, cycles)[0])
         for ax, reading in zip(line, READINGS):
             chosen = rows[(rows["order"] == order) & (rows["reading"] == reading)]
             _draw_methods(ax, chosen, floor)
+        low, high = line[0].get_ylim()
+        line[0].set_ylim(low, high * (high / low) ** 0.1)  # room for the crosses
         line[0].set_ylabel(f"error at $d = {order}$")
     for ax, title in zip(axes[0], READINGS.values()):
         ax.set_title(title)
     for ax in axes[-1]:
         ax.set_xlabel(r"steps per window, $\theta / dt$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    head.legend(handles, labels, loc="center", ncol=6)
     for ax, text in zip(axes.flat, "abcdefghijklmnopqrstuvwxyz"):
         style.letter(ax, text)
     return figure
@@ -666,7 +655,7 @@ def _draw_methods(ax: Axes, rows: pd.DataFrame, floor: float) -> None:
         unstable = line.loc[~line["stable"], "steps"]
         ax.plot(
             unstable,
-            np.full(len(unstable), 0.95),
+            np.full(len(unstable), 0.97),
             "x",
             color=color,
             markersize=3.6,
@@ -675,7 +664,7 @@ def _draw_methods(ax: Axes, rows: pd.DataFrame, floor: float) -> None:
         if len(unstable):
             ax.annotate(
                 "unstable",
-                (unstable.max(), 0.95),
+                (unstable.max(), 0.97),
                 (5, 0),
                 xycoords=ax.get_xaxis_transform(),
                 textcoords="offset points",
@@ -683,9 +672,439 @@ def _draw_methods(ax: Axes, rows: pd.DataFrame, floor: float) -> None:
                 fontsize="small",
                 va="center",
             )
-    least = max(floor, rows["error"].min())
-    if floor > least / 30:
+    if floor > rows["error"].min() / 30:
         ax.axhline(floor, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
-    ax.set_yscale("log")
+    if not np.isfinite(rows["error"]).any():
+        ax.set_ylim(0.1, 1)
     style.log_axis(ax.xaxis)
     style.log_axis(ax.yaxis)
+
+
+# ---- The report --------------------------------------------------------------------
+
+
+def report(frame: pd.DataFrame) -> Report:
+    """What the numbers say; the figures are "delay", "windows" and "methods".
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    laws = (
+        Law(
+            _best_band(frame), {"law": "bands", "theta_times_freq": _bands_found(frame)}
+        ),
+        *_band_laws(frame),
+        *_slope_laws(frame),
+        *_window_laws(frame),
+        *_method_laws(frame),
+        *_limit_laws(frame),
+    )
+    sections = (
+        _delay_section(frame),
+        _need_section(frame),
+        _windows_section(frame),
+        *_methods_sections(frame),
+    )
+    lead = (
+        "A memory of order d stands for a delay of θ seconds by d numbers. "
+        f"{_best_band(frame)} What it errs, before there is any neuron, depends on d "
+        "and on the number θf of cycles in the window alone; time steps add to it, "
+        "by how much depends on the method."
+    )
+    title = "The linear memory: approximation and its limits"
+    return Report("approximation", title, lead, sections, laws)
+
+
+def _best_band(frame: pd.DataFrame) -> str:
+    tolerance = frame["tolerance"].min()
+    rows = _kind(frame, "band", tolerance=tolerance).sort_values("order")
+    enough = rows[rows["theta_times_freq"] >= 1]
+    row = (enough if len(enough) else rows[::-1]).iloc[0]
+    return (
+        f"Order {row['order']} delays signals of up to θf = "
+        f"{number(row['theta_times_freq'])} within {_percent(tolerance)}."
+    )
+
+
+def _bands_found(frame: pd.DataFrame) -> dict[str, dict[int, float]]:
+    """By tolerance and order."""
+    return {
+        f"{tolerance:g}": dict(zip(rows["order"], rows["theta_times_freq"]))
+        for tolerance, rows in _kind(frame, "band").groupby("tolerance")
+    }
+
+
+def _power(x: Any, y: Any) -> float:
+    """The exponent of y against x."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def _high_orders(rows: pd.DataFrame) -> pd.DataFrame:
+    """Orders from 6 on, where there are two of them."""
+    high = rows[rows["order"] >= 6]
+    return (high if len(high) > 1 else rows).sort_values("order")
+
+
+def _band_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    for tolerance, rows in _kind(frame, "band").groupby("tolerance"):
+        rows = _high_orders(rows)
+        if len(rows) < 2:
+            continue
+        slope, offset = np.polyfit(rows["order"], rows["theta_times_freq"], 1)
+        least, most = rows["order"].iloc[[0, -1]]
+        sign = "−" if offset < 0 else "+"
+        yield Law(
+            f"Within {_percent(tolerance)}, the usable band grows by {number(slope)} "
+            f"cycles an order: θf ≈ {number(slope)} d {sign} {number(abs(offset))} "
+            f"from order {least} to {most}. The limit is 1/π = {number(1 / np.pi)}: "
+            "polynomials take π orders for each cycle.",
+            {
+                "law": "band",
+                "tolerance": tolerance,
+                "cycles_per_order": slope,
+                "offset": offset,
+            },
+        )
+
+
+def _slope_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """The exponent of the error at low frequency, where the leading term rules."""
+    slopes = {}
+    for order, rows in _kind(frame, "delay").groupby("order"):
+        freqs, errors = rows["theta_times_freq"], rows["error"]
+        leading = leading_error(int(order), freqs.to_numpy())
+        # above rounding, and close to the leading term
+        used = (errors > 1e-11) & (np.abs(errors / leading - 1) < 0.1)
+        if used.sum() >= 3:
+            slopes[int(order)] = _power(freqs[used], errors[used])
+    if slopes:
+        found = ", ".join(f"{number(v)} at order {d}" for d, v in slopes.items())
+        yield Law(
+            "At low frequency the error grows as the power 2 d of θf, for as many "
+            f"moments of the delay are exact; fitted: {found}.",
+            {"law": "slope", "exponents": slopes},
+        )
+
+
+def _window_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    rows = _kind(frame, "window")
+    errors = rows.pivot(index="order", columns="method", values="error")
+    order = _example_orders(frame)[-1]
+    memory, best = errors.loc[order, ["memory", "projection"]]
+    cycles = float(rows["theta_times_freq"].iloc[0])
+    yield Law(
+        f"Of signals up to θf = {cycles:g}, order {order} holds the whole window "
+        f"with an rms error of {number(100 * memory)} %; the nearest polynomial of the "
+        f"same order errs by {number(100 * best)} %.",
+        {"law": "window", "order": order, "memory": memory, "projection": best},
+    )
+
+
+def _exponent(rows: pd.DataFrame, floor: float) -> float:
+    """k where the error falls as steps^-k, over the finer half; NaN if it does not."""
+    rows = rows.sort_values("steps")[len(rows) // 2 :]
+    rows = rows[rows["stable"] & (rows["error"] > 10 * floor)]
+    if len(rows) < 3:
+        return np.nan
+    steps, errors = np.log(rows["steps"]), np.log(rows["error"])
+    slope, offset = np.polyfit(steps, errors, 1)
+    straight = np.abs(errors - slope * steps - offset).max() < 0.2
+    return float(-slope) if straight else np.nan
+
+
+def _told_apart(method: str, reading: str) -> bool:
+    """Whether this reading of this method differs from its state alone."""
+    if reading == "shifted":
+        return LAGS[method] > 0
+    return reading == "state" or method not in ("zoh", "euler")
+
+
+def _method_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    steps = _kind(frame, "step")
+    order = int(steps["order"].max())
+    cycles = float(steps["theta_times_freq"].iloc[0])
+    floor = float(delay_error(order, cycles)[0])
+    for method, rows in steps[steps["order"] == order].groupby("method", sort=False):
+        exponents = {
+            reading: exponent
+            for reading, line in rows.groupby("reading", sort=False)
+            if _told_apart(method, reading)
+            and np.isfinite(exponent := _exponent(line, floor))
+        }
+        if exponents:
+            found = ", ".join(
+                f"{number(k)} for {READING_WORDS[r]}" for r, k in exponents.items()
+            )
+            yield Law(
+                f"{_capital(METHOD_NAMES[method])}, order {order}, θf = {cycles:g}: "
+                f"the error falls as (θ / dt)^−k with k = {found}.",
+                {"law": "steps", "method": method, "order": order, **exponents},
+            )
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _limit_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    rows = _high_orders(_kind(frame, "limit"))
+    if len(rows) < 2:
+        return
+    power = _power(rows["order"], rows["steps"])
+    last = rows.iloc[-1]
+    yield Law(
+        f"Euler's method is stable from {last['steps']} steps per window on at order "
+        f"{last['order']}; that limit grows as the power {number(power)} of the order.",
+        {"law": "euler", "exponent": power},
+    )
+
+
+def _delay_section(frame: pd.DataFrame) -> Section:
+    bands = _kind(frame, "band")
+    table = pd.DataFrame({"Order d": sorted(set(bands["order"]))})
+    for tolerance, rows in bands.groupby("tolerance"):
+        found = rows.set_index("order")["theta_times_freq"]
+        table[f"θf within {_percent(tolerance)}"] = table["Order d"].map(found)
+        table[f"Orders per cycle at {_percent(tolerance)}"] = (
+            table["Order d"] / table[f"θf within {_percent(tolerance)}"]
+        )
+    return Section(
+        "The delay",
+        (
+            "The transfer function of the memory is the Padé approximant of degrees "
+            "d − 1 over d of an ideal delay. Held against it, the error rises as a "
+            "power of the frequency and ends at about 1, where the output has died "
+            "out. The higher the order, the sharper is the edge of the usable band.",
+            _best_band(frame),
+        ),
+        figure="delay",
+        caption=(
+            "a, Distance between the frequency responses of the memory and of a delay "
+            "of θ, by the number of cycles that the window holds; the dashed line is "
+            "at 1 %. b, The θf at which the error first reaches the tolerance; dashed, "
+            "one cycle for each π orders."
+        ),
+        table=table,
+        table_caption="Usable band of each order",
+    )
+
+
+def _need_section(frame: pd.DataFrame) -> Section:
+    need = _kind(frame, "need")
+    table = pd.DataFrame({"Cycles θf": sorted(set(need["theta_times_freq"]))})
+    for tolerance, rows in need.groupby("tolerance"):
+        found = rows.set_index("theta_times_freq")["order"]
+        table[f"Order for {_percent(tolerance)}"] = table["Cycles θf"].map(found)
+    return Section(
+        "The order that a task needs",
+        (
+            "The smallest order whose error stays within the tolerance at all "
+            "frequencies up to θf." + _price_of_cycles(need),
+        ),
+        table=table,
+        table_caption="Order needed",
+    )
+
+
+def _price_of_cycles(need: pd.DataFrame) -> str:
+    rows = need[need["tolerance"] == need["tolerance"].min()]
+    rows = rows.sort_values("theta_times_freq")
+    if len(rows) < 2:
+        return ""
+    orders, cycles = rows["order"].to_numpy(), rows["theta_times_freq"].to_numpy()
+    price = (orders[-1] - orders[-2]) / (cycles[-1] - cycles[-2])
+    return (
+        f" From {cycles[-2]:g} to {cycles[-1]:g} cycles, each further one takes "
+        f"{number(price)} orders."
+    )
+
+
+def _windows_section(frame: pd.DataFrame) -> Section:
+    rows = _kind(frame, "window")
+    cycles = float(rows["theta_times_freq"].iloc[0])
+    table = rows.pivot(index="order", columns="method", values="error").reset_index()
+    table = table[["order", "memory", "projection"]]
+    table.columns = ["Order d", "Memory, rms error", "Nearest polynomial"]
+    return Section(
+        "The window",
+        (
+            "The state holds more than the delay by θ: its d numbers are the "
+            "coefficients of Legendre polynomials over the last θ seconds. No choice "
+            "of coefficients comes closer than the nearest polynomial in the mean "
+            "square does; the memory, which must find them as it goes, errs a "
+            "little more.",
+        ),
+        figure="windows",
+        caption=(
+            "a, The polynomials that the first six state variables weigh, from now "
+            "(age 0) to one window ago (1). b, Rms error over the whole window, "
+            "relative to the rms of a signal of flat spectrum up to "
+            f"θf = {cycles:g}; the dotted line is at 1 %. c, One window of such a "
+            "signal (grey) and what memories of several orders hold of it."
+        ),
+        table=table,
+        table_caption=f"Error of the window for signals up to θf = {cycles:g}",
+    )
+
+
+READING_WORDS = {
+    "state": "the state",
+    "shifted": "the state, its lag allowed for",
+    "system": "the whole system",
+}
+
+
+def _methods_sections(frame: pd.DataFrame) -> Iterator[Section]:
+    steps = _kind(frame, "step")
+    cycles = float(steps["theta_times_freq"].iloc[0])
+    yield Section(
+        "Time steps",
+        (
+            "A simulator moves in steps. Six methods turn the memory into a "
+            "difference equation, and three comparisons with an ideal delay are fair: "
+            "of the state alone, which is what a network holds; of the state with "
+            "allowance for the constant lag of the method; and of the whole system, "
+            "with the direct path from input to output that some methods ask for.",
+            "Zero-order hold is exact for an input that stands still within a step, as "
+            "a simulator has it. Its error against the delay is a lag of half a step, "
+            "the mean age of such an input, and reading half a step less of delay "
+            "takes it away. First-order hold and impulse invariance put a share of "
+            "the response into the direct path, and the state lacks it: d / 2 of a "
+            "step, once the steps are fine enough. Euler's method amplifies, and is "
+            "unstable below a number of steps that grows faster than the order.",
+        ),
+        figure="methods",
+        caption=(
+            f"Error of the delay at θf = {cycles:g}, by the number of steps in a "
+            "window. Columns: the state, the state against a delay longer by the lag "
+            "of the method, and the system with its output equation. Crosses: the "
+            "system is unstable. Dashed: the error in continuous time, where it is "
+            "in range."
+        ),
+        table=_limit_table(frame),
+        table_caption="The least number of steps at which Euler's method is stable",
+    )
+    for order in sorted(set(steps["order"])):
+        floor = float(delay_error(order, cycles)[0])
+        yield Section(
+            f"Time steps at order {order}",
+            (f"In continuous time the error at θf = {cycles:g} is {number(floor)}.",),
+            table=_method_table(steps[steps["order"] == order], floor),
+            table_caption=(
+                f"Error of the delay at θf = {cycles:g}, by steps per window; it falls "
+                "as steps to the −k where it does so as a power, well above the error "
+                "in continuous time"
+            ),
+        )
+
+
+def _limit_table(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = _kind(frame, "limit").sort_values("order")
+    return rows[["order", "steps"]].set_axis(["Order d", "Steps per window"], axis=1)
+
+
+def _method_table(rows: pd.DataFrame, floor: float) -> pd.DataFrame:
+    steps = sorted(set(rows["steps"]))
+    kept = [
+        steps[k]
+        for k in np.unique(np.linspace(0, len(steps) - 1, 5).round(0)).astype(int)
+    ]
+    lines = []
+    for (method, reading), line in rows.groupby(["method", "reading"], sort=False):
+        if not _told_apart(method, reading):
+            continue
+        errors = line.set_index("steps")["error"]
+        stable = line.set_index("steps")["stable"]
+        lines.append(
+            {
+                "Method": _capital(METHOD_NAMES[method]),
+                "Held against the delay": READING_WORDS[reading],
+                "Lag in steps": LAGS[method] if reading == "shifted" else 0.0,
+                **{
+                    f"{n} steps": number(errors[n]) if stable[n] else "unstable"
+                    for n in kept
+                },
+                "Exponent k": _exponent(line, floor),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+# ---- The command -------------------------------------------------------------------
+
+OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "orders": (integers, "orders of the memory, at most 256"),
+    "max_cycles": (float, "highest theta * f, cycles in the window"),
+    "points": (int, "number of frequencies"),
+    "tolerances": (numbers, "errors to be kept to"),
+    "cycles": (numbers, "theta * f for which to find the order needed"),
+    "window_cycles": (float, "highest theta * f of the window's signal"),
+    "methods": (words, "methods of discretization"),
+    "steps": (integers, "time steps in a window, theta / dt"),
+    "step_orders": (integers, "orders at which to compare methods"),
+    "step_cycles": (float, "theta * f at which to compare methods"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `run`, and the seed of the example."""
+    parameters = signature(run).parameters
+    for name, (kind, text) in OPTIONS.items():
+        default = parameters[name].default
+        several = isinstance(default, tuple)
+        shown = ",".join(map(str, default)) if several else f"{default:g}"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            default=default,
+            metavar="LIST" if several else "N" if kind is int else "NUMBER",
+            help=f"{text} (default: {shown})",
+        )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the example signal that the figure of windows shows (default: 0)",
+    )
+
+
+def main(args: argparse.Namespace, out: Path, command: str) -> Path:
+    """Compute, draw and write everything.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As a parser with `add_arguments` returns it.
+    out : pathlib.Path
+        The results folder.
+    command : str
+        The exact command, for the record.
+
+    Returns
+    -------
+    pathlib.Path
+        The page of the report.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an option is of no use.
+    OSError
+        If a file cannot be written.
+    """
+    start = time.perf_counter()
+    seed = check_integer("seed", args.seed, 0, np.iinfo(np.int32).max)
+    arguments = {name: getattr(args, name) for name in OPTIONS}
+    frame = run(**arguments)
+    figures = {
+        "delay": plot(frame),
+        "windows": plot_windows(frame, seed),
+        "methods": plot_methods(frame),
+    }
+    seconds = time.perf_counter() - start
+    done = Run(command, {**arguments, "seed": seed}, seed, seconds)
+    return pages.write(out, report(frame), frame, figures, done)

@@ -15,6 +15,7 @@ from typing import Any
 import nengo
 import numpy as np
 import pandas as pd
+from scipy.signal import lfilter
 
 from spiking_lmu.distortion import simulate_distorted
 from spiking_lmu.experiments.sweep import SweepResult, sweep
@@ -60,7 +61,7 @@ def run(
     trials: int = GRID["trials"],
     cycles: float = 1.0,
     rms: float = 0.5,
-    duration: float = 10.0,
+    duration: float = 6.0,
     readout_synapse: float = 0.03,
     dt: float = 0.001,
     floor: bool = True,
@@ -102,9 +103,9 @@ def run(
     readout_synapse, dt : float
         Time constant and time step, in seconds.
     floor : bool
-        Whether to add trials that tell where the floor of the LIF neurons comes
-        from, where there are any: half the time step, twice the synapse, and no
-        spikes.
+        Whether to add trials that tell where the floor of LIF neurons comes
+        from, where there are any: the largest network with half the time step, with
+        twice the synapse, with half the input's frequencies, and without spikes.
     signal : (n,) array_like, optional
         A recording, at steps of ``dt``, instead of white noise: played in a loop, from
         another point in each trial.
@@ -236,21 +237,25 @@ def make_tasks(
 
 
 def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What becomes of the largest LIF networks if one thing about them changes."""
-    most = max(cell["n_neurons"] for cell in cells)
-    largest = [
-        {**cell, "study": "floor"}
-        for cell in cells
-        if cell["n_neurons"] == most and cell["neuron_type"] == "lif"
+    """What becomes of the largest LIF network if one thing about it changes."""
+    lif = [cell for cell in cells if cell["neuron_type"] == "lif"]
+    largest = max(lif, key=lambda cell: (cell["order"], cell["n_neurons"]))
+    chosen = [
+        cell
+        for cell in lif
+        if (cell["order"], cell["n_neurons"], cell["design"])
+        == (largest["order"], largest["n_neurons"], lif[-1]["design"])
     ]
+    changes = (
+        lambda cell: {"dt": cell["dt"] / 2},
+        lambda cell: {"synapse": 2 * cell["synapse"]},
+        lambda cell: {"cycles": cell["cycles"] / 2},
+        lambda cell: {"neuron_type": "rate"},
+    )
     return [
-        {**cell, **change(cell)}
-        for cell in largest
-        for change in (
-            lambda cell: {"dt": cell["dt"] / 2},
-            lambda cell: {"synapse": 2 * cell["synapse"]},
-            lambda cell: {"neuron_type": "rate"},
-        )
+        {**cell, "study": "floor", **change(cell)}
+        for cell in chosen
+        for change in changes
     ]
 
 
@@ -383,6 +388,7 @@ def measure(
         "synapse": task["synapse"],
         "dt": dt,
         "signal": task["signal"],
+        "cycles": task["cycles"],
         "seed": seed,
         "rmse": length_rmse(decoded[counted] - exact[counted]),
         "predicted_rmse": memory.predict_rmse(recorded.parameters, tau),
@@ -401,8 +407,9 @@ def length_rmse(error: np.ndarray) -> float:
 
 
 def lowpass(values: np.ndarray, tau: float, dt: float) -> np.ndarray:
-    """Filter (n, d) values as a probe with this synapse does."""
-    return nengo.Lowpass(tau).filt(values, dt=dt, y0=0)
+    """Filter (n, d) values as a probe with this synapse does, a step late."""
+    a = np.exp(-dt / tau)
+    return lfilter([0, 1 - a], [1, -a], values, axis=0)
 
 
 def window_nrmse(memory, decoded, u, tau, dt, counted) -> float:

@@ -28,7 +28,7 @@ INK, QUIET = "#1c1e21", "#7c828a"
 COLOURS = {
     "poisson": "#0072b2",
     "lif": "#d55e00",
-    "spikingrectifiedlinear": "#009e73",
+    "relu": "#009e73",
     "rate": "#2f3338",
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
@@ -36,7 +36,7 @@ COLOURS = {
 MARKERS = {
     "poisson": "o",
     "lif": "s",
-    "spikingrectifiedlinear": "^",
+    "relu": "^",
     "rate": "D",
     "legendre": "s",
     "balanced": "o",

@@ -10,7 +10,7 @@ import nengo
 import numpy as np
 from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
-from nengo.params import Default
+from nengo.params import Default, NdarrayParam, NumberParam
 from numpy.typing import ArrayLike
 
 from spiking_lmu.neurons import (
@@ -26,7 +26,14 @@ from spiking_lmu.neurons import (
 from spiking_lmu.noise import Population, noise_rmse, spiking_noise
 from spiking_lmu.realization import COVERAGE, realize
 from spiking_lmu.signals import Spectrum
-from spiking_lmu.state_space import readout, simulate, state_space, usable_band
+from spiking_lmu.state_space import (
+    LONGEST,
+    SHORTEST,
+    readout,
+    simulate,
+    state_space,
+    usable_band,
+)
 from spiking_lmu.validation import (
     check_array,
     check_choice,
@@ -34,6 +41,8 @@ from spiking_lmu.validation import (
     check_number,
     refusal,
 )
+
+MAX_CYCLES = 1000  # of the expected input in the window
 
 
 class LegendreMemory(nengo.Network):
@@ -76,7 +85,8 @@ class LegendreMemory(nengo.Network):
         the network of LMU 2019.
     freq : float, optional
         Highest frequency of the expected input, in Hz. By default, the highest that
-        a memory of this order delays with an error of no more than 1 %.
+        a memory of this order delays with an error of no more than 1 %, or half
+        the rate of time steps where that is lower.
     rms : float, optional
         Root mean square of the expected input; 0.5 by default.
     spectrum : Spectrum, optional
@@ -110,9 +120,8 @@ class LegendreMemory(nengo.Network):
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an argument is out of range, or ``spectrum`` comes with ``freq`` or ``rms``.
-    nengo.exceptions.BuildError
-        When a simulator of another time step builds the network.
+        If an argument is out of range, or ``spectrum`` comes with ``freq`` or ``rms``;
+        and when a simulator of another time step builds the network.
 
     References
     ----------
@@ -138,6 +147,8 @@ class LegendreMemory(nengo.Network):
         label: str | None = None,
         seed: int | None = None,
     ) -> None:
+        if seed is not None:
+            seed = check_integer("seed", seed, low=0, high=2**32 - 1)
         super().__init__(label=label, seed=seed)
         A, B = state_space(theta, order)
         self.theta = float(theta)
@@ -147,10 +158,11 @@ class LegendreMemory(nengo.Network):
         self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
-        self.spectrum = _expected(theta, order, freq, rms, spectrum)
+        self.spectrum = _expected(self.theta, order, self.dt, freq, rms, spectrum)
         self.neuron_type = _configured("neuron_type", neuron_type, poisson())
         self.max_rates = _configured("max_rates", max_rates, MAX_RATES)
         self.intercepts = _configured("intercepts", intercepts, None)
+        _check_neurons(self.neuron_type, self.max_rates, self.intercepts)
 
         self.realization = realize(
             A, B, self.dt, self.synapse.tau, self.spectrum, coordinates
@@ -173,12 +185,14 @@ class LegendreMemory(nengo.Network):
         recurrent, feed = self.realization.transforms
         decoded = nengo.Node(size_in=self.order, label=f"decoded {k}")
         for i in range(self.order):
-            ensemble = self._add_ensemble(i, f"x{i}" if k == 0 else f"x{i} of input {k}")
+            ensemble = self._add_ensemble(
+                i, f"x{i}" if k == 0 else f"x{i} of input {k}"
+            )
             nengo.Connection(self.coordinates[part.start + i], ensemble, synapse=None)
             connection = nengo.Connection(
                 ensemble,
                 decoded[i],
-                solver=PoissonL2(noise_tau(self.synapse.tau)),
+                solver=PoissonL2(noise_tau(self.synapse.tau, ensemble.n_neurons)),
                 synapse=None,
             )
             self._decoded.append(connection)
@@ -206,13 +220,15 @@ class LegendreMemory(nengo.Network):
 
     def _connect_state(self, post: Any, transform: np.ndarray) -> None:
         """Connect the state of all memories, each through the same transform."""
+        n, d = transform.shape
         with self:
-            nengo.Connection(
-                self.coordinates,
-                post,
-                transform=np.kron(np.eye(self.size_in), transform),
-                synapse=None,
-            )
+            for k in range(self.size_in):
+                nengo.Connection(
+                    self.coordinates[k * d : (k + 1) * d],
+                    post[k * n : (k + 1) * n],
+                    transform=transform,
+                    synapse=None,
+                )
 
     def add_readout(self, delays: ArrayLike, label: str | None = None) -> nengo.Node:
         """Add a node that gives the input as it was some time ago.
@@ -283,21 +299,31 @@ class LegendreMemory(nengo.Network):
         size_out = _size_of("function", function, d)
         covariance = C @ self.realization.covariance @ C.T
         covariance = np.kron(np.eye(self.size_in), covariance)
-        radius = COVERAGE * float(np.sqrt(np.trace(covariance) / d))
+        # encoders may point anywhere: the widest direction must be covered
+        radius = COVERAGE * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+        intercepts = self.intercepts
+        if intercepts is None:
+            intercepts = spread_intercepts(COVERAGE)
         label = label or "function of the window"
         # in a network of its own: self.ensembles are the memory's populations
         with self, nengo.Network(label=label):
             window = nengo.Ensemble(
                 n_neurons,
                 d,
-                radius=radius * np.sqrt(d) if d > 1 else radius,
+                radius=radius,
                 neuron_type=self.neuron_type,
-                eval_points=_Correlated(covariance),
+                max_rates=self.max_rates,
+                intercepts=intercepts,
+                eval_points=_Correlated(covariance / radius**2),
                 label=label,
             )
             output = nengo.Node(size_in=size_out, label=label)
             nengo.Connection(
-                window, output, function=function, synapse=None, scale_eval_points=False
+                window,
+                output,
+                function=function,
+                solver=PoissonL2(self.synapse.tau),
+                synapse=None,
             )
         self._connect_state(window, C)
         return output
@@ -414,6 +440,8 @@ class RangeCheck:
 class _OnlyAtDt(nengo.Process):
     """Refuses to be built by a simulator with another time step."""
 
+    built_for = NumberParam("built_for", low=0, low_open=True)
+
     def __init__(self, dt: float) -> None:
         super().__init__(default_size_in=0, default_size_out=1)
         self.built_for = dt
@@ -431,6 +459,8 @@ class _OnlyAtDt(nengo.Process):
 class _Correlated(Distribution):
     """Normal with a covariance: evaluation points as the window has them."""
 
+    covariance = NdarrayParam("covariance", shape=("*", "*"))
+
     def __init__(self, covariance: np.ndarray) -> None:
         super().__init__()
         self.covariance = covariance
@@ -442,14 +472,13 @@ class _Correlated(Distribution):
 
 
 def _lowpass(synapse: Any) -> nengo.Lowpass:
-    if isinstance(synapse, nengo.Lowpass):
-        tau = synapse.tau
-    else:
-        tau = synapse
-    return nengo.Lowpass(check_number("synapse", tau, low=0, exclusive=True))
+    tau = synapse.tau if isinstance(synapse, nengo.Lowpass) else synapse
+    return nengo.Lowpass(check_number("synapse", tau, SHORTEST, LONGEST))
 
 
-def _expected(theta, order, freq, rms, spectrum) -> Spectrum:
+def _expected(
+    theta: float, order: int, dt: float, freq: Any, rms: Any, spectrum: Any
+) -> Spectrum:
     """The spectrum that the arguments of a memory announce."""
     if spectrum is not None:
         if not isinstance(spectrum, Spectrum):
@@ -458,8 +487,23 @@ def _expected(theta, order, freq, rms, spectrum) -> Spectrum:
             name, value = ("freq", freq) if freq is not None else ("rms", rms)
             raise refusal(name, value, "None where spectrum is given")
         return spectrum
-    freq = usable_band(order) / theta if freq is None else freq
+    highest = min(0.5 / dt, MAX_CYCLES / theta)
+    if freq is None:
+        freq = min(usable_band(order) / theta, highest)
+    freq = check_number("freq", freq, low=0, high=highest, exclusive=True)
     return Spectrum.flat(freq, 0.5 if rms is None else rms)
+
+
+def _check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
+    if not isinstance(neuron_type, nengo.neurons.NeuronType):
+        allowed = "an instance of a Nengo neuron type"
+        raise refusal("neuron_type", neuron_type, allowed)
+    # an array would be of one value a neuron, and populations differ in size
+    allowed = "a distribution of nengo.dists"
+    if not isinstance(max_rates, Distribution):
+        raise refusal("max_rates", max_rates, allowed)
+    if intercepts is not None and not isinstance(intercepts, Distribution):
+        raise refusal("intercepts", intercepts, allowed)
 
 
 def _configured(name: str, value: Any, fallback: Any) -> Any:

@@ -40,8 +40,19 @@ def simulate_distorted(
     -------
     m : (n, d) ndarray
         The state in its original coordinates, as `state_space.simulate` has it.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is not one population for each coordinate, or an input is not finite.
     """
+    if not isinstance(realization, Realization):
+        raise refusal("realization", realization, "what spiking_lmu.realize returns")
     u = check_array("u", u, ndims=(1,))
+    if not isinstance(populations, Sequence) or not all(
+        isinstance(p, Population) for p in populations
+    ):
+        raise refusal("populations", populations, "a sequence of Population")
     if len(populations) != realization.order:
         raise refusal(
             "populations", len(populations), f"{realization.order}, one a coordinate"

@@ -104,13 +104,23 @@ def _evenly_in_asinh(headroom: float, n: int, limit: float) -> np.ndarray:
     return np.sinh(np.linspace(-edge, edge, n)) / headroom
 
 
-def noise_tau(tau: float) -> float:
+def noise_tau(tau: float, n_neurons: int) -> float:
     """Time over which `PoissonL2` lets noise average out in a memory, in seconds.
 
-    Five recurrent time constants. Noise is averaged again by the memory, while
-    distortion is there to stay: it is to be small beside the noise.
+    In proportion to the neurons: their noise falls with the square root of their
+    number, and so their distortion must fall faster to stay small beside it. The
+    factor keeps noise times the square root constant within some percent, from 10
+    neurons on, so that few neurons are not driven to be exact at the price of noise.
+
+    Parameters
+    ----------
+    tau : float
+        Time constant of the recurrent synapse, in seconds.
+    n_neurons : int
+        Of the population.
     """
-    return 5 * check_number("tau", tau, low=0, exclusive=True)
+    tau = check_number("tau", tau, low=0, exclusive=True)
+    return tau * check_integer("n_neurons", n_neurons) / 60
 
 
 class PoissonL2(Solver):

@@ -130,7 +130,7 @@ def draw_population(
     encoders = alternating_encoders(n_neurons)[:, 0]
     points = tuned_eval_points(headroom)
     rates = neuron_type.rates(points * encoders, gain, bias)
-    decoders, _ = PoissonL2(noise_tau(tau))(rates, points * radius)
+    decoders, _ = PoissonL2(noise_tau(tau, n_neurons))(rates, points * radius)
     return Population(encoders, gain, bias, decoders[:, 0], radius, neuron_type)
 
 

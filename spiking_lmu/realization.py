@@ -282,10 +282,13 @@ def _jump_deviations(
     Starting and stopping are the halves of that.
     """
     K = _covariance(H, powers)
-    steps = np.geomspace(1, max(2, 6 * slowest / dt), 60)
+    # the higher the order, the faster a coordinate rises and falls: look as often
+    steps = np.geomspace(1, max(2, 6 * slowest / dt), 40 * max(6, len(Ad)))
     largest = np.zeros(len(Ad))
+    decay, before = np.eye(len(Ad)), 0
     for n in np.unique(np.round(steps).astype(int)):
-        decay = np.linalg.matrix_power(Ad, n)
+        decay = decay @ np.linalg.matrix_power(Ad, n - before)
+        before = n
         phase = np.exp(-2j * np.pi * frequencies * dt * n)
         started = H - phase[:, None] * (H @ decay.T)
         after = _covariance(started, powers) + decay @ K @ decay.T
@@ -301,7 +304,10 @@ def _noise_weight(Ad: np.ndarray, a: float) -> np.ndarray:
 
 
 def _balance(K: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first."""
+    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first.
+
+    The largest entry of each column is positive: signs are no accident.
+    """
     K = (K + K.T) / 2
     powers, directions = eigh(K)
     # beyond this, directions of K are rounding errors
@@ -310,7 +316,8 @@ def _balance(K: np.ndarray, W: np.ndarray) -> np.ndarray:
     squares, U = eigh(root.T @ W @ root)
     squares = np.maximum(squares, 1e-13 * squares[-1])
     order = np.argsort(squares)[::-1]
-    return root @ U[:, order] / squares[order] ** 0.25
+    T = root @ U[:, order] / squares[order] ** 0.25
+    return T * np.sign(T[np.argmax(np.abs(T), axis=0), np.arange(len(T))])
 
 
 def _at_least(fewest: float, shares: np.ndarray) -> np.ndarray:

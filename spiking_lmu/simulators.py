@@ -8,6 +8,7 @@ themselves with `register`.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,7 +18,7 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .validation import check_choice
+from .validation import check_choice, refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,12 @@ def run_nengo(
 def _run_one(model: Model, u: np.ndarray, seed: int, dt: float) -> Recording:
     start = time.perf_counter()
     model.stimulus.output = nengo.processes.PresentInput(u[:, None], dt)
-    simulator = nengo.Simulator(model.network, dt=dt, seed=seed, progress_bar=False)
+    with warnings.catch_warnings():
+        # the optimizer merges Poisson neurons, and warns that their rates merge too
+        warnings.filterwarnings("ignore", "Extra state has been modified")
+        simulator = nengo.Simulator(
+            model.network, dt=dt, seed=seed, progress_bar=False
+        )
     with simulator as sim:
         built = time.perf_counter()
         sim.run_steps(len(u))
@@ -135,9 +141,7 @@ def run_nengo_dl(
 
 
 def _decoded(network: nengo.Network) -> list[nengo.Connection]:
-    return [
-        c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)
-    ]
+    return [c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)]
 
 
 _BACKENDS: dict[str, Backend] = {
@@ -154,8 +158,12 @@ def register(name: str, backend: Backend) -> None:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the name is taken.
+        If the name is no word or is taken, or the backend is no `Backend`.
     """
+    if not isinstance(name, str) or not name:
+        raise refusal("name", name, "a word")
+    if not isinstance(backend, Backend):
+        raise refusal("backend", backend, "a spiking_lmu.simulators.Backend")
     if name in _BACKENDS:
         raise ValidationError(f"{name!r} is registered already", attr="name")
     _BACKENDS[name] = backend

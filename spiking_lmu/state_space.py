@@ -13,8 +13,8 @@ from .validation import check_array, check_choice, check_integer, check_number, 
 MAX_ORDER = 1024
 SHORTEST, LONGEST = 1e-50, 1e50  # times, in seconds: far from where floats end
 MAX_CYCLES = 1e12
-# below the first, `delay_error` is rounding; about 1, it no longer grows with frequency
-TOLERANCES = 1e-12, 0.9
+# `delay_error` is rounding below the first, and comes and goes above the second
+TOLERANCES = 1e-12, 0.5
 METHODS = ("zoh", "foh", "bilinear", "euler", "backward_diff", "impulse")
 
 
@@ -56,14 +56,17 @@ def state_space(theta: float, order: int) -> tuple[np.ndarray, np.ndarray]:
     return A / theta, B / theta
 
 
-def check_system(A: ArrayLike, B: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def check_system(
+    A: ArrayLike, B: ArrayLike, names: tuple[str, str] = ("A", "B")
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a square ``A`` (d, d) and a matching ``B`` (d, k) as float arrays."""
-    A = check_array("A", A, ndims=(2,))
-    B = check_array("B", B, ndims=(2,))
+    A = check_array(names[0], A, ndims=(2,))
+    B = check_array(names[1], B, ndims=(2,))
     if A.shape[0] != A.shape[1]:
-        raise refusal("A", A.shape, "a square matrix")
+        raise refusal(names[0], A.shape, "a square matrix")
     if B.shape[0] != A.shape[0]:
-        raise refusal("B", B.shape, f"a matrix of {A.shape[0]} rows, as many as A has")
+        allowed = f"a matrix of {A.shape[0]} rows, as many as {names[0]} has"
+        raise refusal(names[1], B.shape, allowed)
     return A, B
 
 
@@ -98,10 +101,14 @@ def discretize(
     A, B = check_system(A, B)
     dt = check_number("dt", dt, SHORTEST, LONGEST)
     check_choice("method", method, METHODS)
-    with np.errstate(all="ignore"):
-        Ad, Bd = _discretize(A, B, dt, method)
+    allowed = "a step for which the result is finite"
+    try:
+        with np.errstate(all="ignore"):
+            Ad, Bd = _discretize(A, B, dt, method)
+    except (np.linalg.LinAlgError, ValueError, OverflowError):
+        raise refusal("dt", dt, allowed) from None
     if not (np.all(np.isfinite(Ad)) and np.all(np.isfinite(Bd))):
-        raise refusal("dt", dt, "a step in which the system does not overflow")
+        raise refusal("dt", dt, allowed)
     return Ad, Bd
 
 
@@ -238,7 +245,7 @@ def choose_order(theta_times_freq: float, tolerance: float = 0.01) -> int:
     theta_times_freq : float
         Number of cycles that the window holds, theta * f, at the highest frequency.
     tolerance : float
-        Largest `delay_error` allowed at any frequency up to that; from 1e-12 to 0.9.
+        Largest `delay_error` allowed at any frequency up to that; from 1e-12 to 0.5.
 
     Returns
     -------
@@ -284,7 +291,7 @@ def usable_band(order: int, tolerance: float = 0.01) -> float:
     ----------
     order : int
     tolerance : float
-        From 1e-12 to 0.9.
+        From 1e-12 to 0.5.
 
     Returns
     -------
@@ -298,8 +305,12 @@ def usable_band(order: int, tolerance: float = 0.01) -> float:
     order = check_integer("order", order, high=MAX_ORDER)
     tolerance = check_number("tolerance", tolerance, *TOLERANCES)
     low, high = 0.0, 1.0
-    while delay_error(order, high)[0] <= tolerance:
+    while delay_error(order, high)[0] <= min(tolerance, 1e-3):
         low, high = high, 2 * high
+    # beyond there, errors may come back: to find the first, do not skip any
+    high = low + 0.1 if tolerance > 1e-3 else high
+    while delay_error(order, high)[0] <= tolerance:
+        low, high = high, high + 0.1
     while high - low > 1e-4 * high:
         middle = (low + high) / 2
         inside = delay_error(order, middle)[0] <= tolerance
@@ -373,7 +384,7 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
     nengo.exceptions.ValidationError
         If the shapes do not match or a number is not finite.
     """
-    Ad, Bd = check_system(Ad, Bd)
+    Ad, Bd = check_system(Ad, Bd, ("Ad", "Bd"))
     if Bd.shape[1] != 1:
         raise refusal("Bd", Bd.shape, "a matrix of one column")
     u = check_array("u", u, ndims=(1,))

@@ -43,11 +43,12 @@ def pade(order):
 
 def on_imaginary_axis(coefficients, omega):
     """A polynomial at i * omega: real and imaginary part, exactly."""
-    real = sum(c * (-1) ** (k // 2) * omega**k for k, c in enumerate(coefficients[::2]))
     real = imaginary = Fraction(0)
     for k, c in enumerate(coefficients):
         term = c * omega**k * (-1) ** (k // 2)
-        real, imaginary = (real, imaginary + term) if k % 2 else (real + term, imaginary)
+        real, imaginary = (
+            (real, imaginary + term) if k % 2 else (real + term, imaginary)
+        )
     return real, imaginary
 
 
@@ -123,7 +124,7 @@ def test_published_delay_error():
 
 def test_delay_error_at_its_limits():
     orders = [1, 6, 24, 256, 1024]
-    np.testing.assert_array_equal(delay_error(orders, 0), 0)
+    np.testing.assert_allclose(delay_error(orders, 0), 0, atol=1e-15)
     np.testing.assert_allclose(delay_error(orders, 1e-300), 0, atol=1e-15)
     np.testing.assert_allclose(delay_error(orders, 1e9), 1, rtol=1e-2)
     # the first term that the approximant misses: s**(2 d), over its coefficient
@@ -143,8 +144,8 @@ def test_delay_error_broadcasts():
     assert delay_error([3, 4], 1.0).shape == (2,)
 
 
-@pytest.mark.parametrize("tolerance", [1e-12, 1e-3, 0.01, 0.5, 0.9])
-@pytest.mark.parametrize("order", [1, 2, 6, 13, 24])
+@pytest.mark.parametrize("tolerance", [1e-12, 1e-3, 0.01, 0.1, 0.5])
+@pytest.mark.parametrize("order", [1, 2, 6, 13, 24, 48])
 def test_order_and_band_are_inverse(order, tolerance):
     band = usable_band(order, tolerance)
     assert delay_error(order, band)[0] <= tolerance
@@ -155,18 +156,18 @@ def test_order_and_band_are_inverse(order, tolerance):
 
 
 def test_chosen_order_is_the_smallest():
-    for cycles, tolerance in [(0, 0.01), (1, 0.01), (1, 0.1), (5, 0.01), (20, 0.01)]:
+    for cycles, tolerance in [(0, 0.01), (1, 0.01), (1, 0.1), (5, 0.01), (7, 0.4)]:
         worst = [
-            delay_error(order, np.linspace(0, cycles, 400)).max()
-            for order in range(1, 80)
+            delay_error(order, np.linspace(0, cycles, 200)).max()
+            for order in range(1, 30)
         ]
         expected = 1 + np.flatnonzero(np.array(worst) <= tolerance)[0]
         assert choose_order(cycles, tolerance) == expected
 
 
 def test_orders_that_do_not_suffice():
-    assert 256 < choose_order(100) < 512
-    with pytest.raises(ValidationError, match="order of at most 1024"):
+    assert 64 < choose_order(20) < 128
+    with pytest.raises(ValidationError, match="^theta_times_freq.*at most 1024"):
         choose_order(1000)
 
 
@@ -362,19 +363,85 @@ def test_simulate_steady_state_is_the_transfer_function():
 
 
 def test_long_memory_recovers_delays():
-    """What is remembered is the held input: a half step late, seen a step later.
+    """The input, held during each step, is what the state is the window of.
 
-    So the state of step n tells the input of step n - 1/2 - delay * theta / dt.
+    Half way through a step the held input is the sample of that step, so a delay of
+    k + 1/2 steps is the sample of k + 1 steps ago: the state of step n has seen those
+    up to n - 1.
     """
     n_steps, window, cycles, order = 100_000, 1000, 10, 105
     u = white_noise(n_steps, 1.0, cycles / window, 0.5, seed=0)
     x = simulate(*discretize(*state_space(window, order), 1.0), u)
-    delays = np.array([0, 0.1, 0.25, 0.5, 0.75, 0.9, 1])
-    decoded = x @ readout(order, delays).T
-    cycles_a_step = np.fft.rfftfreq(n_steps)
-    for delay, signal in zip(delays, decoded.T):
-        shift = np.exp(-2j * np.pi * cycles_a_step * (delay * window + 0.5))
-        ideal = np.fft.irfft(np.fft.rfft(u) * shift, n_steps)
-        error = np.sqrt(np.mean((signal - ideal)[2 * window :] ** 2))
-        print(delay, error/.5)
-        assert error < 1e-2 * 0.5
+    steps = np.array([0, 1, 5, 100, 250, 500, 750, 999])
+    decoded = x @ readout(order, (steps + 0.5) / window).T
+    for k, signal in zip(steps, decoded.T):
+        error = signal[window:] - u[window - k - 1 : n_steps - k - 1]
+        rmse = np.sqrt(np.mean(error**2)) / 0.5
+        assert rmse < (2e-4 if 5 < k < 999 else 2e-3)
+
+
+# what is refused
+
+NOT_POSITIVE = [0, -1, np.nan, np.inf, 1e300, "1", None, [], [1, 2], True, 1j]
+NO_ORDERS = [0, -1, 1.0, 1.5, np.nan, np.inf, 1025, 10**400, "6", None, [], True]
+NO_MATRICES = [1.0, [1.0], [[]], "A", None, [[np.nan]], [[np.inf]], [[1j]], [[[1.0]]]]
+SYSTEM = state_space(1.0, 2)
+
+
+@pytest.mark.parametrize(
+    "name, call, values",
+    [
+        ("theta", lambda bad: state_space(bad, 3), NOT_POSITIVE),
+        ("order", lambda bad: state_space(1.0, bad), NO_ORDERS),
+        ("A", lambda bad: discretize(bad, [[1.0]], 0.1), [*NO_MATRICES, [[1.0, 2.0]]]),
+        ("B", lambda bad: discretize([[1.0]], bad, 0.1), [*NO_MATRICES, [[1.0]] * 2]),
+        ("dt", lambda bad: discretize(*SYSTEM, bad), NOT_POSITIVE),
+        ("dt", lambda bad: discretize([[1.0]], [[1.0]], bad), [1e5, 1e40]),
+        ("dt", lambda bad: discretize([[1.0]], [[1.0]], bad, "backward_diff"), [1.0]),
+        (
+            "method",
+            lambda bad: discretize(*SYSTEM, 0.1, bad),
+            ["", "ZOH", "gbt", None, 1, []],
+        ),
+        ("order", lambda bad: readout(bad, 0.5), NO_ORDERS),
+        (
+            "delays",
+            lambda bad: readout(3, bad),
+            [-0.1, 1.1, np.nan, [0, np.inf], [], [[0.5]], "now", None, True],
+        ),
+        ("order", window_weights, NO_ORDERS),
+        ("order", lambda bad: delay_error(bad, 1.0), [*NO_ORDERS, [1, 0], [[[1]]]]),
+        (
+            "theta_times_freq",
+            lambda bad: delay_error(6, bad),
+            [-1, np.nan, np.inf, 1e13, [], [1, -1], "1", None, True],
+        ),
+        ("order", lambda bad: delay_error(bad, [1.0, 2.0, 3.0]), [[1, 2]]),
+        (
+            "theta_times_freq",
+            choose_order,
+            [-1, np.nan, np.inf, 1e300, [], [1], "1", None, True],
+        ),
+        ("tolerance", lambda bad: choose_order(1.0, bad), [*NOT_POSITIVE, 1e-13, 0.6]),
+        ("order", usable_band, NO_ORDERS),
+        ("tolerance", lambda bad: usable_band(6, bad), [*NOT_POSITIVE, 1e-13, 0.6]),
+        ("A", lambda bad: map_to_synapse(bad, [[1.0]], 0.1), NO_MATRICES),
+        ("tau", lambda bad: map_to_synapse(*SYSTEM, bad), NOT_POSITIVE),
+        (
+            "dt",
+            lambda bad: map_to_synapse(*SYSTEM, 0.1, bad),
+            [value for value in NOT_POSITIVE if value is not None],
+        ),
+        ("Ad", lambda bad: simulate(bad, [[1.0]], [1.0]), [None]),
+        ("Bd", lambda bad: simulate([[1.0]], bad, [1.0]), [None, [[1.0, 2.0]]]),
+        (
+            "u",
+            lambda bad: simulate([[0.5]], [[1.0]], bad),
+            [1.0, [], [[1.0]], [np.nan], "u", None],
+        ),
+    ],
+)
+def test_refused(name, call, values):
+    for bad in values:
+        with pytest.raises(ValidationError, match=f"^{name}: must be"):
+            call(bad)

@@ -1,0 +1,362 @@
+"""A communication channel: one population represents a sine, and is decoded again.
+
+The least network there is, and so the plainest view of what spikes cost: noise that
+falls as 1 / sqrt(m) with m neurons, if they fire independently of each other.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import nengo
+import numpy as np
+import pandas as pd
+from nengo.dists import Uniform
+
+from spiking_lmu.experiments import style
+from spiking_lmu.experiments.precision import lowpass
+from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.metrics import fit_floor, fit_scaling, rmse
+from spiking_lmu.neurons import (
+    NEURON_TYPES,
+    PoissonL2,
+    alternating_encoders,
+    neuron_type,
+)
+from spiking_lmu.noise import Population
+from spiking_lmu.simulators import Model, backend
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SYNAPSE = 0.01  # tau f: the synapse in periods of the sine
+STEP = 0.001  # dt f: the time step in periods of the sine
+STEPS = 1000  # of a period, 1 / STEP
+MAX_RATES = Uniform(20, 40)  # in Hz, whatever the frequency
+INTERCEPTS = Uniform(-1.0, 0.9)  # as Nengo's default
+EVAL_POINTS = 1000
+MAX_NEURONS = 100_000  # decoders are solved from this times EVAL_POINTS rates
+
+#: What the figure and the page call neuron types.
+NAMES = {
+    "poisson": "Poisson",
+    "lif": "LIF",
+    "relu": "integrate-and-fire",
+    "rate": "rate (no spikes)",
+}
+
+
+# ---- The trials --------------------------------------------------------------------
+
+
+def run(
+    neurons: Sequence[int] = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000),
+    neuron_types: Sequence[str] = ("poisson", "lif"),
+    trials: int = 5,
+    freq: float = 10.0,
+    periods: int = 10,
+    seed: int = 0,
+    folder: str = "results/channel",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    r"""Measure the RMSE of channels of ever more neurons; one row a trial.
+
+    The decoded sine of amplitude 1 is compared with the sine itself, both filtered by
+    the same synapse. The first period and five synapses are run but not counted.
+
+    Parameters
+    ----------
+    neurons : sequence of int
+        Numbers of neurons of the population.
+    neuron_types : sequence of str
+        ``"poisson"``, ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"rate"``.
+    trials : int
+        Runs of each combination, each with neurons of its own. Neuron types share
+        them, so that they can be compared pair by pair.
+    freq : float
+        Of the sine, in Hz, 0.1 to 1000. Synapse and time step go with it:
+        tau * freq = 0.01 and dt * freq = 0.001.
+    periods : int
+        That count, of each run.
+    seed : int
+        From which all others are derived.
+    folder : str
+        Where finished trials are stored, and found again.
+    jobs, scheduler, progress
+        See `sweep`.
+
+    Returns
+    -------
+    trials : pandas.DataFrame
+        Failed trials are left out.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+
+    Notes
+    -----
+    The noise that m neurons of mean rate r leave behind a synapse has a power in
+    proportion to :math:`1 / (m r \tau)`. Rates are 20 to 40 Hz at most whatever
+    ``freq`` is: with the same number of neurons, a sine that is four times as fast
+    is represented by a fourth of the spikes in each period, and has twice the error.
+
+    References
+    ----------
+    LMU 2019, section 2.3.
+    """
+    tasks = make_tasks(neurons, neuron_types, trials, freq, periods, seed)
+    return execute(tasks, folder, jobs, scheduler, progress).frame
+
+
+def execute(
+    tasks: list[dict[str, Any]],
+    folder: str,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> SweepResult:
+    """Run the tasks through a sweep."""
+    return sweep(
+        run_task, tasks, folder, jobs=jobs, scheduler=scheduler, progress=progress
+    )
+
+
+def make_tasks(
+    neurons: Sequence[int],
+    neuron_types: Sequence[str],
+    trials: int,
+    freq: float,
+    periods: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all trials, checked; see `run`."""
+    _check_all("neurons", neurons, check_integer, 1, MAX_NEURONS)
+    _check_all("neuron_types", neuron_types, check_choice, NEURON_TYPES)
+    check_integer("trials", trials, high=10**4)
+    check_number("freq", freq, 0.1, 1000)
+    check_integer("periods", periods, high=10**4)
+    check_integer("seed", seed, low=0, high=2**32 - 1)
+    return [
+        {
+            "network": "channel",
+            "n_neurons": int(n),
+            "neuron_type": kind,
+            "freq": float(freq),
+            "periods": int(periods),
+            "seed": _derived_seed(seed, int(n), float(freq), trial),
+        }
+        for n, kind, trial in product(neurons, neuron_types, range(trials))
+    ]
+
+
+def _check_all(name: str, values: Any, check: Any, *bounds: Any) -> None:
+    if isinstance(values, str) or not np.iterable(values) or len(values) == 0:
+        raise refusal(name, values, "a sequence of at least one value")
+    for value in values:
+        check(name, value, *bounds)
+    if len(set(values)) < len(values):
+        raise refusal(name, values, "values that are all different")
+
+
+def _derived_seed(seed: int, n_neurons: int, freq: float, trial: int) -> int:
+    key = zlib.crc32(repr([n_neurons, freq]).encode())
+    return int(np.random.SeedSequence([seed, key, trial]).generate_state(1)[0] >> 1)
+
+
+def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run the channel of one task; its one row."""
+    freq, kind = task["freq"], task["neuron_type"]
+    tau, dt = SYNAPSE / freq, STEP / freq
+    warm_up = STEPS + int(np.ceil(5 * SYNAPSE / STEP))
+    times = np.arange(warm_up + STEPS * task["periods"]) % STEPS
+    period = np.sin(2 * np.pi * np.arange(STEPS) / STEPS)
+
+    model, ensemble, decoded = make_model(task["n_neurons"], kind, tau, task["seed"])
+    (recorded,) = backend("nengo").run([model], [period[times]], dt, [task["seed"]])
+    population = as_solved(recorded.parameters, ensemble, decoded)
+    error, squares = distortion_and_noise(population, period)
+
+    counted = slice(warm_up, None)
+    exact = lowpass(period[times][:, None], tau, dt)
+    bias = lowpass(error[times][:, None], tau, dt)[counted]
+    q = float(squares.mean()) / dt if population.neuron_type.spiking else 0.0
+    row = {
+        "network": "channel",
+        "n_neurons": task["n_neurons"],
+        "neuron_type": kind,
+        "freq": freq,
+        "synapse": tau,
+        "dt": dt,
+        "periods": task["periods"],
+        "steps": len(times),
+        "seed": task["seed"],
+        "rmse": rmse(recorded.data["decoded"][counted], exact[counted]),
+        "predicted_rmse": filtered_rmse(q, tau, dt),
+        "distortion": rmse(bias, np.zeros_like(bias)),
+        "spikes_per_second": float(recorded.data["spikes"][counted].mean()),
+        "parameter_bytes": parameter_bytes(recorded.parameters, ensemble, decoded),
+        "build_seconds": recorded.build_seconds,
+        "run_seconds": recorded.run_seconds,
+    }
+    return [row]
+
+
+def make_model(
+    n_neurons: int, kind: str, tau: float, seed: int
+) -> tuple[Model, nengo.Ensemble, nengo.Connection]:
+    """The channel, and the connection that decodes it.
+
+    Decoders let noise average out over a period of the sine, a hundred synapses.
+    That makes their distortion a fiftieth of the noise, from 100 neurons to 20,000,
+    so that what is measured is noise, for half a percent more of it. If it averaged
+    out over the synapse alone, decoders of few neurons would rather be wrong.
+    """
+    with nengo.Network(seed=seed) as network:
+        stimulus = nengo.Node([0.0], label="stimulus")
+        ensemble = nengo.Ensemble(
+            n_neurons,
+            1,
+            neuron_type=neuron_type(kind),
+            max_rates=MAX_RATES,
+            intercepts=INTERCEPTS,
+            encoders=alternating_encoders(n_neurons),
+            label="channel",
+        )
+        output = nengo.Node(size_in=1, label="decoded")
+        count = nengo.Node(size_in=1, label="spikes per second")
+        nengo.Connection(stimulus, ensemble, synapse=None)
+        decoded = nengo.Connection(
+            ensemble,
+            output,
+            solver=PoissonL2(tau / SYNAPSE),
+            eval_points=np.linspace(-1, 1, EVAL_POINTS)[:, None],
+            synapse=None,
+        )
+        every = np.ones((1, n_neurons))
+        nengo.Connection(ensemble.neurons, count, transform=every, synapse=None)
+        probes = {
+            "decoded": nengo.Probe(output, synapse=tau),
+            "spikes": nengo.Probe(count),
+        }
+    return Model(network, stimulus, probes), ensemble, decoded
+
+
+def as_solved(
+    data: Any, ensemble: nengo.Ensemble, decoded: nengo.Connection
+) -> Population:
+    """The neurons as a simulator has built and solved them."""
+    return Population(
+        encoders=data[ensemble].encoders[:, 0],
+        gain=data[ensemble].gain,
+        bias=data[ensemble].bias,
+        decoders=data[decoded].weights[0],
+        radius=float(ensemble.radius),
+        neuron_type=ensemble.neuron_type,
+    )
+
+
+def distortion_and_noise(
+    population: Population, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What decoding is off by at each value x, and sum_k w_k² r_k(x), in 1/s."""
+    rates = population.rates(x)
+    w = population.decoders
+    return rates @ w - x, rates @ w**2
+
+
+def filtered_rmse(variance: float, tau: float, dt: float) -> float:
+    """Deviation that white noise, of this variance in each step, has once filtered."""
+    a = np.exp(-dt / tau)
+    return float(np.sqrt(variance * (1 - a) / (1 + a)))
+
+
+def parameter_bytes(
+    data: Any, ensemble: nengo.Ensemble, decoded: nengo.Connection
+) -> int:
+    """Memory that the parameters of the neurons take, decoders included."""
+    built = data[ensemble]
+    arrays = (built.scaled_encoders, built.gain, built.bias, data[decoded].weights)
+    return int(sum(array.nbytes for array in arrays))
+
+
+# ---- The figure --------------------------------------------------------------------
+
+
+@style.rc()
+def plot(frame: pd.DataFrame) -> Figure:
+    """RMSE against the number of neurons, and relative to the theory of Poisson spikes.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    figure = style.new_figure("double", aspect=0.44)
+    errors, ratios = figure.subplots(1, 2, width_ratios=(1.35, 1))
+    _draw_errors(errors, frame)
+    _draw_ratios(ratios, frame)
+    style.letter(errors, "a")
+    style.letter(ratios, "b")
+    return figure
+
+
+def _by_type(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each neuron type, in the order in which they are always shown."""
+    for kind in NEURON_TYPES:
+        rows = frame[frame["neuron_type"] == kind]
+        if len(rows):
+            yield kind, rows
+
+
+def _draw_points(ax: Axes, kind: str, x: Any, values: pd.Series) -> None:
+    """Mean and interval of the values that share an x."""
+    look = {"color": style.colour(kind), "marker": style.marker(kind)}
+    for k, (at, group) in enumerate(values.groupby(np.asarray(x))):
+        label = {} if k else {"label": NAMES[kind]}
+        style.points(ax, at, *style.interval(group), **look, **label)
+
+
+def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
+    theory = _theory(frame)
+    for kind, rows in _by_type(frame):
+        _draw_points(ax, kind, rows["n_neurons"], rows["rmse"])
+    if len(theory):
+        line = theory.groupby("n_neurons")["predicted_rmse"].mean()
+        colour = style.colour("poisson")
+        ax.plot(line.index, line, color=colour, label="theory", zorder=2)
+        m, start = line.index, line.iloc[0]
+        if len(line) > 1:
+            style.guide_line(ax, (m[0], m[-1]), 1.35 * start)
+    style.log_axis(ax.xaxis)
+    style.log_axis(ax.yaxis)
+    ax.legend(loc="lower left")
+    ax.set_xlabel(r"neurons, $m$")
+    ax.set_ylabel("RMSE")
+
+
+def _theory(frame: pd.DataFrame) -> pd.DataFrame:
+    """Trials with a prediction: of Poisson neurons, else of others that spike."""
+    spiking = frame[frame["predicted_rmse"] > 0]
+    poisson = spiking[spiking["neuron_type"] == "poisson"]
+    return poisson if len(poisson) else spiking
+
+
+def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
+    ax.axhline(1, color=style.colour("poisson"))
+    for kind, rows in _by_type(frame[frame["predicted_rmse"] > 0]):
+        ratios = rows["rmse"] / rows["predicted_rmse"]
+        _draw_points(ax, kind, rows["n_neurons"], ratios)
+    style.log_axis(ax.xaxis)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel(r"neurons, $m$")
+    ax.set_ylabel("RMSE relative to theory")

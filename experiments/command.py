@@ -1,0 +1,268 @@
+"""The command line: ``spiking-lmu NAME``, one name an experiment."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.experiments.arguments import integers, numbers, words
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one experiment and print where its report is.
+
+    Returns
+    -------
+    status : int
+        0; 1 if trials failed or a file could not be written; 2 for bad arguments;
+        130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = make_parser()
+    args = parser.parse_args(argv)
+    command = shlex.join(["spiking-lmu", *argv])
+    try:
+        page, n_failed = args.run(args, Path(args.out), command)
+    except (ValidationError, ImportError) as error:
+        args.parser.error(str(error))
+    except OSError as error:
+        print(f"spiking-lmu: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted. Finished trials are kept in {args.out}: the same "
+            "command goes on from there.",
+            file=sys.stderr,
+        )
+        return 130
+    print(f"Report: {page}")
+    if n_failed:
+        print(
+            f"{n_failed} trials failed; the report lists them. The same command tries "
+            "them again.",
+            file=sys.stderr,
+        )
+    return 1 if n_failed else 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    from spiking_lmu import __version__
+    from spiking_lmu.experiments import approximation
+
+    parser = argparse.ArgumentParser(
+        prog="spiking-lmu",
+        description="Experiments with spiking Legendre memories. Each writes its "
+        "trials, figures and a report into one folder.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    experiments = parser.add_subparsers(metavar="EXPERIMENT", required=True)
+
+    one = _experiment(
+        experiments,
+        "precision",
+        "RMSE of the spiking memory against neurons, order and time constants",
+    )
+    _add_precision(one)
+    one.set_defaults(run=run_precision)
+
+    one = _experiment(
+        experiments,
+        "approximation",
+        "what the linear memory can hold: delay error, windows, discretization",
+    )
+    approximation.add_arguments(one)
+    one.set_defaults(run=run_approximation)
+    return parser
+
+
+def _experiment(experiments: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser = experiments.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+    )
+    parser.add_argument(
+        "--out",
+        default=f"results/{name}",
+        metavar="DIR",
+        help="folder of the results (%(default)s)",
+    )
+    parser.set_defaults(parser=parser)
+    return parser
+
+
+def run_approximation(args: Any, out: Path, command: str) -> tuple[Path, int]:
+    """Run the approximation experiment."""
+    from spiking_lmu.experiments import approximation
+
+    return approximation.main(args, out, command), 0
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
+    # defaults that depend on --network and --full are None here
+    add = parser.add_argument
+    add(
+        "--network",
+        choices=("memory", "channel"),
+        default="memory",
+        help="the memory, or a single population that communicates a sine "
+        "(memory)",
+    )
+    add("--full", action="store_true", help="the publication grid; takes days")
+    add("--orders", type=integers, metavar="D,...", help="state variables (3,6,12)")
+    add(
+        "--neurons",
+        type=integers,
+        metavar="N,...",
+        help="mean neurons per dimension (30,100,300); of the channel, in all "
+        "(100 to 20,000)",
+    )
+    add(
+        "--neuron-types",
+        type=words,
+        metavar="TYPE,...",
+        help="poisson, lif, relu (spiking rectified linear), rate (poisson,lif)",
+    )
+    add("--designs", type=words, metavar="C/A,...", help="coordinates/allocation "
+        "(legendre/equal,balanced/optimal)")
+    add("--thetas", type=numbers, metavar="S,...", help="windows in seconds (0.5)")
+    add("--synapses", type=numbers, metavar="S,...", help="recurrent synapses (0.1 s)")
+    add("--trials", type=int, metavar="N", help="runs of each combination (3; 5)")
+    add("--cycles", type=float, metavar="N", help="highest frequency of the white "
+        "noise, in cycles per window (1)")
+    add("--rms", type=float, metavar="X", help="root mean square of the input (0.5)")
+    add("--duration", type=float, metavar="S", help="seconds that count (6)")
+    add("--readout-synapse", type=float, metavar="S", help="of the probe (0.03 s)")
+    add("--dt", type=float, metavar="S", help="time step (0.001 s)")
+    add("--freq", type=float, metavar="HZ", help="of the channel's sine (10)")
+    add(
+        "--signal",
+        metavar="FILE",
+        help="a recording instead of white noise: .csv, .npy or .wav",
+    )
+    add("--rate", type=float, metavar="HZ", help="sampling rate of the recording, "
+        "where the file does not say")
+    add("--no-floor", action="store_true", help="leave out what tells where the floor "
+        "of LIF neurons comes from")
+    add("--backend", metavar="NAME", help="simulator: nengo or nengo-dl (nengo)")
+    add("--seed", type=int, default=0, help="from which all others are derived (0)")
+    add("--jobs", type=int, metavar="N", help="local processes (one for each core)")
+    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, to run there instead")
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+_MEMORY_ONLY = (
+    "orders", "designs", "thetas", "synapses", "cycles", "rms", "duration",
+    "readout_synapse", "dt", "signal", "rate", "backend",
+)  # fmt: skip
+
+
+def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
+    """Run the precision experiment, on the memory or on the channel."""
+    if args.network == "channel":
+        return _run_channel(args, out, command)
+    if args.freq is not None:
+        raise ValidationError("is for --network channel; see --cycles", attr="freq")
+    if args.rate is not None and args.signal is None:
+        raise ValidationError("is for a recording, --signal FILE", attr="rate")
+
+    import inspect
+
+    from spiking_lmu.experiments import precision, precision_report, report
+    from spiking_lmu.recordings import load_signal
+
+    start = time.perf_counter()
+    signature = inspect.signature(precision.run).parameters
+    options = {n: p.default for n, p in signature.items()}
+    options.update(precision.FULL_GRID if args.full else {})
+    options.update({n: v for n, v in vars(args).items() if n in options and v is not None})
+    options["floor"] = not args.no_floor
+    execution = {n: options.pop(n) for n in ("folder", "jobs", "scheduler", "progress")}
+    shown = dict(options)
+    if args.signal is not None:
+        options["signal"] = load_signal(args.signal, args.rate, options["dt"])
+
+    tasks = precision.make_tasks(**options)
+    result = precision.execute(
+        tasks,
+        options["signal"],
+        options["backend"],
+        str(out),
+        execution["jobs"],
+        execution["scheduler"],
+        progress=not args.quiet,
+    )
+    if result.frame.empty:
+        raise OSError(_all_failed(result.failures))
+    example = precision_report.run_example(tasks, options["signal"])
+    page = report.write(
+        out,
+        precision_report.report(result.frame, example),
+        result.frame,
+        precision_report.figures(result.frame, example),
+        report.Run(
+            command=command,
+            arguments={"network": "memory", **shown},
+            seeds=args.seed,
+            seconds=time.perf_counter() - start,
+            failures=result.failures,
+        ),
+    )
+    return page, len(result.failures)
+
+
+def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
+    from spiking_lmu.experiments import channel, report
+
+    for name in _MEMORY_ONLY:
+        if getattr(args, name) is not None:
+            raise ValidationError("is for --network memory", attr=name)
+    start = time.perf_counter()
+    names = ("neurons", "neuron_types", "trials", "freq", "seed")
+    options = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
+    if args.full:
+        options = {"trials": precision_trials(), **options}
+    tasks = channel.make_tasks(**options)
+    result = channel.execute(
+        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
+    )
+    if result.frame.empty:
+        raise OSError(_all_failed(result.failures))
+    page = report.write(
+        out,
+        channel.report(result.frame),
+        result.frame,
+        {"channel": channel.plot(result.frame)},
+        report.Run(
+            command=command,
+            arguments={"network": "channel", **options},
+            seeds=args.seed,
+            seconds=time.perf_counter() - start,
+            failures=result.failures,
+        ),
+    )
+    return page, len(result.failures)
+
+
+def precision_trials() -> int:
+    """Trials of the publication grid."""
+    from spiking_lmu.experiments.precision import FULL_GRID
+
+    return int(FULL_GRID["trials"])
+
+
+def _all_failed(failures: Sequence[tuple[Any, str]]) -> str:
+    task, error = failures[0]
+    return f"all {len(failures)} trials failed, the first one, {task}, with:\n{error}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

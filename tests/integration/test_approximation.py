@@ -1,0 +1,34 @@
+"""The approximation with its default arguments, as the command runs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from spiking_lmu.experiments import approximation
+from spiking_lmu.experiments.report import read_trials
+
+
+def test_the_published_numbers(tmp_path):
+    parser = argparse.ArgumentParser()
+    approximation.add_arguments(parser)
+    page = approximation.main(parser.parse_args([]), tmp_path, "command")
+    frame = read_trials(tmp_path)
+
+    bands = frame[(frame["kind"] == "band") & (frame["tolerance"] == 0.01)]
+    band = bands.set_index("order")["theta_times_freq"]
+    assert band[6] > 1  # under 1 % at one cycle a window for order 6
+    assert band.is_monotonic_increasing
+    need = frame[(frame["kind"] == "need") & (frame["tolerance"] == 0.01)]
+    order = need.set_index("theta_times_freq")["order"]
+    assert order[1] == 6
+    assert (order < 3.5 * order.index + 7).all()
+
+    laws = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))["laws"]
+    growth = next(law for law in laws if law["law"] == "band")
+    assert growth["cycles_per_order"] == pytest.approx(0.293, abs=0.002)
+    limit = next(law for law in laws if law["law"] == "euler")
+    assert 1 < limit["exponent"] < 2
+    assert "unstable" in page.read_text(encoding="utf-8")
