@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.arguments import integers, numbers, words
+
+if TYPE_CHECKING:
+    from spiking_lmu.experiments.sweep import SweepResult
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -113,8 +116,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         "--network",
         choices=("memory", "channel"),
         default="memory",
-        help="the memory, or a single population that communicates a sine "
-        "(memory)",
+        help="the memory, or a single population that communicates a sine (memory)",
     )
     add("--full", action="store_true", help="the publication grid; takes days")
     add("--orders", type=integers, metavar="D,...", help="state variables (3,6,12)")
@@ -131,13 +133,21 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         metavar="TYPE,...",
         help="poisson, lif, relu (spiking rectified linear), rate (poisson,lif)",
     )
-    add("--designs", type=words, metavar="C/A,...", help="coordinates/allocation "
-        "(legendre/equal,balanced/optimal)")
+    add(
+        "--designs",
+        type=words,
+        metavar="C/A,...",
+        help="coordinates/allocation (legendre/equal,balanced/optimal)",
+    )
     add("--thetas", type=numbers, metavar="S,...", help="windows in seconds (0.5)")
     add("--synapses", type=numbers, metavar="S,...", help="recurrent synapses (0.1 s)")
     add("--trials", type=int, metavar="N", help="runs of each combination (3; 5)")
-    add("--cycles", type=float, metavar="N", help="highest frequency of the white "
-        "noise, in cycles per window (1)")
+    add(
+        "--cycles",
+        type=float,
+        metavar="N",
+        help="highest frequency of the white noise, in cycles per window (1)",
+    )
     add("--rms", type=float, metavar="X", help="root mean square of the input (0.5)")
     add("--duration", type=float, metavar="S", help="seconds that count (6)")
     add("--readout-synapse", type=float, metavar="S", help="of the probe (0.03 s)")
@@ -148,14 +158,23 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a recording instead of white noise: .csv, .npy or .wav",
     )
-    add("--rate", type=float, metavar="HZ", help="sampling rate of the recording, "
-        "where the file does not say")
-    add("--no-floor", action="store_true", help="leave out what tells where the floor "
-        "of LIF neurons comes from")
+    add(
+        "--rate",
+        type=float,
+        metavar="HZ",
+        help="sampling rate of the recording, where the file does not say",
+    )
+    add(
+        "--no-floor",
+        action="store_true",
+        help="leave out what tells where the floor of LIF neurons comes from",
+    )
     add("--backend", metavar="NAME", help="simulator: nengo or nengo-dl (nengo)")
     add("--seed", type=int, default=0, help="from which all others are derived (0)")
     add("--jobs", type=int, metavar="N", help="local processes (one for each core)")
-    add("--scheduler", metavar="ADDRESS", help="of a Dask cluster, to run there instead")
+    add(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, to run there instead"
+    )
     add("--quiet", action="store_true", help="no progress bar")
 
 
@@ -177,20 +196,24 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
     import inspect
 
     from spiking_lmu.experiments import precision, precision_report, report
+    from spiking_lmu.experiments.precision_figures import run_example
+    from spiking_lmu.experiments.precision_trials import make_tasks
     from spiking_lmu.recordings import load_signal
 
     start = time.perf_counter()
     signature = inspect.signature(precision.run).parameters
     options = {n: p.default for n, p in signature.items()}
     options.update(precision.FULL_GRID if args.full else {})
-    options.update({n: v for n, v in vars(args).items() if n in options and v is not None})
+    options.update(
+        {n: v for n, v in vars(args).items() if n in options and v is not None}
+    )
     options["floor"] = not args.no_floor
     execution = {n: options.pop(n) for n in ("folder", "jobs", "scheduler", "progress")}
     shown = dict(options)
     if args.signal is not None:
         options["signal"] = load_signal(args.signal, args.rate, options["dt"])
 
-    tasks = precision.make_tasks(**options)
+    tasks = make_tasks(**options)
     result = precision.execute(
         tasks,
         options["signal"],
@@ -200,20 +223,19 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
         execution["scheduler"],
         progress=not args.quiet,
     )
-    if result.frame.empty:
-        raise OSError(_all_failed(result.failures))
-    example = precision_report.run_example(tasks, options["signal"])
+    _check_some(result)
+    example = run_example(tasks, options["signal"])
     page = report.write(
         out,
         precision_report.report(result.frame, example),
         result.frame,
         precision_report.figures(result.frame, example),
         report.Run(
-            command=command,
-            arguments={"network": "memory", **shown},
-            seeds=args.seed,
-            seconds=time.perf_counter() - start,
-            failures=result.failures,
+            command,
+            {"network": "memory", **shown},
+            args.seed,
+            time.perf_counter() - start,
+            result.failures,
         ),
     )
     return page, len(result.failures)
@@ -221,6 +243,7 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
 
 def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
     from spiking_lmu.experiments import channel, report
+    from spiking_lmu.experiments.precision import FULL_GRID
 
     for name in _MEMORY_ONLY:
         if getattr(args, name) is not None:
@@ -229,39 +252,34 @@ def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
     names = ("neurons", "neuron_types", "trials", "freq", "seed")
     options = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
     if args.full:
-        options = {"trials": precision_trials(), **options}
+        options.setdefault("trials", FULL_GRID["trials"])
     tasks = channel.make_tasks(**options)
     result = channel.execute(
         tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
     )
-    if result.frame.empty:
-        raise OSError(_all_failed(result.failures))
+    _check_some(result)
     page = report.write(
         out,
         channel.report(result.frame),
         result.frame,
         {"channel": channel.plot(result.frame)},
         report.Run(
-            command=command,
-            arguments={"network": "channel", **options},
-            seeds=args.seed,
-            seconds=time.perf_counter() - start,
-            failures=result.failures,
+            command,
+            {"network": "channel", **options},
+            args.seed,
+            time.perf_counter() - start,
+            result.failures,
         ),
     )
     return page, len(result.failures)
 
 
-def precision_trials() -> int:
-    """Trials of the publication grid."""
-    from spiking_lmu.experiments.precision import FULL_GRID
-
-    return int(FULL_GRID["trials"])
-
-
-def _all_failed(failures: Sequence[tuple[Any, str]]) -> str:
-    task, error = failures[0]
-    return f"all {len(failures)} trials failed, the first one, {task}, with:\n{error}"
+def _check_some(result: SweepResult) -> None:
+    if result.frame.empty:
+        task, error = result.failures[0]
+        raise OSError(
+            f"all {len(result.failures)} tasks failed; the first, {task}:\n{error}"
+        )
 
 
 if __name__ == "__main__":

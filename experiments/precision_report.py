@@ -1,388 +1,33 @@
-"""What the precision experiment found: fitted laws, figures and the page."""
+"""The page of the precision experiment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.precision import (
-    lowpass,
-    make_input,
-    make_model,
-    warm_up,
+from spiking_lmu.experiments.precision_figures import (
+    TYPE_NAMES,
+    Example,
+    plot,
+    plot_example,
+    plot_orders,
+    plot_types,
+)
+from spiking_lmu.experiments.precision_laws import (
+    floor_study,
+    floors,
+    gains,
+    grid,
+    order_table,
+    scaling_table,
+    theory_ratios,
 )
 from spiking_lmu.experiments.report import Law, Report, Section, number
-from spiking_lmu.metrics import Floor, fit_floor, fit_scaling
-from spiking_lmu.simulators import backend
-from spiking_lmu.state_space import discretize, readout, simulate, state_space
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-TYPE_NAMES = {
-    "poisson": "Poisson",
-    "lif": "LIF",
-    "relu": "integrate-and-fire",
-    "rate": "rate (no spikes)",
-}
-CELL = ["neuron_type", "design", "order", "n_neurons"]
-LARGEST_EXAMPLE = 2000  # neurons, in the run that is shown in full
-
-
-def grid(frame: pd.DataFrame) -> pd.DataFrame:
-    """The trials of the grid, at the first theta and synapse, with their design."""
-    frame = frame[frame["study"] == "grid"]
-    first = frame.iloc[0]
-    frame = frame[
-        (frame["theta"] == first["theta"]) & (frame["synapse"] == first["synapse"])
-    ]
-    return frame.assign(design=frame["coordinates"] + "/" + frame["allocation"])
-
-
-def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Exponent of m at each order, with its 95 % interval, for each kind of network."""
-    rows = []
-    for (kind, design, order), cell in grid(frame).groupby(CELL[:3], sort=False):
-        if cell["n_neurons"].nunique() < 2:
-            continue
-        law = fit_scaling(cell["total_neurons"].to_numpy(), cell["rmse"].to_numpy())
-        rows.append((kind, design, order, law.exponent, law.low, law.high))
-    columns = ["neuron_type", "design", "order", "exponent", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def order_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Exponent of d at the largest p, with its 95 % interval."""
-    rows = []
-    trials = grid(frame)
-    most = trials["n_neurons"].max()
-    trials = trials[trials["n_neurons"] == most]
-    for (kind, design), cell in trials.groupby(CELL[:2], sort=False):
-        if cell["order"].nunique() < 2:
-            continue
-        law = fit_scaling(cell["order"].to_numpy(), cell["rmse"].to_numpy())
-        rows.append((kind, design, most, law.exponent, law.low, law.high))
-    columns = ["neuron_type", "design", "n_neurons", "exponent", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def floors(frame: pd.DataFrame) -> dict[tuple[str, int], Floor]:
-    """For LIF neurons, by design and order: the law with its floor, where it shows."""
-    trials = grid(frame)
-    trials = trials[trials["neuron_type"] == "lif"]
-    return {
-        (design, order): fit_floor(
-            cell["total_neurons"].to_numpy(), cell["rmse"].to_numpy()
-        )
-        for (design, order), cell in trials.groupby(["design", "order"], sort=False)
-        if cell["n_neurons"].nunique() >= 3
-    }
-
-
-def gains(frame: pd.DataFrame) -> pd.DataFrame:
-    """RMSE of legendre/equal over that of balanced/optimal, for the same neurons."""
-    trials = grid(frame)
-    means = trials.groupby(CELL)[["rmse", "predicted_rmse"]].mean().reset_index()
-    designs = {name: cell for name, cell in means.groupby("design")}
-    if not {"legendre/equal", "balanced/optimal"} <= set(designs):
-        return pd.DataFrame()
-    both = designs["legendre/equal"].merge(
-        designs["balanced/optimal"],
-        on=["neuron_type", "order", "n_neurons"],
-        suffixes=("", "_balanced"),
-    )
-    return both.assign(
-        gain=both["rmse"] / both["rmse_balanced"],
-        predicted=both["predicted_rmse"] / both["predicted_rmse_balanced"],
-    )
-
-
-def theory_ratios(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean RMSE of Poisson trials over the mean of their predictions, cell by cell."""
-    trials = grid(frame)
-    trials = trials[trials["neuron_type"] == "poisson"]
-    means = trials.groupby(CELL, sort=False)[["rmse", "predicted_rmse"]].mean()
-    return means.assign(ratio=means["rmse"] / means["predicted_rmse"]).reset_index()
-
-
-@style.rc()
-def plot(frame: pd.DataFrame, neuron_type: str = "poisson") -> Figure:
-    """RMSE against m, one panel a design, with the theory and the 1/sqrt(m) guide."""
-    trials = grid(frame)
-    trials = trials[trials["neuron_type"] == neuron_type]
-    designs = list(trials["design"].unique())
-    figure = style.new_figure("double", 0.46 if len(designs) > 1 else 0.6)
-    axes = figure.subplots(1, len(designs), sharey=True, squeeze=False)[0]
-    colours = style.order_colours(trials["order"])
-    for ax, design in zip(axes, designs):
-        panel = trials[trials["design"] == design]
-        for order, cell in panel.groupby("order"):
-            _cells(ax, cell, "total_neurons", colours[order], f"$d = {order}$")
-        ax.set_title(_design_title(design))
-        ax.set_xlabel("Neurons in all, $m$")
-        style.log_axis(ax.xaxis)
-        style.log_axis(ax.yaxis)
-    for ax, design in zip(axes, designs):
-        _guide(ax, trials[trials["design"] == design])
-    axes[0].set_ylabel("RMSE of the state")
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[-1].legend(
-        handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1)
-    )
-    return figure
-
-
-def _cells(ax: Axes, cells: pd.DataFrame, x: str, color: str, label: str) -> None:
-    """Means and intervals of the trials at each x, and the theory through them."""
-    stats = [(v, *style.interval(c["rmse"])) for v, c in cells.groupby(x)]
-    values, means, lows, highs = map(np.array, zip(*stats))
-    # on a log axis an interval must not reach down to zero
-    lows = np.maximum(lows, means / 3)
-    predicted = cells.groupby(x)["predicted_rmse"].mean()
-    if (predicted > 0).all():
-        ax.plot(predicted.index, predicted, color=color, linewidth=1.0, zorder=2)
-    style.points(ax, values, means, lows, highs, color=color, label=label)
-
-
-def _guide(ax: Axes, cells: pd.DataFrame) -> None:
-    m = cells["total_neurons"]
-    if m.nunique() < 2:
-        return
-    lowest = cells[cells["order"] == cells["order"].min()]
-    start, stop = lowest["total_neurons"].min(), m.max()
-    height = 0.55 * lowest[lowest["total_neurons"] == start]["rmse"].min()
-    style.guide_line(ax, (start, stop), height)
-
-
-@style.rc()
-def plot_orders(frame: pd.DataFrame) -> Figure:
-    """RMSE against d at fixed neurons per dimension, for each design; and the gain."""
-    trials = grid(frame)
-    kind = "poisson" if "poisson" in set(trials["neuron_type"]) else None
-    kind = kind or trials["neuron_type"].iloc[0]
-    trials = trials[trials["neuron_type"] == kind]
-    most = trials["n_neurons"].max()
-    gain = gains(frame)
-    gain = gain[gain["neuron_type"] == kind] if len(gain) else gain
-    figure = style.new_figure("double", 0.42)
-    axes = figure.subplots(1, 2 if len(gain) else 1, squeeze=False)[0]
-    for design, cell in trials[trials["n_neurons"] == most].groupby("design"):
-        name = design.split("/")[0]
-        _cells(axes[0], cell, "order", style.colour(name), _design_title(design))
-    axes[0].set_title(f"{most:,} {TYPE_NAMES[kind]} neurons a dimension")
-    axes[0].set_ylabel("RMSE of the state")
-    style.log_axis(axes[0].yaxis)
-    axes[0].legend(loc="best")
-    if len(gain):
-        shades = style.order_colours(gain["n_neurons"])
-        for n, cell in gain.groupby("n_neurons"):
-            axes[1].plot(cell["order"], cell["predicted"], color=shades[n])
-            label = f"{n:,} a dimension"
-            style.points(
-                axes[1], cell["order"], cell["gain"], color=shades[n], label=label
-            )
-        axes[1].axhline(1, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
-        axes[1].set_title("RMSE legendre/equal over balanced/optimal")
-        axes[1].set_ylabel("Ratio")
-        axes[1].set_ylim(bottom=0)
-        axes[1].legend(loc="best")
-    for ax in axes:
-        ax.set_xlabel("Order, $d$")
-        style.log_axis(ax.xaxis, ticks=trials["order"].unique())
-    return figure
-
-
-@style.rc()
-def plot_types(frame: pd.DataFrame) -> Figure:
-    """RMSE against m for each neuron type; and what moves the floor of LIF neurons."""
-    trials = grid(frame)
-    design = list(trials["design"].unique())[-1]
-    order = trials["order"].max()
-    panel = trials[(trials["design"] == design) & (trials["order"] == order)]
-    study = floor_study(frame)
-    figure = style.new_figure("double", 0.46)
-    axes = figure.subplots(1, 2 if len(study) else 1, squeeze=False)[0]
-    for kind, cell in panel.groupby("neuron_type", sort=False):
-        shown = cell.assign(predicted_rmse=0.0) if kind != "poisson" else cell
-        _cells(
-            axes[0], shown, "total_neurons", style.colour(kind), TYPE_NAMES[str(kind)]
-        )
-    fitted = floors(frame).get((design, int(order)))
-    if fitted is not None:
-        m = np.geomspace(panel["total_neurons"].min(), panel["total_neurons"].max())
-        axes[0].plot(m, fitted.predict(m), color=style.colour("lif"), linewidth=1.0)
-    axes[0].set_title(f"{_design_title(design)}, $d = {order}$")
-    axes[0].set_xlabel("Neurons in all, $m$")
-    axes[0].set_ylabel("RMSE of the state")
-    style.log_axis(axes[0].xaxis)
-    style.log_axis(axes[0].yaxis)
-    axes[0].legend(loc="best")
-    if len(study):
-        ax = axes[1]
-        places = np.arange(len(study))[::-1]
-        ax.barh(places, study["rmse"], color=style.colour("lif"), height=0.6)
-        for place, (mean, low, high) in zip(places, study[["rmse", "low", "high"]].values):
-            ax.plot([low, high], [place, place], color=style.INK, linewidth=0.9)
-            ax.text(
-                max(mean, high if np.isfinite(high) else mean) + 0.02 * study["rmse"].max(),
-                place,
-                number(mean, pad=False),
-                va="center",
-                fontsize="small",
-            )
-        ax.set_yticks(places, study["change"])
-        ax.set_xlim(0, 1.25 * np.nanmax(study[["rmse", "high"]].to_numpy()))
-        ax.set_title(f"Where the LIF floor comes from, $m = {study['m'].iloc[0]:,}$")
-        ax.set_xlabel("RMSE of the state")
-        ax.tick_params(axis="y", length=0)
-    return figure
-
-
-def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
-    """RMSE of the largest LIF network, and of the same with one thing changed."""
-    study = frame[frame["study"] == "floor"]
-    if study.empty:
-        return study
-    some = study.iloc[0]
-    base = frame[
-        (frame["study"] == "grid")
-        & (frame["neuron_type"] == "lif")
-        & (frame["order"] == some["order"])
-        & (frame["n_neurons"] == some["n_neurons"])
-        & (frame["coordinates"] == some["coordinates"])
-        & (frame["allocation"] == some["allocation"])
-        & (frame["theta"] == frame["theta"].iloc[0])
-    ]
-    was = base.iloc[0]
-    rows = [("as it is", base)]
-    for change, cells in (
-        ("half the time step", study[study["dt"] < was["dt"]]),
-        ("twice the synapse", study[study["synapse"] > was["synapse"]]),
-        ("half the frequencies", study[study["cycles"] < was["cycles"]]),
-        ("no spikes: decoders alone", study[study["neuron_type"] == "rate"]),
-    ):
-        if len(cells):
-            rows.append((change, cells))
-    return pd.DataFrame(
-        [
-            (change, *style.interval(cells["rmse"]), cells["total_neurons"].iloc[0])
-            for change, cells in rows
-        ],
-        columns=["change", "rmse", "low", "high", "m"],
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """One run in full: what the neurons did and what can be read from them."""
-
-    task: dict[str, Any]
-    times: np.ndarray
-    u: np.ndarray
-    exact: np.ndarray
-    decoded: np.ndarray
-    spikes: np.ndarray
-
-
-def run_example(
-    tasks: list[dict[str, Any]], recording: np.ndarray | None = None
-) -> Example:
-    """Run one network again, on Nengo, and record each spike."""
-    candidates = [
-        task
-        for task in tasks
-        if task["study"] == "grid"
-        and task["order"] * task["n_neurons"] <= LARGEST_EXAMPLE
-    ]
-    kinds = [task for task in candidates if task["neuron_type"] == "poisson"]
-    chosen = max(
-        kinds or candidates or tasks[:1],
-        key=lambda task: (
-            min(task["order"], 6),
-            task["design"] == "balanced/optimal",
-            task["n_neurons"],
-        ),
-    )
-    task = {**chosen, "duration": 3 * chosen["theta"], "backend": "nengo"}
-    seed = task["seeds"][0]
-    # the start of the very run that is among the trials
-    u = make_input({**task, "duration": chosen["duration"]}, seed, recording)
-    n = min(len(u), warm_up(task) + int(task["duration"] / task["dt"]))
-    model, memory = make_model(task, seed, recording, spikes=True)
-    recorded = backend("nengo").run([model], [u[:n]], task["dt"], [seed])[0]
-    Ad, Bd = discretize(*state_space(memory.theta, memory.order), task["dt"])
-    spikes = [recorded.data[f"spikes {i}"] > 0 for i in range(memory.order)]
-    shown = slice(warm_up(task), None)
-    return Example(
-        task,
-        np.arange(n)[shown] * task["dt"] - warm_up(task) * task["dt"],
-        u[:n],
-        lowpass(simulate(Ad, Bd, u[:n]), task["readout_synapse"], task["dt"])[shown],
-        recorded.data["state"][shown],
-        np.concatenate(spikes, axis=1)[shown],
-    )
-
-
-@style.rc()
-def plot_example(example: Example) -> Figure:
-    """Raster, decoded state and reconstructed window of one run."""
-    task, t = example.task, example.times
-    d, theta = task["order"], task["theta"]
-    figure = style.new_figure("double", 0.78)
-    axes = figure.subplots(3, 1, sharex=True, height_ratios=[1.1, 1, 1.1])
-    neurons = np.arange(example.spikes.shape[1])
-    few = neurons[:: max(1, len(neurons) // 150)]
-    steps, which = np.nonzero(example.spikes[:, few])
-    style.raster(axes[0], t[steps], which)
-    axes[0].set_ylabel(f"Neuron ({len(few)} of {len(neurons):,})")
-    axes[0].set_ylim(-1, len(few))
-    axes[0].set_title(
-        f"Spikes of {TYPE_NAMES[task['neuron_type']]} neurons, "
-        f"{_design_title(task['design'])}, $d = {d}$"
-    )
-    colours = style.order_colours(range(d))
-    for i in range(d)[::-1]:
-        axes[1].plot(t, example.exact[:, i], color=style.QUIET, linewidth=0.8)
-        label = f"$m_{{{i}}}$" if d <= 8 else None
-        axes[1].plot(
-            t, example.decoded[:, i], color=colours[i], linewidth=0.9, label=label
-        )
-    axes[1].set_title("Decoded state, and the exact memory in grey")
-    axes[1].set_ylabel("State $m$")
-    axes[1].legend(
-        *_reversed_legend(axes[1]),
-        ncol=d,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        columnspacing=1,
-    )
-    points = np.linspace(0, 1, 100)
-    window = example.decoded @ readout(d, points).T
-    image = style.heatmap(axes[2], window.T, (t[0], t[-1], 0, theta))
-    axes[2].set_title("Window read from the state: the input of the last seconds")
-    axes[2].set_ylabel("Ago (s)")
-    axes[2].invert_yaxis()
-    axes[2].set_xlabel("Time (s)")
-    figure.colorbar(image, ax=axes[2], label="Input", pad=0.01)
-    for ax, name in zip(axes, "abc"):
-        style.letter(ax, name)
-    return figure
-
-
-def _reversed_legend(ax: Axes) -> tuple[list[Any], list[str]]:
-    handles, labels = ax.get_legend_handles_labels()
-    return handles[::-1], labels[::-1]
-
-
-def _design_title(design: str) -> str:
-    coordinates, allocation = design.split("/")
-    return f"{coordinates.capitalize()} coordinates, {allocation} allocation"
 
 
 def report(frame: pd.DataFrame, example: Example) -> Report:
@@ -413,9 +58,9 @@ def figures(frame: pd.DataFrame, example: Example) -> dict[str, Figure]:
 def _lead(frame: pd.DataFrame) -> str:
     trials = grid(frame)
     text = (
-        f"{len(frame):,} runs of memories of {_listed(trials['order'])} state variables "
-        f"with {_listed(trials['n_neurons'])} neurons a dimension, each compared with "
-        "the exact linear memory on the same input. "
+        f"{len(frame):,} runs of memories of {_listed(trials['order'])} state "
+        f"variables with {_listed(trials['n_neurons'])} neurons a dimension, each "
+        "compared with the exact linear memory on the same input. "
     )
     ratios = theory_ratios(frame)
     if len(ratios):
@@ -448,10 +93,8 @@ def _scaling_section(frame: pd.DataFrame) -> Section:
             "the noise of Poisson spikes, of these very neurons, carried through the "
             "memory by a Lyapunov equation. Nothing in it is fitted. The dashed guide "
             "falls with the square root of the number of neurons.",
-            Markup(
-                "The error is the length of the error vector of the state, root mean "
-                "square over time; both states are filtered by the same readout synapse."
-            ),
+            "The error is the length of the error vector of the state, root mean "
+            "square over time; both states pass the same readout synapse.",
         ),
         figure="rmse",
         caption="RMSE of the decoded state against the total number of neurons.",
@@ -483,19 +126,19 @@ def _type_section(frame: pd.DataFrame) -> Section:
     study = floor_study(frame)
     words = [
         "Deterministic spikes are more regular than Poisson spikes, and their error is "
-        "smaller. The static distortion, what decoders get wrong without any spikes, is "
-        "listed apart in the table of cells below."
+        "smaller. The static distortion, what decoders get wrong without any spikes, "
+        "is listed apart in the table of cells below."
     ]
     if len(study):
         base = study.iloc[0]
         others = study.iloc[1:]
         part = [
-            f"{row.change}: {row.rmse / base.rmse:.2f} times" for row in others.itertuples()
+            f"{row.change}: {row.rmse / base.rmse:.2f} times"
+            for row in others.itertuples()
         ]
         words.append(
             "LIF neurons reach a floor. Changing one thing at a time about the largest "
-            f"network changes its error to: {'; '.join(part)}. "
-            + _floor_cause(study)
+            f"network changes its error to: {'; '.join(part)}. " + _floor_cause(study)
         )
     return Section(
         title="Neuron types, and the floor of LIF neurons",
@@ -511,25 +154,24 @@ def _type_section(frame: pd.DataFrame) -> Section:
 
 def _floor_cause(study: pd.DataFrame) -> str:
     """In words, what the floor follows, from the changes that were tried."""
-    base = study["rmse"].iloc[0]
-    share = {row.change: row.rmse / base for row in study.iloc[1:].itertuples()}
-    least = min(share, key=lambda change: share[change])
     causes = {
         "half the time step": "the time step",
         "twice the synapse": "the synapse",
         "half the frequencies": "the input's frequencies: neurons that integrate over "
-        "their membrane time constant answer a changing input late, which no decoder "
-        "for constant inputs corrects",
+        "their membrane time constant answer a changing input late, which decoders "
+        "solved for constant inputs do not correct",
     }
-    named = {c: r for c, r in share.items() if c in causes}
-    if not named:
+    share = dict(zip(study["change"], study["rmse"] / study["rmse"].iloc[0]))
+    tried = {change: ratio for change, ratio in share.items() if change in causes}
+    if not tried:
         return ""
-    strongest = min(named, key=lambda change: named[change])
-    text = f"Of these, the floor follows {causes[strongest]}." if named[strongest] < 0.8 else (
-        "None of these moves it by more than a fifth."
-    )
-    if least.startswith("no spikes"):
-        text += " The decoders alone account for little of it."
+    strongest = min(tried, key=lambda change: tried[change])
+    if tried[strongest] < 0.8:
+        text = f"Of these, the floor follows {causes[strongest]}."
+    else:
+        text = "None of these lowers it by more than a fifth."
+    if share.get("no spikes: decoders alone", 1) < 0.5:
+        text += " The decoders alone account for less than half of it."
     return text
 
 
@@ -543,9 +185,9 @@ def _example_section(example: Example) -> Section:
         ),
         figure="example",
         caption=(
-            "Spikes of some of the neurons (a); the state decoded from all of them, and "
-            "the exact one in grey (b); the window that the state holds (c): each moment "
-            "of the input moves down, from now to theta ago, at constant speed."
+            "Spikes of some of the neurons (a); the state decoded from all of them, "
+            "and the exact one in grey (b); the window that the state holds (c): each "
+            "moment of the input moves down, from now to theta ago, at constant speed."
         ),
     )
 

@@ -446,10 +446,14 @@ class _OnlyAtDt(nengo.Process):
         super().__init__(default_size_in=0, default_size_out=1)
         self.built_for = dt
 
-    def make_state(self, shape_in, shape_out, dt, dtype=None):
+    def make_state(
+        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
+    ) -> dict[str, Any]:
         return {}
 
-    def make_step(self, shape_in, shape_out, dt, rng, state):
+    def make_step(
+        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
+    ) -> Callable[[float], np.ndarray]:
         if not np.isclose(dt, self.built_for, rtol=1e-6, atol=0):
             allowed = f"{self.built_for:g}, for which LegendreMemory(dt=...) was built"
             raise refusal("dt", dt, allowed)
@@ -465,7 +469,7 @@ class _Correlated(Distribution):
         super().__init__()
         self.covariance = covariance
 
-    def sample(self, n, d=None, rng=np.random):
+    def sample(self, n: int, d: int | None = None, rng: Any = np.random) -> np.ndarray:
         values, vectors = np.linalg.eigh(self.covariance)
         points = rng.standard_normal((n, len(values)))
         return points * np.sqrt(np.maximum(values, 0)) @ vectors.T

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import eigh, solve_discrete_lyapunov
+from scipy.linalg import cholesky, eigh, solve_discrete_lyapunov, svd
 
 from .neurons import ALLOCATIONS
 from .signals import Spectrum
@@ -217,16 +217,20 @@ def realize(
     K = _covariance(H, powers)
     tail, tail_powers = _transient_tail(spectrum, dt)
     K_transient = K + _covariance(_response(Ad, Bd, tail, dt), tail_powers)
-    W = _noise_weight(Ad, np.exp(-dt / tau))
+    noise_root = _noise_root(Ad, np.exp(-dt / tau))
 
     if not np.all(np.diag(K_transient) > 0):
         raise refusal("B", B, "such that the input reaches every state")
-    T = np.eye(len(A)) if coordinates == "legendre" else _balance(K_transient, W)
+    T = (
+        np.eye(len(A))
+        if coordinates == "legendre"
+        else _balance(K_transient, noise_root)
+    )
     T_inv = np.linalg.inv(T)
     deviations = np.sqrt(np.diag(T_inv @ K_transient @ T_inv.T))
     jumps = _jump_deviations(Ad, H, frequencies, powers, dt, slowest, T_inv)
     radii = COVERAGE * np.maximum(deviations, jumps)
-    weight = T.T @ W @ T
+    weight = (noise_root @ T).T @ (noise_root @ T)
     shares = np.sqrt(radii * deviations * np.diag(weight))
     return Realization(
         A=A,
@@ -296,14 +300,13 @@ def _jump_deviations(
     return np.sqrt(largest)
 
 
-def _noise_weight(Ad: np.ndarray, a: float) -> np.ndarray:
+def _noise_root(Ad: np.ndarray, a: float) -> np.ndarray:
+    """R with R'R = W: some directions of W are so small that W itself loses them."""
     X = solve_discrete_lyapunov(Ad.T, np.eye(len(Ad)))
-    G = Ad - a * np.eye(len(Ad))
-    W = G.T @ X @ G
-    return (W + W.T) / 2
+    return cholesky((X + X.T) / 2) @ (Ad - a * np.eye(len(Ad)))
 
 
-def _balance(K: np.ndarray, W: np.ndarray) -> np.ndarray:
+def _balance(K: np.ndarray, noise_root: np.ndarray) -> np.ndarray:
     """T with inv(T) K inv(T)' = T' W T, diagonal, largest first.
 
     The largest entry of each column is positive: signs are no accident.
@@ -311,12 +314,10 @@ def _balance(K: np.ndarray, W: np.ndarray) -> np.ndarray:
     K = (K + K.T) / 2
     powers, directions = eigh(K)
     # beyond this, directions of K are rounding errors
-    powers = np.maximum(powers, 1e-13 * powers[-1])
-    root = directions * np.sqrt(powers)
-    squares, U = eigh(root.T @ W @ root)
-    squares = np.maximum(squares, 1e-13 * squares[-1])
-    order = np.argsort(squares)[::-1]
-    T = root @ U[:, order] / squares[order] ** 0.25
+    root = directions * np.sqrt(np.maximum(powers, 1e-13 * powers[-1]))
+    _, mu, V = svd(noise_root @ root)
+    # noise in a direction that small does nothing: any scale will do
+    T = root @ V.T / np.sqrt(np.maximum(mu, 1e-6 * mu[0]))
     return T * np.sign(T[np.argmax(np.abs(T), axis=0), np.arange(len(T))])
 
 

@@ -239,6 +239,24 @@ def sine(duration: float, dt: float, freq: float, rms: float) -> np.ndarray:
     return np.sqrt(2) * rms * np.sin(2 * np.pi * freq * time)
 
 
+def lowpass(values: np.ndarray, tau: float, dt: float) -> np.ndarray:
+    """Filter values (n,) or (n, d) over time as a `nengo.Probe` with a synapse does.
+
+    Nengo's probes show the output of their synapse a step late, which
+    ``nengo.Lowpass.filt`` does not.
+
+    Parameters
+    ----------
+    values : (n,) or (n, d) ndarray
+    tau, dt : float
+        Time constant and time step, in seconds.
+    """
+    from scipy.signal import lfilter
+
+    a = np.exp(-dt / check_number("tau", tau, 0, exclusive=True))
+    return lfilter([0, 1 - a], [1, -a], values, axis=0)
+
+
 def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarray:
     """A copy of ``signal`` that stops, starts and jumps.
 

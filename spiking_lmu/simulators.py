@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import Any
 
 import nengo
@@ -70,12 +70,23 @@ class Backend:
         Whether runs that come together share one network, that of the first
         model, and differ by input and spikes alone.
     packages : tuple of str
-        What the results depend on, beside Nengo.
+        Distributions that the results depend on, beside Nengo.
     """
 
     run: Callable[..., list[Recording]]
     shares_network: bool = False
     packages: tuple[str, ...] = ()
+
+    def versions(self) -> dict[str, str]:
+        """The installed versions of its packages; ``"none"`` where one is missing."""
+        return {name: _version(name) for name in self.packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def run_nengo(
@@ -94,9 +105,7 @@ def _run_one(model: Model, u: np.ndarray, seed: int, dt: float) -> Recording:
     with warnings.catch_warnings():
         # the optimizer merges Poisson neurons, and warns that their rates merge too
         warnings.filterwarnings("ignore", "Extra state has been modified")
-        simulator = nengo.Simulator(
-            model.network, dt=dt, seed=seed, progress_bar=False
-        )
+        simulator = nengo.Simulator(model.network, dt=dt, seed=seed, progress_bar=False)
     with simulator as sim:
         built = time.perf_counter()
         sim.run_steps(len(u))

@@ -109,8 +109,24 @@ def test_high_orders_stay_well_conditioned(order):
         assert np.all(r.allocation > 0)
 
 
+@pytest.mark.parametrize("order", [12, 24, 48])
+@pytest.mark.parametrize("tau", [0.2, 0.07, 0.03, 0.01, 0.001])
+def test_synapses_that_let_one_direction_vanish(order, tau):
+    """Between 1 / tau and the poles, noise in one direction is all but forgotten."""
+    spectrum = Spectrum.flat(FREQ, RMS)
+    r = realize(*state_space(THETA, order), 0.001, tau, spectrum)
+    np.testing.assert_allclose(r.inverse @ r.T, np.eye(order), atol=1e-8)
+    assert np.linalg.cond(r.T) < 1e4
+    assert np.all(np.diag(r.noise_weight) > 0) and np.all(r.allocation > 0)
+    balance = r.noise_weight / np.outer(r.deviations, r.deviations)
+    expected = np.eye(order)
+    assert 0 < balance[-1, -1] < 1 + 1e-4
+    expected[-1, -1] = balance[-1, -1]
+    np.testing.assert_allclose(balance, expected, atol=1e-4)
+
+
 def test_order_256_is_finite():
-    r = realize(*state_space(1.0, 256), 0.001, 0.1, Spectrum.flat(20.0, 0.4))
+    r = realize(*state_space(1.0, 256), 0.005, 0.1, Spectrum.flat(20.0, 0.4))
     for part in (r.T, r.radii, r.allocation, r.noise_weight, *r.transforms):
         assert np.all(np.isfinite(part))
 

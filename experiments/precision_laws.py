@@ -1,0 +1,120 @@
+"""What the trials of the precision experiment say: fitted laws, gains, ratios."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from spiking_lmu.experiments import style
+from spiking_lmu.metrics import Floor, fit_floor, fit_scaling
+
+CELL = ["neuron_type", "design", "order", "n_neurons"]
+
+
+def grid(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials of the grid, at the first theta and synapse, with their design."""
+    frame = frame[frame["study"] == "grid"]
+    first = frame.iloc[0]
+    frame = frame[
+        (frame["theta"] == first["theta"]) & (frame["synapse"] == first["synapse"])
+    ]
+    return frame.assign(design=frame["coordinates"] + "/" + frame["allocation"])
+
+
+def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Exponent of m at each order, with its 95 % interval, for each kind of network."""
+    rows = []
+    for (kind, design, order), cell in grid(frame).groupby(CELL[:3], sort=False):
+        if cell["n_neurons"].nunique() < 2:
+            continue
+        law = fit_scaling(cell["total_neurons"].to_numpy(), cell["rmse"].to_numpy())
+        rows.append((kind, design, order, law.exponent, law.low, law.high))
+    columns = ["neuron_type", "design", "order", "exponent", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def order_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Exponent of d at the largest p, with its 95 % interval."""
+    rows = []
+    trials = grid(frame)
+    most = trials["n_neurons"].max()
+    trials = trials[trials["n_neurons"] == most]
+    for (kind, design), cell in trials.groupby(CELL[:2], sort=False):
+        if cell["order"].nunique() < 2:
+            continue
+        law = fit_scaling(cell["order"].to_numpy(), cell["rmse"].to_numpy())
+        rows.append((kind, design, most, law.exponent, law.low, law.high))
+    columns = ["neuron_type", "design", "n_neurons", "exponent", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def floors(frame: pd.DataFrame) -> dict[tuple[str, int], Floor]:
+    """For LIF neurons, by design and order: the law with its floor, where it shows."""
+    trials = grid(frame)
+    trials = trials[trials["neuron_type"] == "lif"]
+    return {
+        (design, order): fit_floor(
+            cell["total_neurons"].to_numpy(), cell["rmse"].to_numpy()
+        )
+        for (design, order), cell in trials.groupby(["design", "order"], sort=False)
+        if cell["n_neurons"].nunique() >= 3
+    }
+
+
+def gains(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE of legendre/equal over that of balanced/optimal, for the same neurons."""
+    trials = grid(frame)
+    means = trials.groupby(CELL)[["rmse", "predicted_rmse"]].mean().reset_index()
+    designs = {name: cell for name, cell in means.groupby("design")}
+    if not {"legendre/equal", "balanced/optimal"} <= set(designs):
+        return pd.DataFrame()
+    both = designs["legendre/equal"].merge(
+        designs["balanced/optimal"],
+        on=["neuron_type", "order", "n_neurons"],
+        suffixes=("", "_balanced"),
+    )
+    return both.assign(
+        gain=both["rmse"] / both["rmse_balanced"],
+        predicted=both["predicted_rmse"] / both["predicted_rmse_balanced"],
+    )
+
+
+def theory_ratios(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean RMSE of Poisson trials over the mean of their predictions, cell by cell."""
+    trials = grid(frame)
+    trials = trials[trials["neuron_type"] == "poisson"]
+    means = trials.groupby(CELL, sort=False)[["rmse", "predicted_rmse"]].mean()
+    return means.assign(ratio=means["rmse"] / means["predicted_rmse"]).reset_index()
+
+
+def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE of the largest LIF network, and of the same with one thing changed."""
+    study = frame[frame["study"] == "floor"]
+    if study.empty:
+        return study
+    some = study.iloc[0]
+    base = frame[
+        (frame["study"] == "grid")
+        & (frame["neuron_type"] == "lif")
+        & (frame["order"] == some["order"])
+        & (frame["n_neurons"] == some["n_neurons"])
+        & (frame["coordinates"] == some["coordinates"])
+        & (frame["allocation"] == some["allocation"])
+        & (frame["theta"] == frame["theta"].iloc[0])
+    ]
+    was = base.iloc[0]
+    rows = [("as it is", base)]
+    for change, cells in (
+        ("half the time step", study[study["dt"] < was["dt"]]),
+        ("twice the synapse", study[study["synapse"] > was["synapse"]]),
+        ("half the frequencies", study[study["cycles"] < was["cycles"]]),
+        ("no spikes: decoders alone", study[study["neuron_type"] == "rate"]),
+    ):
+        if len(cells):
+            rows.append((change, cells))
+    return pd.DataFrame(
+        [
+            (change, *style.interval(cells["rmse"]), cells["total_neurons"].iloc[0])
+            for change, cells in rows
+        ],
+        columns=["change", "rmse", "low", "high", "m"],
+    )

@@ -1,0 +1,311 @@
+"""Trials of the precision experiment: what is run, and what is measured of it.
+
+Arguments become a list of tasks, each the complete description of the runs of one
+network; `run_task` turns a task into rows, one for each run.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import nengo
+import numpy as np
+
+from spiking_lmu.distortion import simulate_distorted
+from spiking_lmu.metrics import nrmse
+from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import ALLOCATIONS, NEURON_TYPES, neuron_type
+from spiking_lmu.realization import COORDINATES
+from spiking_lmu.signals import Spectrum, lowpass, white_noise
+from spiking_lmu.simulators import Model, Recording, backend, backends
+from spiking_lmu.state_space import discretize, readout, simulate, state_space
+from spiking_lmu.validation import (
+    check_array,
+    check_choice,
+    check_integer,
+    check_number,
+    refusal,
+)
+
+DESIGNS = ("legendre/equal", "balanced/optimal")
+WINDOW_POINTS = 50  # delays at which the reconstructed window is compared
+
+
+def make_tasks(
+    orders: Sequence[int],
+    neurons: Sequence[int],
+    thetas: Sequence[float],
+    synapses: Sequence[float],
+    neuron_types: Sequence[str],
+    designs: Sequence[str],
+    trials: int,
+    cycles: float,
+    rms: float,
+    duration: float,
+    readout_synapse: float,
+    dt: float,
+    floor: bool,
+    signal: np.ndarray | None,
+    backend: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all networks to run, checked; see `precision.run`."""
+    _check_all("orders", orders, check_integer, 1, 256)
+    _check_all("neurons", neurons, check_integer, 1, 10**6)
+    _check_all("thetas", thetas, check_number, 0, 1e6, True)
+    _check_all("synapses", synapses, check_number, 0, 1e6, True)
+    _check_all("neuron_types", neuron_types, check_choice, NEURON_TYPES)
+    allowed = ["/".join(pair) for pair in product(COORDINATES, ALLOCATIONS)]
+    _check_all("designs", designs, check_choice, allowed)
+    check_integer("trials", trials, high=10**4)
+    check_integer("seed", seed, low=0, high=2**32 - 1)
+    check_choice("backend", backend, backends())
+    for name, value in (
+        ("cycles", cycles),
+        ("rms", rms),
+        ("duration", duration),
+        ("readout_synapse", readout_synapse),
+        ("dt", dt),
+    ):
+        check_number(name, value, low=0, high=1e6, exclusive=True)
+    if dt > 0.1 * min(thetas):
+        raise refusal("dt", dt, f"at most a tenth of theta, {0.1 * min(thetas):g}")
+    if duration < 10 * dt:
+        raise refusal("duration", duration, f"at least ten steps, {10 * dt:g}")
+    if signal is None and cycles / min(thetas) > 0.5 / dt:
+        highest = 0.5 / dt * min(thetas)
+        raise refusal("cycles", cycles, f"at most {highest:g}, the Nyquist frequency")
+    if signal is not None:
+        signal = check_array("signal", signal, ndims=(1,))
+
+    common = {
+        "study": "grid",
+        "cycles": float(cycles),
+        "rms": float(rms),
+        "duration": float(duration),
+        "readout_synapse": float(readout_synapse),
+        "backend": backend,
+        "signal": "white noise" if signal is None else f"recording {_digest(signal)}",
+    }
+    cells = [
+        {
+            **common,
+            "order": int(order),
+            "n_neurons": int(n),
+            "theta": float(theta),
+            "synapse": float(tau),
+            "dt": float(dt),
+            "neuron_type": kind,
+            "design": design,
+        }
+        for order, n, theta, tau, kind, design in product(
+            orders, neurons, thetas, synapses, neuron_types, designs
+        )
+    ]
+    if floor and "lif" in neuron_types:
+        cells += _floor_cells(cells)
+    return [task for cell in cells for task in _with_seeds(cell, seed, trials)]
+
+
+def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What becomes of the largest LIF network if one thing about it changes."""
+    lif = [cell for cell in cells if cell["neuron_type"] == "lif"]
+    largest = max(lif, key=lambda cell: (cell["order"], cell["n_neurons"]))
+    chosen = [
+        cell
+        for cell in lif
+        if (cell["order"], cell["n_neurons"], cell["design"])
+        == (largest["order"], largest["n_neurons"], lif[-1]["design"])
+    ]
+    changes = (
+        lambda cell: {"dt": cell["dt"] / 2},
+        lambda cell: {"synapse": 2 * cell["synapse"]},
+        lambda cell: {"cycles": cell["cycles"] / 2},
+        lambda cell: {"neuron_type": "rate"},
+    )
+    return [
+        {**cell, "study": "floor", **change(cell)}
+        for cell in chosen
+        for change in changes
+    ]
+
+
+def _with_seeds(cell: dict[str, Any], seed: int, trials: int) -> list[dict[str, Any]]:
+    """The tasks of a cell: one for each trial, or one where they share a network.
+
+    Designs and neuron types of a cell share inputs, so that they can be compared
+    pair by pair; all else is independent.
+    """
+    axes = ("order", "n_neurons", "theta", "synapse")
+    key = zlib.crc32(repr([cell[name] for name in axes]).encode())
+    seeds = [
+        int(np.random.SeedSequence([seed, key, k]).generate_state(1)[0] >> 1)
+        for k in range(trials)
+    ]
+    if backend(cell["backend"]).shares_network:
+        return [{**cell, "seeds": seeds}]
+    return [{**cell, "seeds": [one]} for one in seeds]
+
+
+def run_task(
+    task: dict[str, Any], recording: np.ndarray | None = None
+) -> list[dict[str, Any]]:
+    """Run the networks of one task; one row for each of its seeds."""
+    inputs = [make_input(task, one, recording) for one in task["seeds"]]
+    built = [make_model(task, one, recording) for one in task["seeds"]]
+    recordings = backend(task["backend"]).run(
+        [model for model, _ in built], inputs, task["dt"], task["seeds"]
+    )
+    if backend(task["backend"]).shares_network:
+        built = [built[0]] * len(built)
+    return [
+        measure(task, one, memory, u, recorded)
+        for one, (_, memory), u, recorded in zip(
+            task["seeds"], built, inputs, recordings
+        )
+    ]
+
+
+def warm_up(task: dict[str, Any]) -> int:
+    """Steps that are not counted: theta and five of the longer synapse."""
+    longest = max(task["synapse"], task["readout_synapse"])
+    return int(np.ceil((task["theta"] + 5 * longest) / task["dt"]))
+
+
+def make_input(
+    task: dict[str, Any], seed: int, recording: np.ndarray | None
+) -> np.ndarray:
+    """The input of one run, warm-up included."""
+    n = warm_up(task) + round(task["duration"] / task["dt"])
+    if recording is None:
+        freq = task["cycles"] / task["theta"]
+        return white_noise(n * task["dt"], task["dt"], freq, task["rms"], seed)[:n]
+    start = np.random.default_rng(seed).integers(len(recording))
+    return task["rms"] * np.take(recording, start + np.arange(n), mode="wrap")
+
+
+def expected_spectrum(task: dict[str, Any], recording: np.ndarray | None) -> Spectrum:
+    """What the memory is told of its input beforehand."""
+    if recording is None:
+        return Spectrum.flat(task["cycles"] / task["theta"], task["rms"])
+    return Spectrum.from_signal(task["rms"] * recording, task["dt"])
+
+
+def make_model(
+    task: dict[str, Any],
+    seed: int,
+    recording: np.ndarray | None,
+    spikes: bool = False,
+) -> tuple[Model, LegendreMemory]:
+    """The network of one run, with probes of its state and of its spikes.
+
+    Spikes are counted over all neurons, or recorded for each with ``spikes``.
+    """
+    coordinates, allocation = task["design"].split("/")
+    with nengo.Network(seed=seed) as network:
+        stimulus = nengo.Node([0.0], label="stimulus")
+        memory = LegendreMemory(
+            task["theta"],
+            task["order"],
+            task["n_neurons"],
+            synapse=task["synapse"],
+            dt=task["dt"],
+            neuron_type=neuron_type(task["neuron_type"]),
+            coordinates=coordinates,
+            allocation=allocation,
+            spectrum=expected_spectrum(task, recording),
+        )
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        count = nengo.Node(size_in=1, label="spikes per second")
+        for ensemble in memory.ensembles:
+            every = np.ones((1, ensemble.n_neurons))
+            nengo.Connection(ensemble.neurons, count, transform=every, synapse=None)
+        probes = {
+            "state": nengo.Probe(memory.output, synapse=task["readout_synapse"]),
+            "spikes": nengo.Probe(count),
+        }
+        if spikes:
+            for i, ensemble in enumerate(memory.ensembles):
+                probes[f"spikes {i}"] = nengo.Probe(ensemble.neurons)
+    return Model(network, stimulus, probes), memory
+
+
+def measure(
+    task: dict[str, Any],
+    seed: int,
+    memory: LegendreMemory,
+    u: np.ndarray,
+    recorded: Recording,
+) -> dict[str, Any]:
+    """The row of one run: its errors, what theory says of them, and its cost."""
+    dt, tau = task["dt"], task["readout_synapse"]
+    counted = slice(warm_up(task), None)
+    ideal = simulate(*discretize(*state_space(memory.theta, memory.order), dt), u)
+    exact = lowpass(ideal, tau, dt)
+    decoded = recorded.data["state"]
+    populations = memory.populations(recorded.parameters)
+    distorted = simulate_distorted(memory.realization, populations, u)
+    coordinates, allocation = task["design"].split("/")
+    return {
+        "study": task["study"],
+        "order": task["order"],
+        "n_neurons": task["n_neurons"],
+        "total_neurons": task["n_neurons"] * task["order"],
+        "neuron_type": task["neuron_type"],
+        "coordinates": coordinates,
+        "allocation": allocation,
+        "backend": task["backend"],
+        "theta": task["theta"],
+        "synapse": task["synapse"],
+        "dt": dt,
+        "signal": task["signal"],
+        "cycles": task["cycles"],
+        "seed": seed,
+        "rmse": length_rmse(decoded[counted] - exact[counted]),
+        "predicted_rmse": memory.predict_rmse(recorded.parameters, tau),
+        "distortion": length_rmse(lowpass(distorted - ideal, tau, dt)[counted]),
+        "state_rms": length_rmse(exact[counted]),
+        "nrmse_window": window_nrmse(memory, decoded, u, tau, dt, counted),
+        "spikes_per_second": float(recorded.data["spikes"][counted].mean()),
+        "build_seconds": recorded.build_seconds,
+        "run_seconds": recorded.run_seconds,
+    }
+
+
+def length_rmse(error: np.ndarray) -> float:
+    """Root mean square over time of the length of an error vector (n, d)."""
+    return float(np.sqrt(np.mean(np.sum(error**2, axis=1))))
+
+
+def window_nrmse(
+    memory: LegendreMemory,
+    decoded: np.ndarray,
+    u: np.ndarray,
+    tau: float,
+    dt: float,
+    counted: slice,
+) -> float:
+    """Error of the reconstructed window against the input itself, delayed."""
+    points = np.linspace(0, 1, WINDOW_POINTS)
+    # the state of a step has seen inputs up to the step before
+    steps = 1 + np.round(points * memory.theta / dt).astype(int)
+    filtered = lowpass(u[:, None], tau, dt)[:, 0]
+    times = np.arange(len(u))[counted]
+    target = filtered[np.maximum(times[:, None] - steps, 0)]
+    return nrmse(decoded[counted] @ readout(memory.order, points).T, target)
+
+
+def _digest(signal: np.ndarray) -> str:
+    return f"{zlib.crc32(np.ascontiguousarray(signal).tobytes()):08x}"
+
+
+def _check_all(name: str, values: Any, check: Any, *bounds: Any) -> None:
+    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) == 0:
+        raise refusal(name, values, "a sequence of at least one value")
+    for value in values:
+        check(name, value, *bounds)
+    if len(set(values)) < len(values):
+        raise refusal(name, values, "values that are all different")

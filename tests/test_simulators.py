@@ -1,0 +1,98 @@
+"""Backends: how they are found, and that Nengo's runs what it is told to."""
+
+import sys
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import ValidationError
+
+from spiking_lmu import simulators
+from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import poisson
+from spiking_lmu.signals import white_noise
+
+THETA, DT = 0.1, 0.001
+
+
+def memory_model(neuron_type=None):
+    with nengo.Network(seed=1) as network:
+        stimulus = nengo.Node([0.0])
+        memory = LegendreMemory(
+            THETA, 4, 30, neuron_type=neuron_type or poisson(), freq=1 / THETA
+        )
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        probes = {
+            "m": nengo.Probe(memory.output, synapse=None),
+            "u": nengo.Probe(stimulus),
+        }
+    return simulators.Model(network, stimulus, probes), memory
+
+
+def inputs(n, duration=0.5):
+    return [white_noise(duration, DT, 1 / THETA, 0.5, seed) for seed in range(n)]
+
+
+@pytest.fixture
+def registry(monkeypatch):
+    monkeypatch.setattr(simulators, "_BACKENDS", dict(simulators._BACKENDS))
+
+
+def test_known_backends():
+    assert simulators.backends() == ("nengo", "nengo-dl")
+    assert simulators.backend("nengo").run is simulators.run_nengo
+    assert simulators.backend("nengo-dl").shares_network
+
+
+@pytest.mark.parametrize("name", ["nengodl", "", None, 3, ["nengo"]])
+def test_unknown_backends_are_refused_with_the_known_ones(name):
+    with pytest.raises(ValidationError, match="backend: .*'nengo', 'nengo-dl'"):
+        simulators.backend(name)
+
+
+def test_registered_backends_are_found(registry):
+    mine = simulators.Backend(lambda models, inputs, dt, seeds: [])
+    simulators.register("mine", mine)
+    assert simulators.backend("mine") is mine
+    assert simulators.backends() == ("nengo", "nengo-dl", "mine")
+    with pytest.raises(ValidationError, match="name: 'mine' is registered already"):
+        simulators.register("mine", mine)
+
+
+@pytest.mark.parametrize("name", ["", None, 3])
+def test_register_refuses_names(registry, name):
+    with pytest.raises(ValidationError, match="name"):
+        simulators.register(name, simulators.backend("nengo"))
+
+
+@pytest.mark.parametrize("backend", ["nengo", None, simulators.run_nengo])
+def test_register_refuses_what_is_no_backend(registry, backend):
+    with pytest.raises(ValidationError, match="backend"):
+        simulators.register("mine", backend)
+
+
+def test_run_nengo_feeds_inputs_and_gives_probes():
+    (model, memory), us = memory_model(), inputs(2)
+    first, second = simulators.run_nengo([model] * 2, us, DT, [0, 1])
+    for recording, u in zip((first, second), us):
+        np.testing.assert_array_equal(recording.data["u"][:, 0], u)
+        assert recording.data["m"].shape == (500, 4)
+        assert recording.build_seconds > 0 and recording.run_seconds > 0
+    assert memory.predict_rmse(first.parameters) > 0
+    (again,) = simulators.run_nengo([model], us[:1], DT, [0])
+    np.testing.assert_array_equal(again.data["m"], first.data["m"])
+    (other,) = simulators.run_nengo([model], us[:1], DT, [1])
+    assert np.any(other.data["m"] != first.data["m"])
+
+
+def test_missing_packages_say_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nengo_dl", None)
+    model, _ = memory_model()
+    with pytest.raises(
+        ValidationError, match=r"nengo_dl.*pip install 'spiking-lmu\[dl\]'"
+    ):
+        simulators.run_nengo_dl([model], inputs(1), DT, [0])
+
+
+def test_require_imports():
+    assert simulators.require("nengo", "dl") is nengo
