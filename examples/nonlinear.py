@@ -12,7 +12,8 @@ def difference_of_squares(window):
 
 
 with nengo.Network(seed=2) as model:
-    stimulus = nengo.Node(nengo.processes.WhiteSignal(period=10, high=2, rms=0.4, seed=2))
+    signal = nengo.processes.WhiteSignal(period=10, high=2, rms=0.4, seed=2)
+    stimulus = nengo.Node(signal)
     memory = LegendreMemory(theta=0.5, order=6, n_neurons=300, freq=2, rms=0.4)
     nengo.Connection(stimulus, memory.input, synapse=None)
     louder = memory.add_output(difference_of_squares, delays=[0.0, 0.5])
@@ -22,9 +23,9 @@ with nengo.Network(seed=2) as model:
 with nengo.Simulator(model) as sim:
     sim.run(10)
 
-signal = sim.data[u][:, 0]
+heard = sim.data[u][:, 0]
 shift = int(0.5 / sim.dt)
-target = signal[shift:] ** 2 - signal[:-shift] ** 2
+target = heard[shift:] ** 2 - heard[:-shift] ** 2
 decoded = sim.data[y][shift:, 0]
 print("correlation with the target:", np.corrcoef(target, decoded)[0, 1].round(3))
-print("in its range:", memory.check_range(sim.data[u][:, 0]))
+print("in its range:", memory.check_range(heard))

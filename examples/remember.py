@@ -7,7 +7,8 @@ from spiking_lmu import discretize, readout, rmse, simulate, state_space
 from spiking_lmu.networks import LegendreMemory
 
 with nengo.Network(seed=0) as model:
-    stimulus = nengo.Node(nengo.processes.WhiteSignal(period=10, high=2, rms=0.4, seed=0))
+    signal = nengo.processes.WhiteSignal(period=10, high=2, rms=0.4, seed=0)
+    stimulus = nengo.Node(signal)
     memory = LegendreMemory(theta=0.5, order=6, n_neurons=200)
     nengo.Connection(stimulus, memory.input, synapse=None)
     delayed = memory.add_readout(delays=[0.25, 0.5])  # seconds
@@ -17,12 +18,15 @@ with nengo.Network(seed=0) as model:
 with nengo.Simulator(model) as sim:
     sim.run(10)
 
-exact = simulate(*discretize(*state_space(0.5, 6), sim.dt), sim.data[input_probe][:, 0])
+u = sim.data[input_probe][:, 0]
+exact = simulate(*discretize(*state_space(0.5, 6), sim.dt), u)
 exact = exact @ readout(6, [0.5, 1.0]).T  # delays relative to theta
 settled = sim.trange() > 1.0
 print("neurons:", model.n_neurons)
-print("RMS of the input:", np.sqrt(np.mean(sim.data[input_probe] ** 2)).round(3))
+print("RMS of the input:", np.sqrt(np.mean(u**2)).round(3))
 for k, delay in enumerate((0.25, 0.5)):
     error = rmse(sim.data[probe][settled, k], exact[settled, k])
     print(f"RMSE of the input {delay} s ago: {error:.3f}")
-print("RMSE of the state that theory predicts:", round(memory.predict_rmse(sim.data), 3))
+print(
+    "RMSE of the state that theory predicts:", round(memory.predict_rmse(sim.data), 3)
+)

@@ -15,11 +15,11 @@ import nengo
 import numpy as np
 import pandas as pd
 from nengo.dists import Uniform
-from scipy.signal import lfilter
 
 from spiking_lmu.experiments import style
+from spiking_lmu.experiments.report import Law, Report, Section, number
 from spiking_lmu.experiments.sweep import SweepResult, sweep
-from spiking_lmu.metrics import rmse
+from spiking_lmu.metrics import fit_floor, fit_scaling, rmse
 from spiking_lmu.neurons import (
     NEURON_TYPES,
     PoissonL2,
@@ -281,12 +281,6 @@ def root_mean_square(values: np.ndarray) -> float:
     return float(rmse(values, np.zeros_like(values)))
 
 
-def lowpass(values: np.ndarray, tau: float, dt: float) -> np.ndarray:
-    """Filter values as a probe with this synapse does, a step late."""
-    a = np.exp(-dt / tau)
-    return lfilter([0, 1 - a], [1, -a], values)
-
-
 def filtered_rmse(variance: float, tau: float, dt: float) -> float:
     """Deviation that white noise, of this variance in each step, has once filtered."""
     a = np.exp(-dt / tau)
@@ -314,6 +308,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     frame : pandas.DataFrame
         As `run` returns it.
     """
+    _check_frame(frame)
     figure = style.new_figure("double", aspect=0.44)
     errors, ratios = figure.subplots(1, 2, width_ratios=(1.35, 1))
     _draw_errors(errors, frame)
@@ -321,6 +316,11 @@ def plot(frame: pd.DataFrame) -> Figure:
     style.letter(errors, "a")
     style.letter(ratios, "b")
     return figure
+
+
+def _check_frame(frame: pd.DataFrame) -> None:
+    if len(frame) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
 
 
 def _by_type(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -395,8 +395,7 @@ def report(frame: pd.DataFrame) -> Report:
     frame : pandas.DataFrame
         As `run` returns it.
     """
-    if len(frame) == 0:
-        raise refusal("frame", frame, "of at least one trial")
+    _check_frame(frame)
     laws = (*_scaling_laws(frame), *_theory_laws(frame), *_locking_laws(frame))
     freq, least, most = frame["freq"].iloc[0], *_ends(frame["n_neurons"])
     lead = (

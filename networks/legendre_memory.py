@@ -24,7 +24,7 @@ from spiking_lmu.neurons import (
     tuned_eval_points,
 )
 from spiking_lmu.noise import Population, noise_rmse, spiking_noise
-from spiking_lmu.realization import COVERAGE, realize
+from spiking_lmu.realization import realize
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.state_space import (
     LONGEST,
@@ -300,10 +300,10 @@ class LegendreMemory(nengo.Network):
         covariance = C @ self.realization.covariance @ C.T
         covariance = np.kron(np.eye(self.size_in), covariance)
         # encoders may point anywhere: the widest direction must be covered
-        radius = COVERAGE * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+        radius = self.spectrum.peak * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
         intercepts = self.intercepts
         if intercepts is None:
-            intercepts = spread_intercepts(COVERAGE)
+            intercepts = spread_intercepts(self.spectrum.peak)
         label = label or "function of the window"
         # in a network of its own: self.ensembles are the memory's populations
         with self, nengo.Network(label=label):

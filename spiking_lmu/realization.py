@@ -38,8 +38,6 @@ from .validation import check_choice, check_integer, check_number, refusal
 
 COORDINATES = ("legendre", "balanced")
 
-# radii cover this many standard deviations: of the state, and of its transients
-COVERAGE = 4.0
 # transients in the spectrum that balances the coordinates: power relative to the
 # band's, falling with the square of the frequency, as that of jumps does
 TRANSIENT_DB = -25.0
@@ -163,9 +161,10 @@ def realize(
     covariance of the state under the expected input and its transients,
     :math:`W = G^T X G` with :math:`G = \bar A - a I` and
     :math:`X = \bar A^T X \bar A + I`, so that W tells what noise in the state does to
-    the mean squared error of the state itself. In both coordinates, each radius
-    covers four standard deviations of the state, in the long run and at any time
-    after the input has started, stopped or jumped. Neurons are best shared in
+    the mean squared error of the state itself. In both coordinates,
+    each radius covers four standard deviations of the state (the ``peak`` of the
+    spectrum), in the long run and at any time after the input has started, stopped
+    or jumped. Neurons are best shared in
     proportion to :math:`\sqrt{r_i \sigma_i W_{ii}}` (radius, deviation).
 
     Parameters
@@ -229,7 +228,7 @@ def realize(
     T_inv = np.linalg.inv(T)
     deviations = np.sqrt(np.diag(T_inv @ K_transient @ T_inv.T))
     jumps = _jump_deviations(Ad, H, frequencies, powers, dt, slowest, T_inv)
-    radii = COVERAGE * np.maximum(deviations, jumps)
+    radii = spectrum.peak * np.maximum(deviations, jumps)
     weight = (noise_root @ T).T @ (noise_root @ T)
     shares = np.sqrt(radii * deviations * np.diag(weight))
     return Realization(

@@ -31,6 +31,9 @@ class Spectrum:
         Mean square of the input in each band.
     mean_power : float
         Square of the input's mean.
+    peak : float
+        Largest magnitude that is to be expected, relative to the rms: 4 for noise,
+        more for spiky recordings. Populations cover that much.
 
     Raises
     ------
@@ -41,6 +44,7 @@ class Spectrum:
     edges: np.ndarray
     powers: np.ndarray
     mean_power: float = 0.0
+    peak: float = 4.0
 
     def __post_init__(self) -> None:
         edges = check_array("edges", self.edges, 0, LARGEST, ndims=(1,))
@@ -56,6 +60,7 @@ class Spectrum:
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "powers", powers)
         object.__setattr__(self, "mean_power", mean_power)
+        object.__setattr__(self, "peak", check_number("peak", self.peak, 1, 1e6))
 
     @classmethod
     def flat(cls, freq: float, rms: float) -> Spectrum:
@@ -77,7 +82,8 @@ class Spectrum:
         Half-overlapping segments of a quarter of the signal, but of at least
         256 samples where there are so many. Their sum is scaled to the
         variance of the signal, so that no window takes or gives power. The
-        mean counts as power at 0 Hz.
+        mean counts as power at 0 Hz. The peak is that of the example, where it is
+        above that of noise.
 
         Parameters
         ----------
@@ -109,7 +115,9 @@ class Spectrum:
         middles = (centres[1:] + centres[:-1]) / 2
         edges = np.concatenate([[0], middles, [0.5 / dt]])
         powers = variance * density / density.sum()
-        return cls(edges, powers, mean**2)
+        # signals that are spikier than noise keep their peaks
+        peak = np.max(np.abs(signal)) / np.sqrt(variance + mean**2)
+        return cls(edges, powers, mean**2, max(4.0, float(peak)))
 
     @property
     def rms(self) -> float:

@@ -12,7 +12,13 @@ from nengo.exceptions import ValidationError
 from numpy.polynomial import legendre
 from scipy.signal import cont2discrete
 
-from spiking_lmu.experiments import approximation, style
+from spiking_lmu.experiments import (
+    approximation,
+    approximation_errors,
+    approximation_figures,
+    approximation_report,
+    style,
+)
 from spiking_lmu.experiments.report import read_trials
 from spiking_lmu.state_space import (
     METHODS,
@@ -59,7 +65,7 @@ def test_one_row_a_number(frame):
         "limit": 3,
         "step": len(METHODS) * 5 * 3,
     }
-    assert list(frame.columns) == list(approximation.COLUMNS)
+    assert list(frame.columns) == list(approximation_errors.COLUMNS)
     assert frame[["kind", "order"]].notna().all(axis=None)
     unstable = frame["kind"].eq("step") & ~frame["stable"].fillna(True).astype(bool)
     valued = frame["kind"].isin(["delay", "window", "step"]) & ~unstable
@@ -120,20 +126,20 @@ def test_leading_error_is_the_first_power_of_s_that_is_missed(order):
         if k < 2 * order:
             assert missed == 0
     expected = abs(missed) * Fraction(2 * np.pi) ** (2 * order)
-    found = approximation.leading_error(order, np.array([1.0]))[0]
+    found = approximation_errors.leading_error(order, np.array([1.0]))[0]
     assert found == pytest.approx(float(expected), rel=1e-9)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_leading_error_is_the_error_at_low_frequency(order):
-    freq = (1e-8 / approximation.leading_error(order, 1.0)) ** (0.5 / order)
+    freq = (1e-8 / approximation_errors.leading_error(order, 1.0)) ** (0.5 / order)
     assert delay_error(order, freq)[0] == pytest.approx(1e-8, rel=0.01)
 
 
 @pytest.mark.parametrize("order", [1, 4, 9])
 def test_window_errors_by_quadrature(order):
     cycles = np.array([0.0, 0.3, 1.7, 4.0])
-    memory, projection = approximation.window_errors(order, cycles)
+    memory, projection = approximation_errors.window_errors(order, cycles)
     nodes, weights = legendre.leggauss(80)
     r, weights = (nodes + 1) / 2, weights / 2
     C = readout(order, r)
@@ -169,17 +175,17 @@ def test_window_error_of_noise_in_the_time_domain(frame):
 
 
 def test_example_windows_agree_with_the_errors():
-    r, true, held = approximation.example_windows((3, 24), cycles=2.0, seed=3)
+    r, true, held = approximation_errors.example_windows((3, 24), cycles=2.0, seed=3)
     assert held.shape == (2, len(r)) and true.shape == r.shape
     np.testing.assert_allclose(held[1], true, atol=1e-6)
     assert np.abs(held[0] - true).max() > 0.1
-    again = approximation.example_windows((3, 24), cycles=2.0, seed=4)[1]
+    again = approximation_errors.example_windows((3, 24), cycles=2.0, seed=4)[1]
     assert np.abs(again - true).max() > 0.1
 
 
 @pytest.mark.parametrize("order", [2, 6, 24])
 def test_euler_is_stable_just_above_its_limit(order):
-    limit = approximation.euler_limit(order)
+    limit = approximation_errors.euler_limit(order)
     A, B = state_space(1.0, order)
     for steps, stable in ((limit * 1.001, True), (limit * 0.999, False)):
         Ad, _ = discretize(A, B, 1 / steps, "euler")
@@ -203,7 +209,7 @@ def test_errors_of_steps_in_the_time_domain(frame, method):
     Ad, Bd = discretize(A, B, 1 / steps, method)
     m = simulate(Ad, Bd, u.real) + 1j * simulate(Ad, Bd, u.imag)
     state = m[-1] @ readout(6, 1.0)[0] / u[-1]
-    for reading, lag in (("state", 0), ("shifted", approximation.LAGS[method])):
+    for reading, lag in (("state", 0), ("shifted", approximation_errors.LAGS[method])):
         ideal = np.exp(-2j * np.pi * (1 + lag / steps))
         error = the_error(frame, method=method, reading=reading, steps=steps)
         assert error == pytest.approx(abs(state - ideal), rel=1e-6)
@@ -257,8 +263,8 @@ def test_the_direct_path_is_half_of_d_steps():
 
 FIGURES = (
     approximation.plot,
-    approximation.plot_windows,
-    approximation.plot_methods,
+    approximation_figures.plot_windows,
+    approximation_figures.plot_methods,
 )
 
 
@@ -286,7 +292,7 @@ def test_unusual_arguments_render_too(arguments):
     for plot in FIGURES:
         with style.rc():
             plot(frame).draw_without_rendering()
-    assert approximation.report(frame).sections
+    assert approximation_report.report(frame).sections
 
 
 def test_axes_of_the_figures(frame):
@@ -294,14 +300,14 @@ def test_axes_of_the_figures(frame):
     assert curves.get_xscale() == curves.get_yscale() == "log"
     assert {text.get_text() for text in curves.texts} >= {"3", "6", "1 %"}
     assert len(bands.get_lines()) == 3  # two tolerances and the guide
-    panels = approximation.plot_methods(frame).axes
+    panels = approximation_figures.plot_methods(frame).axes
     assert len(panels) == 3
     assert "unstable" in [text.get_text() for text in panels[0].texts]
 
 
 def laws(frame):
     found = {}
-    for law in approximation.report(frame).laws:
+    for law in approximation_report.report(frame).laws:
         found.setdefault(law.values["law"], []).append(law)
     return found
 
@@ -335,7 +341,7 @@ def test_laws_of_steps_are_the_orders_of_the_methods():
 
 
 def test_tables_say_where_a_method_is_unstable(frame):
-    table = approximation.report(frame).sections[-1].table.set_index("Method")
+    table = approximation_report.report(frame).sections[-1].table.set_index("Method")
     assert table.loc["Euler", "4 steps"] == "unstable"
     assert "unstable" not in table.loc["Zero-order hold"].to_numpy()
     assert not table.reset_index().duplicated().any()
@@ -441,4 +447,4 @@ def test_main_writes_the_folder(tmp_path, frame):
     # the figures and the words can be had again from what is stored
     for plot in FIGURES:
         assert style.render(plot(stored), "svg") == style.render(plot(frame), "svg")
-    assert approximation.report(stored).laws == approximation.report(frame).laws
+    assert approximation_report.report(stored).laws == approximation.report(frame).laws

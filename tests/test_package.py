@@ -17,7 +17,12 @@ import spiking_lmu
 # The parts from the top down: each may import itself and what stands below it.
 LAYERS = ("experiments", "hardware", "networks")
 HEAVY = ("tensorflow", "nengo_dl", "nengo_loihi", "matplotlib", "pandas", "numba")
-DISTRIBUTION = importlib.metadata.distribution("spiking-lmu")
+# the installed one: `python -m pytest` also sees what a build left in this folder
+DISTRIBUTION = next(
+    found
+    for found in importlib.metadata.distributions(name="spiking-lmu")
+    if found.read_text("RECORD")
+)
 
 
 def folders() -> dict[str, Path]:
