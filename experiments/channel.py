@@ -369,6 +369,8 @@ def _theory(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     ax.axhline(1, color=style.colour("poisson"))
     furthest = 0.1
     for kind, rows in _by_type(_theory(frame)):
@@ -379,6 +381,7 @@ def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
         furthest = max(furthest, 1.15 * float(np.abs(ratios - 1).max()))
     style.log_axis(ax.xaxis)
     ax.set_ylim(max(0, 1 - furthest), 1 + furthest)
+    ax.yaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel(r"neurons, $m$")
     ax.set_ylabel("measured RMSE / theory")
     ax.set_title("Measurement against theory")
@@ -402,8 +405,8 @@ def report(frame: pd.DataFrame) -> Report:
         f"One population of {number(least)} to {number(most)} neurons represents a "
         f"sine at {number(float(freq), pad=False)} Hz, which is decoded and read "
         "through a synapse of a hundredth of its period. "
-        + " ".join(law.words for law in laws[:2])
     )
+    lead += " ".join(law.words for law in laws if _is_main(law))
     title = "The communication channel: precision of one population"
     sections = (
         _errors_section(frame),
@@ -411,6 +414,12 @@ def report(frame: pd.DataFrame) -> Report:
         _cost_section(frame),
     )
     return Report("channel", title, lead, sections, laws)
+
+
+def _is_main(law: Law) -> bool:
+    """Whether the law is of Poisson neurons, or a floor of others."""
+    poisson = law.values["neuron_type"] == "poisson"
+    return poisson or (law.values["law"] == "floor" and law.values["low"] > 0)
 
 
 def _ends(values: pd.Series) -> tuple[int, int]:
@@ -538,34 +547,37 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _locking_sections(frame: pd.DataFrame, laws: Sequence[Law]) -> Iterator[Section]:
     """What becomes of neurons whose spikes are not independent."""
+    floors = [law for law in laws if law.values["law"] == "floor"]
+    if not floors:
+        return
+    periods = int(frame["periods"].min())
     paragraphs = []
-    for law in laws:
-        if law.values["law"] != "floor":
-            continue
+    for law in floors:
         words = law.words
-        if frame["periods"].min() > 1:
+        if periods > 1:
             share = number(100 * law.values["locked_share"])
             words += (
                 f" In the largest network, {share} % of the error's power is the same "
-                "in each period of the sine."
+                f"in each period of the sine; of independent noise, {periods} periods "
+                f"would leave {number(100 / periods)} %."
             )
         paragraphs.append(words)
-    if paragraphs:
+    if periods > 1 and any(law.values["locked_share"] > 0.5 for law in floors):
         paragraphs.append(
-            "Neurons with a membrane answer to a change faster than their tuning "
-            "curve says, and those that see the same input fall into step with it. "
-            "Such an error is common to all of them: more neurons do not average it "
-            "out. Poisson neurons draw each spike independently, and are spared."
+            "A membrane answers to a change faster than the tuning curve says, and "
+            "neurons that see the same input fall into step with it. Such an error "
+            "is common to all of them: more neurons do not average it out. Poisson "
+            "neurons draw each spike independently, and are spared."
         )
-        yield Section("Spikes that are not independent", tuple(paragraphs))
+    yield Section("Spikes that are not independent", tuple(paragraphs))
 
 
 def _cost_section(frame: pd.DataFrame) -> Section:
-    size = frame["parameter_bytes"] / frame["n_neurons"]
+    size = float((frame["parameter_bytes"] / frame["n_neurons"]).mean())
     words = [
-        "A population is decoded by one weight a neuron, so memory and time are in "
-        f"proportion to m: the parameters of a neuron take {number(float(size.mean()))}"
-        " bytes, and no matrix of m × m weights exists."
+        "A population is decoded by one weight a neuron, and there is no matrix of "
+        f"m × m weights: memory is in proportion to m, {number(size, pad=False)} bytes "
+        "for the parameters of a neuron, and so is time."
     ]
     for kind, rows in _by_type(frame):
         largest = rows[rows["n_neurons"] == rows["n_neurons"].max()]
@@ -575,23 +587,20 @@ def _cost_section(frame: pd.DataFrame) -> Section:
         words.append(
             f"{_name(kind)}, {number(n)} neurons: {number(1e9 * step)} ns for each "
             f"neuron and time step, and {number(1e6 * build)} µs for each neuron to "
-            "build the network and solve for its decoders" + _growth(rows) + "."
+            f"build the network and solve for its decoders{_overhead(rows)}."
         )
     return Section("What a neuron costs", tuple(words))
 
 
-def _growth(rows: pd.DataFrame) -> str:
-    """The exponents of time among the larger networks, where cost is the neurons'."""
-    sizes = np.unique(rows["n_neurons"])
-    rows = rows[rows["n_neurons"] >= sizes[len(sizes) // 2]]
-    if rows["n_neurons"].nunique() < 2:
+def _overhead(rows: pd.DataFrame) -> str:
+    """What a time step costs whatever the number of neurons, from a straight line."""
+    if rows["n_neurons"].nunique() < 3:
         return ""
-    run, build = (
-        fit_scaling(rows["n_neurons"], rows[name]).exponent
-        for name in ("run_seconds", "build_seconds")
-    )
-    least, most = _ends(rows["n_neurons"])
+    seconds = rows["run_seconds"] / rows["steps"]
+    slope, offset = np.polyfit(rows["n_neurons"], seconds, 1)
+    if slope <= 0 or offset <= 0:
+        return ""
     return (
-        f"; from {number(least)} to {number(most)} neurons, the time to run grows as m "
-        f"to the power of {number(run)}, the time to build to that of {number(build)}"
+        f"; a straight line through all sizes gives {number(1e6 * offset)} µs for a "
+        f"step and {number(1e9 * slope)} ns for each neuron in it"
     )

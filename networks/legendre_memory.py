@@ -56,8 +56,9 @@ class LegendreMemory(nengo.Network):
 
     An input that leaves what ``freq`` and ``rms`` announce is still remembered, with
     the same populations, until a coordinate leaves the radius of its population
-    (`check_range` tells). From there on neurons saturate: the memory then
-    falls short of the window while that lasts, and for theta afterwards.
+    (`check_range` tells). From there on the decoded values are too small for
+    the recurrence to hold the state together: the memory is then wrong, by as much as
+    the window itself or more, while that lasts, and for theta afterwards.
 
     Parameters
     ----------
@@ -523,13 +524,16 @@ def _size_of(name: str, function: Any, size_in: int) -> int:
     if not callable(function):
         raise refusal(name, function, "a function of the window's values")
     try:
-        value = np.atleast_1d(np.asarray(function(np.zeros(size_in)), dtype=float))
+        value = np.atleast_1d(np.asarray(function(np.zeros(size_in))))
     except Exception as error:
         raise ValidationError(
             f"must take an array of {size_in} values and return numbers, "
             f"but raises {type(error).__name__}: {error}",
             attr=name,
         ) from error
+    allowed = "a function that returns a number or a vector"
+    if value.dtype.kind not in "biuf":
+        raise refusal(name, value, allowed)
     if value.ndim != 1 or value.size == 0:
-        raise refusal(name, value.shape, "a function that returns a number or vector")
+        raise refusal(name, value.shape, allowed)
     return value.size

@@ -220,13 +220,10 @@ def realize(
 
     if not np.all(np.diag(K_transient) > 0):
         raise refusal("B", B, "such that the input reaches every state")
-    T = (
-        np.eye(len(A))
-        if coordinates == "legendre"
-        else _balance(K_transient, noise_root)
-    )
+    root = _root(K_transient)
+    T = np.eye(len(A)) if coordinates == "legendre" else _balance(root, noise_root)
     T_inv = np.linalg.inv(T)
-    deviations = np.sqrt(np.diag(T_inv @ K_transient @ T_inv.T))
+    deviations = np.linalg.norm(T_inv @ root, axis=1)
     jumps = _jump_deviations(Ad, H, frequencies, powers, dt, slowest, T_inv)
     radii = spectrum.peak * np.maximum(deviations, jumps)
     weight = (noise_root @ T).T @ (noise_root @ T)
@@ -305,15 +302,18 @@ def _noise_root(Ad: np.ndarray, a: float) -> np.ndarray:
     return cholesky((X + X.T) / 2) @ (Ad - a * np.eye(len(Ad)))
 
 
-def _balance(K: np.ndarray, noise_root: np.ndarray) -> np.ndarray:
-    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first.
+def _root(K: np.ndarray) -> np.ndarray:
+    """R with RR' = K."""
+    powers, directions = eigh((K + K.T) / 2)
+    # beyond this, directions of K are rounding errors
+    return directions * np.sqrt(np.maximum(powers, 1e-13 * powers[-1]))
+
+
+def _balance(root: np.ndarray, noise_root: np.ndarray) -> np.ndarray:
+    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first; from K's and W's roots.
 
     The largest entry of each column is positive: signs are no accident.
     """
-    K = (K + K.T) / 2
-    powers, directions = eigh(K)
-    # beyond this, directions of K are rounding errors
-    root = directions * np.sqrt(np.maximum(powers, 1e-13 * powers[-1]))
     _, mu, V = svd(noise_root @ root)
     # noise in a direction that small does nothing: any scale will do
     T = root @ V.T / np.sqrt(np.maximum(mu, 1e-6 * mu[0]))

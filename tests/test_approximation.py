@@ -447,4 +447,7 @@ def test_main_writes_the_folder(tmp_path, frame):
     # the figures and the words can be had again from what is stored
     for plot in FIGURES:
         assert style.render(plot(stored), "svg") == style.render(plot(frame), "svg")
-    assert approximation_report.report(stored).laws == approximation.report(frame).laws
+    assert (
+        approximation_report.report(stored).laws
+        == approximation_report.report(frame).laws
+    )

@@ -51,10 +51,11 @@ def test_one_row_a_trial_with_scaled_time_constants(frame):
 
 
 def test_spikes_are_as_many_as_tuning_curves_say(frame):
-    rates = [
+    poisson, rate = (
         of(frame, kind)["spikes_per_second"].to_numpy() for kind in ("poisson", "rate")
-    ]
-    assert np.allclose(*rates, rtol=0.15)
+    )
+    seconds = 3 / 10.0
+    assert np.all(np.abs(poisson - rate) < 4 * np.sqrt(rate / seconds))
     # uniform max_rates of 20 to 40 Hz, reached at the ends of the sine only
     per_neuron = frame["spikes_per_second"] / frame["n_neurons"]
     assert per_neuron.between(7, 30).all()

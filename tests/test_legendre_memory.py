@@ -41,9 +41,10 @@ def fed(u=U, seed=0, **kwargs):
     return network, memory
 
 
-def run(network, *probes, n_steps=len(U), **kwargs):
-    with nengo.Simulator(network, progress_bar=False, **kwargs) as sim:
-        sim.run_steps(n_steps)
+def run(network, *probes, n_steps=None, **kwargs):
+    # the optimizer merges random states, in another order every time
+    with nengo.Simulator(network, progress_bar=False, optimize=False, **kwargs) as sim:
+        sim.run_steps(len(U) if n_steps is None else n_steps)
     return [np.array(sim.data[probe]) for probe in probes]
 
 
@@ -433,11 +434,16 @@ def test_check_range(coordinates):
     assert text in str(outside) and "Spectrum.from_signal" in str(outside)
 
 
-def test_beyond_its_radii_the_memory_falls_short():
-    network, memory = fed(20 * U, neuron_type=nengo.LIFRate(), n_neurons=50)
+def test_beyond_its_radii_the_memory_is_wrong_until_theta_after():
+    loud = round(0.5 / DT)
+    u = np.where(np.arange(len(U)) < loud, 10 * U, U)
+    exact = simulate(*discretize(*state_space(THETA, ORDER), DT), u)
+    network, memory = fed(u, neuron_type=nengo.LIFRate(), n_neurons=50)
     (m,) = run(network, probe(network, memory.output))
-    assert not memory.check_range(20 * U)
-    assert rmse(m, 0 * m) < 0.8 * rmse(20 * IDEAL, 0 * m)
+    assert not memory.check_range(u)
+    during, after = slice(0, loud), slice(loud + round(THETA / DT), None)
+    assert rmse(m[during], exact[during]) > 0.5 * rmse(exact[during], 0 * exact[during])
+    assert rmse(m[after], exact[after]) < 0.1 * rmse(exact[after], 0 * exact[after])
 
 
 def test_predicted_noise():
@@ -450,9 +456,7 @@ def test_predicted_noise():
     for population, ensemble in zip(populations, memory.ensembles):
         assert len(population.decoders) == ensemble.n_neurons
         values = 0.5 * ensemble.radius * np.linspace(-1, 1, 20)
-        np.testing.assert_allclose(
-            population.decode(values), values, atol=0.1 * ensemble.radius
-        )
+        assert rmse(population.decode(values), values) < 0.1 * ensemble.radius
 
 
 def test_direct_mode_has_no_neurons():

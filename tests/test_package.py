@@ -92,18 +92,22 @@ def test_imports_point_downwards(layer, file):
         assert name.split(".")[0] not in LAYERS
 
 
-def loaded_by(statement: str) -> set[str]:
-    """Top-level names of the modules that a fresh interpreter loads."""
+def loaded_by(statement: str, folder: Path) -> set[str]:
+    """Top-level names of the modules that an interpreter started there loads."""
     script = f"{statement}\nimport sys\nprint(*sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+        [sys.executable, "-c", script],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
 @pytest.mark.parametrize("module", ["spiking_lmu", "spiking_lmu.networks"])
-def test_import_is_light(module):
-    loaded = loaded_by(f"import {module}")
+def test_import_is_light(module, tmp_path):
+    loaded = loaded_by(f"import {module}", tmp_path)
     assert "spiking_lmu" in loaded
     assert not loaded & set(HEAVY)
 
