@@ -141,7 +141,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     )
     add("--thetas", type=numbers, metavar="S,...", help="windows in seconds (0.5)")
     add("--synapses", type=numbers, metavar="S,...", help="recurrent synapses (0.1 s)")
-    add("--trials", type=int, metavar="N", help="runs of each combination (3; 5)")
+    add("--trials", type=int, metavar="N", help="runs of each combination (4; 5)")
     add(
         "--cycles",
         type=float,

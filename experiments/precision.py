@@ -33,7 +33,7 @@ def run(
     synapses: Sequence[float] = (0.1,),
     neuron_types: Sequence[str] = ("poisson", "lif"),
     designs: Sequence[str] = DESIGNS,
-    trials: int = 3,
+    trials: int = 4,
     cycles: float = 1.0,
     rms: float = 0.5,
     duration: float = 6.0,

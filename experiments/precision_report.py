@@ -25,6 +25,7 @@ from spiking_lmu.experiments.precision_laws import (
     theory_ratios,
 )
 from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.metrics import Floor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,12 +90,13 @@ def _scaling_section(frame: pd.DataFrame) -> Section:
     return Section(
         title="Error against neurons",
         paragraphs=(
-            "Points are means over trials, with 95 % intervals. Lines are the theory: "
+            "Points are means over trials, with their intervals. Lines are the theory: "
             "the noise of Poisson spikes, of these very neurons, carried through the "
             "memory by a Lyapunov equation. Nothing in it is fitted. The dashed guide "
             "falls with the square root of the number of neurons.",
             "The error is the length of the error vector of the state, root mean "
-            "square over time; both states pass the same readout synapse.",
+            "square over time; both states pass the same readout synapse. Intervals "
+            "are of 95 %, here and everywhere on this page.",
         ),
         figure="rmse",
         caption="RMSE of the decoded state against the total number of neurons.",
@@ -243,31 +245,37 @@ def _readable_exponents(table: pd.DataFrame, at: str, name: str) -> pd.DataFrame
 
 
 def _neuron_laws(frame: pd.DataFrame) -> list[Law]:
-    return [
-        Law(
-            Markup(
-                "{} neurons, {}, <i>d</i> = {}: RMSE ∝ <i>m</i><sup>{}</sup> "
-                "(95 % interval {} to {})"
-            ).format(
-                TYPE_NAMES[row.neuron_type],
-                row.design,
-                row.order,
-                _signed(row.exponent),
-                _signed(row.low),
-                _signed(row.high),
-            ),
-            row._asdict(),
+    laws = []
+    table = scaling_table(frame)
+    for (kind, design), rows in table.groupby(["neuron_type", "design"], sort=False):
+        each = [
+            Markup("<i>m</i><sup>{}</sup> ({} to {}) at <i>d</i> = {}").format(
+                _signed(row.exponent), _signed(row.low), _signed(row.high), row.order
+            )
+            for row in rows.itertuples(index=False)
+        ]
+        words = Markup("{} neurons, {}: RMSE ∝ {}").format(
+            TYPE_NAMES[str(kind)], design, Markup(", ").join(each)
         )
-        for row in scaling_table(frame).itertuples(index=False)
-    ]
+        values = {
+            "neuron_type": kind,
+            "design": design,
+            "exponents": [
+                row._asdict()
+                for row in rows.drop(columns=["neuron_type", "design"]).itertuples(
+                    index=False
+                )
+            ],
+        }
+        laws.append(Law(words, values))
+    return laws
 
 
 def _order_laws(frame: pd.DataFrame) -> list[Law]:
     return [
         Law(
             Markup(
-                "{} neurons, {}, {} a dimension: RMSE ∝ <i>d</i><sup>{}</sup> "
-                "(95 % interval {} to {})"
+                "{} neurons, {}, {} a dimension: RMSE ∝ <i>d</i><sup>{}</sup> ({} to {})"
             ).format(
                 TYPE_NAMES[row.neuron_type],
                 row.design,
@@ -283,30 +291,37 @@ def _order_laws(frame: pd.DataFrame) -> list[Law]:
 
 
 def _floor_laws(frame: pd.DataFrame) -> list[Law]:
-    laws = []
+    by_design: dict[str, list[tuple[int, Floor]]] = {}
     for (design, order), fitted in floors(frame).items():
-        low, high = fitted.floor_interval
-        words = Markup(
-            "LIF neurons, {}, <i>d</i> = {}: a floor at RMSE = {} "
-            "(95 % interval {} to {}), approached as <i>m</i><sup>{}</sup>"
-        ).format(
-            design,
-            order,
-            number(fitted.floor, pad=False),
-            number(low, pad=False),
-            number(high, pad=False),
-            _signed(fitted.exponent),
+        by_design.setdefault(design, []).append((order, fitted))
+    laws = []
+    for design, fits in by_design.items():
+        each = [
+            Markup("{} ({} to {}) at <i>d</i> = {}").format(
+                *(
+                    number(value, pad=False)
+                    for value in (fitted.floor, *fitted.floor_interval)
+                ),
+                order,
+            )
+            for order, fitted in fits
+        ]
+        words = Markup("LIF neurons, {}: a floor at RMSE = {}").format(
+            design, Markup(", ").join(each)
         )
-        values = {
-            "neuron_type": "lif",
-            "design": design,
-            "order": order,
-            "floor": fitted.floor,
-            "floor_low": low,
-            "floor_high": high,
-            "exponent": fitted.exponent,
-        }
-        laws.append(Law(words, values))
+        values = [
+            {
+                "order": order,
+                "floor": fitted.floor,
+                "low": fitted.floor_interval[0],
+                "high": fitted.floor_interval[1],
+                "exponent": fitted.exponent,
+            }
+            for order, fitted in fits
+        ]
+        laws.append(
+            Law(words, {"neuron_type": "lif", "design": design, "floors": values})
+        )
     return laws
 
 

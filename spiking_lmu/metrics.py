@@ -12,7 +12,7 @@ from .validation import check_array, check_integer, refusal
 LARGEST = 1e100  # squares of it, and their sums, are still finite
 NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of a normal distribution
 ANY = range(65)  # numbers of dimensions that an array may have
-STEEPEST = -10.0  # a floor is fitted beneath exponents from here to 0
+STEEPEST = -2.0  # even the most regular spikes err no less than 1 / m
 
 
 def rmse(
@@ -189,7 +189,7 @@ def fit_floor(
 
     For errors that level off: what remains with endless neurons adds to their
     noise in power. Least squares in the logarithm of the error, with an
-    exponent between -10 and 0 and a floor of at least 0. Intervals are
+    exponent between -2 and 0 and a floor of at least 0. Intervals are
     bootstrap percentile intervals, of the same draws as in `fit_scaling`. A
     floor that lies well below all errors has an interval that begins at 0.
 

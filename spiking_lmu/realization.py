@@ -310,7 +310,7 @@ def _root(K: np.ndarray) -> np.ndarray:
 
 
 def _balance(root: np.ndarray, noise_root: np.ndarray) -> np.ndarray:
-    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first; from K's and W's roots.
+    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first; from roots of both.
 
     The largest entry of each column is positive: signs are no accident.
     """
