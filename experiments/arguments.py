@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import re
+from pathlib import Path
 from typing import Callable, TypeVar
 
 Item = TypeVar("Item")
@@ -21,6 +23,28 @@ def numbers(text: str) -> tuple[float, ...]:
 def words(text: str) -> tuple[str, ...]:
     """``"poisson,lif"`` as ("poisson", "lif")."""
     return _items(text, str, "words")
+
+
+def folder(text: str) -> Path:
+    """A folder that is there or can be made, as far as can be told beforehand."""
+    path = Path(text)
+    try:
+        files = [p for p in (path, *path.parents) if p.exists() and not p.is_dir()]
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"must be a folder ({error})") from None
+    if not text or files:
+        found = f"{files[0]} is a file" if files else "is empty"
+        raise argparse.ArgumentTypeError(f"must be a folder, but {found}")
+    return path
+
+
+def address(text: str) -> str:
+    """Where a Dask scheduler listens, such as ``"tcp://host:8786"``."""
+    if not re.fullmatch(r"(\w+://\S+|\S+:\d+)", text):
+        raise argparse.ArgumentTypeError(
+            f"must be an address such as tcp://host:8786, but is {text!r}"
+        )
+    return text
 
 
 def _items(text: str, kind: Callable[[str], Item], name: str) -> tuple[Item, ...]:

@@ -160,7 +160,7 @@ def make_tasks(
 
 
 def _check_all(name: str, values: Any, check: Any, *bounds: Any) -> None:
-    if isinstance(values, str) or not np.iterable(values) or len(values) == 0:
+    if not isinstance(values, (list, tuple, range, np.ndarray)) or len(values) == 0:
         raise refusal(name, values, "a sequence of at least one value")
     for value in values:
         check(name, value, *bounds)
@@ -333,10 +333,10 @@ def _by_type(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 def _draw_points(ax: Axes, kind: str, x: Any, values: pd.Series) -> None:
     """Mean and interval of the values that share an x."""
-    look = {"color": style.colour(kind), "marker": style.marker(kind)}
+    look: dict[str, Any] = {"color": style.colour(kind), "marker": style.marker(kind)}
     for k, (at, group) in enumerate(values.groupby(np.asarray(x))):
-        label = {} if k else {"label": NAMES[kind]}
-        style.points(ax, at, *style.interval(group), **look, **label)
+        look["label"] = "_" if k else NAMES[kind]
+        style.points(ax, at, *style.interval(group), **look)
 
 
 def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
@@ -352,7 +352,7 @@ def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
             style.guide_line(ax, ends, 0.68 * line.iloc[0])
     style.log_axis(ax.xaxis)
     style.log_axis(ax.yaxis)
-    ax.legend(loc="upper right")
+    ax.legend(loc="best")
     ax.set_xlabel(r"neurons, $m$")
     ax.set_ylabel("RMSE")
     ax.set_title("A sine, represented and decoded")
@@ -375,13 +375,22 @@ def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
     furthest = 0.1
     for kind, rows in _by_type(_theory(frame)):
         ratios = rows["rmse"] / rows["predicted_rmse"]
-        look = {"color": style.colour(kind), "alpha": 0.35, "markersize": 2.5}
-        ax.plot(rows["n_neurons"], ratios, "o", markeredgewidth=0, **look)
+        ax.plot(
+            rows["n_neurons"],
+            ratios,
+            "o",
+            color=style.colour(kind),
+            alpha=0.35,
+            markersize=2.5,
+            markeredgewidth=0,
+        )
         _draw_points(ax, kind, rows["n_neurons"], ratios)
-        furthest = max(furthest, 1.15 * float(np.abs(ratios - 1).max()))
+        for _, group in ratios.groupby(rows["n_neurons"]):
+            reach = np.abs(np.subtract([*style.interval(group), *group], 1))
+            furthest = max(furthest, 1.05 * float(np.nanmax(reach)))
     style.log_axis(ax.xaxis)
     ax.set_ylim(max(0, 1 - furthest), 1 + furthest)
-    ax.yaxis.set_major_locator(MaxNLocator(5))
+    ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     ax.set_xlabel(r"neurons, $m$")
     ax.set_ylabel("measured RMSE / theory")
     ax.set_title("Measurement against theory")
@@ -481,7 +490,7 @@ def _locking_laws(frame: pd.DataFrame) -> Iterator[Law]:
             words = f"{_name(kind)}: the RMSE levels off at {number(fit.floor)} "
             words += f"({_between(low, high)})."
         else:
-            words = f"{_name(kind)}: no floor can be told from none."
+            words = f"{_name(kind)}: no floor shows at these sizes."
         yield Law(
             words,
             {

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.arguments import integers, numbers, words
+from spiking_lmu.experiments.arguments import address, folder, integers, numbers, words
 
 if TYPE_CHECKING:
     from spiking_lmu.experiments.sweep import SweepResult
@@ -32,9 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     command = shlex.join(["spiking-lmu", *argv])
     try:
-        page, n_failed = args.run(args, Path(args.out), command)
+        page, n_failed = args.run(args, args.out, command)
     except (ValidationError, ImportError) as error:
-        args.parser.error(str(error))
+        args.parser.error(_in_words(error))
     except OSError as error:
         print(f"spiking-lmu: {error}", file=sys.stderr)
         return 1
@@ -53,6 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
     return 1 if n_failed else 0
+
+
+def _in_words(error: Exception) -> str:
+    """One line that names the option, as those of argparse do."""
+    if isinstance(error, ValidationError) and error.obj is None:
+        name = "out" if error.attr == "folder" else error.attr.replace("_", "-")
+        text = f"argument --{name}: {error.args[0]}"
+    else:
+        text = str(error)
+    return " ".join(text.split())
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -94,6 +105,7 @@ def _experiment(experiments: Any, name: str, text: str) -> argparse.ArgumentPars
     )
     parser.add_argument(
         "--out",
+        type=folder,
         default=f"results/{name}",
         metavar="DIR",
         help="folder of the results (%(default)s)",
@@ -173,7 +185,10 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="from which all others are derived (0)")
     add("--jobs", type=int, metavar="N", help="local processes (one for each core)")
     add(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster, to run there instead"
+        "--scheduler",
+        type=address,
+        metavar="ADDRESS",
+        help="of a Dask cluster, to run there instead",
     )
     add("--quiet", action="store_true", help="no progress bar")
 
@@ -193,23 +208,15 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
     if args.rate is not None and args.signal is None:
         raise ValidationError("is for a recording, --signal FILE", attr="rate")
 
-    import inspect
-
     from spiking_lmu.experiments import precision, precision_report, report
     from spiking_lmu.experiments.precision_figures import run_example
     from spiking_lmu.experiments.precision_trials import make_tasks
     from spiking_lmu.recordings import load_signal
 
     start = time.perf_counter()
-    signature = inspect.signature(precision.run).parameters
-    options = {n: p.default for n, p in signature.items()}
-    options.update(precision.FULL_GRID if args.full else {})
-    options.update(
-        {n: v for n, v in vars(args).items() if n in options and v is not None}
-    )
+    options = _options(precision.run, args, precision.FULL_GRID if args.full else {})
     options["floor"] = not args.no_floor
-    execution = {n: options.pop(n) for n in ("folder", "jobs", "scheduler", "progress")}
-    shown = dict(options)
+    shown = {"network": "memory", **options, "rate": args.rate}
     if args.signal is not None:
         options["signal"] = load_signal(args.signal, args.rate, options["dt"])
 
@@ -219,12 +226,14 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
         options["signal"],
         options["backend"],
         str(out),
-        execution["jobs"],
-        execution["scheduler"],
+        args.jobs,
+        args.scheduler,
         progress=not args.quiet,
     )
     _check_some(result)
-    example = run_example(tasks, options["signal"])
+    failed = [task for task, _ in result.failures]
+    finished = [task for task in tasks if task not in failed]
+    example = run_example(finished, options["signal"])
     page = report.write(
         out,
         precision_report.report(result.frame, example),
@@ -232,7 +241,7 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
         precision_report.figures(result.frame, example),
         report.Run(
             command,
-            {"network": "memory", **shown},
+            shown,
             args.seed,
             time.perf_counter() - start,
             result.failures,
@@ -248,11 +257,11 @@ def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
     for name in _MEMORY_ONLY:
         if getattr(args, name) is not None:
             raise ValidationError("is for --network memory", attr=name)
+    if args.no_floor:
+        raise ValidationError("is for --network memory", attr="no_floor")
     start = time.perf_counter()
-    names = ("neurons", "neuron_types", "trials", "freq", "seed")
-    options = {n: getattr(args, n) for n in names if getattr(args, n) is not None}
-    if args.full:
-        options.setdefault("trials", FULL_GRID["trials"])
+    full = {"trials": FULL_GRID["trials"]} if args.full else {}
+    options = _options(channel.run, args, full)
     tasks = channel.make_tasks(**options)
     result = channel.execute(
         tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
@@ -272,6 +281,19 @@ def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
         ),
     )
     return page, len(result.failures)
+
+
+_EXECUTION = ("folder", "jobs", "scheduler", "progress")
+
+
+def _options(
+    run: Callable[..., Any], args: Any, full: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is to be run: the defaults of ``run``, ``full``, then what was given."""
+    parameters = inspect.signature(run).parameters
+    options = {n: p.default for n, p in parameters.items() if n not in _EXECUTION}
+    given = {n: v for n, v in vars(args).items() if n in options and v is not None}
+    return {**options, **full, **given}
 
 
 def _check_some(result: SweepResult) -> None:

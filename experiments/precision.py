@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.precision_figures import plot
 from spiking_lmu.experiments.precision_trials import DESIGNS, make_tasks, run_task
@@ -83,7 +84,8 @@ def run(
         twice the synapse, with half the input's frequencies, and without spikes.
     signal : (n,) array_like, optional
         A recording, at steps of ``dt``, instead of white noise: played in a loop, from
-        another point in each trial.
+        another point in each trial. Of mean 0 and rms 1, as `load_signal` gives it;
+        it is multiplied by ``rms``.
     backend : str
         ``"nengo"`` or ``"nengo-dl"``. On NengoDL, the trials of a combination run as
         one minibatch and share their neurons.
@@ -123,11 +125,17 @@ def execute(
     progress: bool = False,
 ) -> SweepResult:
     """Run the tasks through a sweep; the signal travels beside them."""
+    recording = None if signal is None else np.asarray(signal, dtype=float)
+    versions = backend(backend_name).versions()
+    missing = [package for package, version in versions.items() if version == "none"]
+    if missing and scheduler is None:
+        needs = f"{backend_name!r} needs {' and '.join(missing)}, not installed here"
+        raise ValidationError(needs, attr="backend")
     return sweep(
-        partial(run_task, recording=signal),
+        partial(run_task, recording=recording),
         tasks,
         folder,
-        context=backend(backend_name).versions(),
+        context=versions,
         jobs=jobs,
         scheduler=scheduler,
         progress=progress,

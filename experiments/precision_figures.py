@@ -34,10 +34,12 @@ LARGEST_EXAMPLE = 2000  # neurons, in the run that is shown in full
 
 
 @style.rc()
-def plot(frame: pd.DataFrame, neuron_type: str = "poisson") -> Figure:
-    """RMSE against m, one panel a design, with the theory and the 1/sqrt(m) guide."""
-    trials = grid(frame)
-    trials = trials[trials["neuron_type"] == neuron_type]
+def plot(frame: pd.DataFrame) -> Figure:
+    """RMSE against m, one panel a design, with the theory and the 1/sqrt(m) guide.
+
+    Of Poisson neurons, or of the first type where there are none.
+    """
+    trials = _of_one_type(grid(frame))
     designs = list(trials["design"].unique())
     figure = style.new_figure("double", 0.46 if len(designs) > 1 else 0.6)
     axes = figure.subplots(1, len(designs), sharey=True, squeeze=False)[0]
@@ -58,6 +60,11 @@ def plot(frame: pd.DataFrame, neuron_type: str = "poisson") -> Figure:
         handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1)
     )
     return figure
+
+
+def _of_one_type(trials: pd.DataFrame) -> pd.DataFrame:
+    kinds = trials["neuron_type"]
+    return trials[kinds == ("poisson" if "poisson" in set(kinds) else kinds.iloc[0])]
 
 
 def _cells(ax: Axes, cells: pd.DataFrame, x: str, color: str, label: str) -> None:
@@ -85,10 +92,8 @@ def _guide(ax: Axes, cells: pd.DataFrame) -> None:
 @style.rc()
 def plot_orders(frame: pd.DataFrame) -> Figure:
     """RMSE against d at fixed neurons per dimension, for each design; and the gain."""
-    trials = grid(frame)
-    kind = "poisson" if "poisson" in set(trials["neuron_type"]) else None
-    kind = kind or trials["neuron_type"].iloc[0]
-    trials = trials[trials["neuron_type"] == kind]
+    trials = _of_one_type(grid(frame))
+    kind = trials["neuron_type"].iloc[0]
     most = trials["n_neurons"].max()
     gain = gains(frame)
     gain = gain[gain["neuron_type"] == kind] if len(gain) else gain

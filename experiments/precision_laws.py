@@ -92,15 +92,12 @@ def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
     if study.empty:
         return study
     some = study.iloc[0]
-    base = frame[
-        (frame["study"] == "grid")
-        & (frame["neuron_type"] == "lif")
-        & (frame["order"] == some["order"])
-        & (frame["n_neurons"] == some["n_neurons"])
-        & (frame["coordinates"] == some["coordinates"])
-        & (frame["allocation"] == some["allocation"])
-        & (frame["theta"] == frame["theta"].iloc[0])
-    ]
+    base = grid(frame)
+    base = base[base["neuron_type"] == "lif"]
+    for name in ("order", "n_neurons", "coordinates", "allocation"):
+        base = base[base[name] == some[name]]
+    if base.empty:  # all of them failed
+        return base
     was = base.iloc[0]
     rows = [("as it is", base)]
     for change, cells in (

@@ -48,9 +48,7 @@ def report(frame: pd.DataFrame, example: Example) -> Report:
 
 def figures(frame: pd.DataFrame, example: Example) -> dict[str, Figure]:
     """All figures of the page, by their names."""
-    kinds = set(grid(frame)["neuron_type"])
-    kind = "poisson" if "poisson" in kinds else sorted(kinds)[0]
-    drawn = {"rmse": plot(frame, kind), "types": plot_types(frame)}
+    drawn = {"rmse": plot(frame), "types": plot_types(frame)}
     if grid(frame)["order"].nunique() > 1:
         drawn["orders"] = plot_orders(frame)
     return {**drawn, "example": plot_example(example)}

@@ -19,18 +19,13 @@ from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import ALLOCATIONS, NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES
-from spiking_lmu.signals import Spectrum, lowpass, white_noise
+from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.simulators import Model, Recording, backend, backends
 from spiking_lmu.state_space import discretize, readout, simulate, state_space
-from spiking_lmu.validation import (
-    check_array,
-    check_choice,
-    check_integer,
-    check_number,
-    refusal,
-)
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
 DESIGNS = ("legendre/equal", "balanced/optimal")
+SECONDS = (1e-9, 1e6)  # least and most of any time constant
 WINDOW_POINTS = 50  # delays at which the reconstructed window is compared
 
 
@@ -55,8 +50,8 @@ def make_tasks(
     """Complete descriptions of all networks to run, checked; see `precision.run`."""
     _check_all("orders", orders, check_integer, 1, 256)
     _check_all("neurons", neurons, check_integer, 1, 10**6)
-    _check_all("thetas", thetas, check_number, 0, 1e6, True)
-    _check_all("synapses", synapses, check_number, 0, 1e6, True)
+    _check_all("thetas", thetas, check_number, *SECONDS)
+    _check_all("synapses", synapses, check_number, *SECONDS)
     _check_all("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     allowed = ["/".join(pair) for pair in product(COORDINATES, ALLOCATIONS)]
     _check_all("designs", designs, check_choice, allowed)
@@ -70,7 +65,7 @@ def make_tasks(
         ("readout_synapse", readout_synapse),
         ("dt", dt),
     ):
-        check_number(name, value, low=0, high=1e6, exclusive=True)
+        check_number(name, value, *SECONDS)
     if dt > 0.1 * min(thetas):
         raise refusal("dt", dt, f"at most a tenth of theta, {0.1 * min(thetas):g}")
     if duration < 10 * dt:
@@ -79,7 +74,8 @@ def make_tasks(
         highest = 0.5 / dt * min(thetas)
         raise refusal("cycles", cycles, f"at most {highest:g}, the Nyquist frequency")
     if signal is not None:
-        signal = check_array("signal", signal, ndims=(1,))
+        Spectrum.from_signal(signal, dt)  # refuses what is of no use
+        signal = np.asarray(signal, dtype=float)
 
     common = {
         "study": "grid",
@@ -107,6 +103,8 @@ def make_tasks(
     ]
     if floor and "lif" in neuron_types:
         cells += _floor_cells(cells)
+    for cell in cells:
+        _check_length(cell)
     return [task for cell in cells for task in _with_seeds(cell, seed, trials)]
 
 
@@ -114,23 +112,34 @@ def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What becomes of the largest LIF network if one thing about it changes."""
     lif = [cell for cell in cells if cell["neuron_type"] == "lif"]
     largest = max(lif, key=lambda cell: (cell["order"], cell["n_neurons"]))
-    chosen = [
-        cell
-        for cell in lif
-        if (cell["order"], cell["n_neurons"], cell["design"])
-        == (largest["order"], largest["n_neurons"], lif[-1]["design"])
+    # at the first theta and synapse, for that is what is compared
+    cell = {**largest, "study": "floor", "design": lif[-1]["design"]}
+    changes: list[dict[str, Any]] = [
+        {"synapse": 2 * cell["synapse"]},
+        {"neuron_type": "rate"},
     ]
-    changes = (
-        lambda cell: {"dt": cell["dt"] / 2},
-        lambda cell: {"synapse": 2 * cell["synapse"]},
-        lambda cell: {"cycles": cell["cycles"] / 2},
-        lambda cell: {"neuron_type": "rate"},
-    )
-    return [
-        {**cell, "study": "floor", **change(cell)}
-        for cell in chosen
-        for change in changes
-    ]
+    if cell["signal"] == "white noise":  # a recording has the steps that it has
+        changes += [{"dt": cell["dt"] / 2}, {"cycles": cell["cycles"] / 2}]
+    return [{**cell, **change} for change in changes]
+
+
+def _check_length(cell: dict[str, Any]) -> None:
+    """Refuse what no run of this length can be."""
+    if count_steps(cell) > MAX_STEPS:
+        parts = {
+            "duration": cell["duration"],
+            "thetas": cell["theta"],
+            "synapses": 5 * cell["synapse"],
+            "readout_synapse": 5 * cell["readout_synapse"],
+        }
+        name = max(parts, key=lambda part: parts[part])
+        allowed = f"short enough for {MAX_STEPS:,} steps of dt = {cell['dt']:g} s a run"
+        raise refusal(name, parts[name], allowed)
+    seconds = count_steps(cell) * cell["dt"]
+    if cell["signal"] == "white noise" and cell["cycles"] * seconds < cell["theta"]:
+        least = cell["theta"] / seconds
+        allowed = f"at least {least:.3g}, a period in a run of {seconds:g} s"
+        raise refusal("cycles", cell["cycles"], allowed)
 
 
 def _with_seeds(cell: dict[str, Any], seed: int, trials: int) -> list[dict[str, Any]]:
@@ -175,11 +184,16 @@ def warm_up(task: dict[str, Any]) -> int:
     return int(np.ceil((task["theta"] + 5 * longest) / task["dt"]))
 
 
+def count_steps(task: dict[str, Any]) -> int:
+    """Steps of a run in all."""
+    return warm_up(task) + round(task["duration"] / task["dt"])
+
+
 def make_input(
     task: dict[str, Any], seed: int, recording: np.ndarray | None
 ) -> np.ndarray:
     """The input of one run, warm-up included."""
-    n = warm_up(task) + round(task["duration"] / task["dt"])
+    n = count_steps(task)
     if recording is None:
         freq = task["cycles"] / task["theta"]
         return white_noise(n * task["dt"], task["dt"], freq, task["rms"], seed)[:n]
@@ -303,7 +317,8 @@ def _digest(signal: np.ndarray) -> str:
 
 
 def _check_all(name: str, values: Any, check: Any, *bounds: Any) -> None:
-    if isinstance(values, str) or not hasattr(values, "__len__") or len(values) == 0:
+    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
+    if not listed or isinstance(values, str) or len(values) == 0:
         raise refusal(name, values, "a sequence of at least one value")
     for value in values:
         check(name, value, *bounds)

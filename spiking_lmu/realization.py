@@ -162,7 +162,7 @@ def realize(
     :math:`W = G^T X G` with :math:`G = \bar A - a I` and
     :math:`X = \bar A^T X \bar A + I`, so that W tells what noise in the state does to
     the mean squared error of the state itself. In both coordinates,
-    each radius covers four standard deviations of the state (the ``peak`` of the
+    each radius covers 4.5 standard deviations of the state (the ``peak`` of the
     spectrum), in the long run and at any time after the input has started, stopped
     or jumped. Neurons are best shared in
     proportion to :math:`\sqrt{r_i \sigma_i W_{ii}}` (radius, deviation).

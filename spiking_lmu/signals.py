@@ -10,6 +10,8 @@ import numpy as np
 
 from .validation import check_array, check_integer, check_number, refusal
 
+# of Gaussian noise, in standard deviations: exceeded 7 times in a million
+PEAK_OF_NOISE = 4.5
 LARGEST = 1e100  # squares of it, and their sums, are still finite
 MAX_STEPS = 10**8
 MAX_PANELS = 10**5
@@ -32,7 +34,7 @@ class Spectrum:
     mean_power : float
         Square of the input's mean.
     peak : float
-        Largest magnitude that is to be expected, relative to the rms: 4 for noise,
+        Largest magnitude that is to be expected, relative to the rms: 4.5 for noise,
         more for spiky recordings. Populations cover that much.
 
     Raises
@@ -44,7 +46,7 @@ class Spectrum:
     edges: np.ndarray
     powers: np.ndarray
     mean_power: float = 0.0
-    peak: float = 4.0
+    peak: float = PEAK_OF_NOISE
 
     def __post_init__(self) -> None:
         edges = check_array("edges", self.edges, 0, LARGEST, ndims=(1,))
@@ -117,7 +119,7 @@ class Spectrum:
         powers = variance * density / density.sum()
         # signals that are spikier than noise keep their peaks
         peak = np.max(np.abs(signal)) / np.sqrt(variance + mean**2)
-        return cls(edges, powers, mean**2, max(4.0, float(peak)))
+        return cls(edges, powers, mean**2, max(PEAK_OF_NOISE, float(peak)))
 
     @property
     def rms(self) -> float:

@@ -104,7 +104,7 @@ def test_high_orders_stay_well_conditioned(order):
     assert np.linalg.cond(memory(order).T) < 1e4
     for coordinates in ("legendre", "balanced"):
         r = memory(order, coordinates)
-        assert np.all(r.headrooms >= 4 * (1 - 1e-12))
+        assert np.all(r.headrooms >= 4.5 * (1 - 1e-12))
         assert r.allocation.sum() == pytest.approx(1)
         assert np.all(r.allocation > 0)
 
@@ -164,20 +164,19 @@ def jumping():
 @pytest.mark.parametrize("coordinates", ["legendre", "balanced"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_radii_cover_transients(jumping, order, coordinates):
-    """At any time after a start, a jump or an end: radii are 4 deviations or more."""
+    """At any time after a start, a jump or an end: radii are 4.5 deviations or more."""
     r = memory(order, coordinates)
     x = ensemble(*r.step, jumping)
     deviations = x.std(axis=1).max(axis=0)
     # the largest of many estimates, each of 400 trials: 3.5 % apart
-    assert np.all(4 * deviations < 1.15 * r.radii)
+    assert np.all(4.5 * deviations < 1.15 * r.radii)
     # and none is wide for nothing
-    assert np.all(4 * deviations > 0.5 * r.radii)
+    assert np.all(4.5 * deviations > 0.5 * r.radii)
 
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_state_stays_within_its_radii(order):
-    """A normal distribution leaves 4 deviations for one time in 16,000."""
-    beyond, samples = 0, 0
+    """Whatever starts, stops and jumps: six minutes hold no 4.5 deviations."""
     for seed in range(6):
         u = white_noise(60, DT, FREQ, RMS, seed)
         spans = [(5, 8), (20, 23), (33, 33.4), (50, 52)]
@@ -185,11 +184,7 @@ def test_state_stays_within_its_radii(order):
         m = simulate(*discretize(*state_space(THETA, order), DT), u)
         for coordinates in ("legendre", "balanced"):
             r = memory(order, coordinates)
-            relative = np.abs(m @ r.inverse.T) / r.radii
-            assert relative.max() < 1.1
-            beyond += np.sum(relative > 1)
-            samples += relative.size
-    assert beyond / samples < 1 / 16_000
+            assert np.max(np.abs(m @ r.inverse.T) / r.radii) <= 1
 
 
 # how realizations scale
