@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TYPE_NAMES = {
-    "poisson": "Poisson",
-    "lif": "LIF",
-    "relu": "integrate-and-fire",
-    "rate": "rate (no spikes)",
-}
 LARGEST_EXAMPLE = 2000  # neurons, in the run that is shown in full
 
 
@@ -102,7 +96,7 @@ def plot_orders(frame: pd.DataFrame) -> Figure:
     for design, cell in trials[trials["n_neurons"] == most].groupby("design"):
         name = design.split("/")[0]
         _cells(axes[0], cell, "order", style.colour(name), _design_title(design))
-    axes[0].set_title(f"{most:,} {TYPE_NAMES[kind]} neurons a dimension")
+    axes[0].set_title(f"{most:,} {style.NAMES[kind]} neurons a dimension")
     axes[0].set_ylabel("RMSE of the state")
     style.log_axis(axes[0].yaxis)
     axes[0].legend(loc="best")
@@ -138,7 +132,7 @@ def plot_types(frame: pd.DataFrame) -> Figure:
     for kind, cell in panel.groupby("neuron_type", sort=False):
         shown = cell.assign(predicted_rmse=0.0) if kind != "poisson" else cell
         _cells(
-            axes[0], shown, "total_neurons", style.colour(kind), TYPE_NAMES[str(kind)]
+            axes[0], shown, "total_neurons", style.colour(kind), style.NAMES[str(kind)]
         )
     fitted = floors(frame).get((design, int(order)))
     if fitted is not None:
@@ -239,7 +233,7 @@ def plot_example(example: Example) -> Figure:
     axes[0].set_ylabel(f"Neuron ({len(few)} of {len(neurons):,})")
     axes[0].set_ylim(-1, len(few))
     axes[0].set_title(
-        f"Spikes of {TYPE_NAMES[task['neuron_type']]} neurons, "
+        f"Spikes of {style.NAMES[task['neuron_type']]} neurons, "
         f"{_design_title(task['design'])}, $d = {d}$"
     )
     colours = style.order_colours(range(d))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
+from spiking_lmu.experiments import style
 from spiking_lmu.experiments.precision_figures import (
-    TYPE_NAMES,
     Example,
     plot,
     plot_example,
@@ -158,8 +158,8 @@ def _floor_cause(study: pd.DataFrame) -> str:
         "half the time step": "the time step",
         "twice the synapse": "the synapse",
         "half the frequencies": "the input's frequencies: neurons that integrate over "
-        "their membrane time constant answer a changing input late, which decoders "
-        "solved for constant inputs do not correct",
+        "their membrane time constant follow a changing input with a shift in time, "
+        "which decoders solved for constant inputs do not correct",
     }
     share = dict(zip(study["change"], study["rmse"] / study["rmse"].iloc[0]))
     tried = {change: ratio for change, ratio in share.items() if change in causes}
@@ -206,7 +206,7 @@ def _table_section(frame: pd.DataFrame) -> Section:
     keys += [k for k in ("theta", "synapse") if frame[k].nunique() > 1]
     trials = frame[frame["study"] == "grid"]
     cells = trials.groupby(keys, sort=False)[list(columns)].mean().reset_index()
-    cells["neuron_type"] = cells["neuron_type"].map(TYPE_NAMES)
+    cells["neuron_type"] = cells["neuron_type"].map(style.NAMES)
     names = {
         "neuron_type": "Neurons",
         "coordinates": "Coordinates",
@@ -232,7 +232,7 @@ def _table_section(frame: pd.DataFrame) -> Section:
 def _readable_exponents(table: pd.DataFrame, at: str, name: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Neurons": table["neuron_type"].map(TYPE_NAMES),
+            "Neurons": table["neuron_type"].map(style.NAMES),
             "Design": table["design"],
             name: table[at],
             "Exponent": table["exponent"],
@@ -253,7 +253,7 @@ def _neuron_laws(frame: pd.DataFrame) -> list[Law]:
             for row in rows.itertuples(index=False)
         ]
         words = Markup("{} neurons, {}: RMSE ∝ {}").format(
-            TYPE_NAMES[str(kind)], design, Markup(", ").join(each)
+            style.NAMES[str(kind)], design, Markup(", ").join(each)
         )
         values = {
             "neuron_type": kind,
@@ -273,9 +273,10 @@ def _order_laws(frame: pd.DataFrame) -> list[Law]:
     return [
         Law(
             Markup(
-                "{} neurons, {}, {} a dimension: RMSE ∝ <i>d</i><sup>{}</sup> ({} to {})"
+                "{} neurons, {}, {} a dimension: "
+                "RMSE ∝ <i>d</i><sup>{}</sup> ({} to {})"
             ).format(
-                TYPE_NAMES[row.neuron_type],
+                style.NAMES[row.neuron_type],
                 row.design,
                 row.n_neurons,
                 _signed(row.exponent),

@@ -22,7 +22,13 @@ from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.simulators import Model, Recording, backend, backends
 from spiking_lmu.state_space import discretize, readout, simulate, state_space
-from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+from spiking_lmu.validation import (
+    check_choice,
+    check_each,
+    check_integer,
+    check_number,
+    refusal,
+)
 
 DESIGNS = ("legendre/equal", "balanced/optimal")
 SECONDS = (1e-9, 1e6)  # least and most of any time constant
@@ -48,13 +54,13 @@ def make_tasks(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Complete descriptions of all networks to run, checked; see `precision.run`."""
-    _check_all("orders", orders, check_integer, 1, 256)
-    _check_all("neurons", neurons, check_integer, 1, 10**6)
-    _check_all("thetas", thetas, check_number, *SECONDS)
-    _check_all("synapses", synapses, check_number, *SECONDS)
-    _check_all("neuron_types", neuron_types, check_choice, NEURON_TYPES)
+    check_each("orders", orders, check_integer, 1, 256)
+    check_each("neurons", neurons, check_integer, 1, 10**6)
+    check_each("thetas", thetas, check_number, *SECONDS)
+    check_each("synapses", synapses, check_number, *SECONDS)
+    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     allowed = ["/".join(pair) for pair in product(COORDINATES, ALLOCATIONS)]
-    _check_all("designs", designs, check_choice, allowed)
+    check_each("designs", designs, check_choice, allowed)
     check_integer("trials", trials, high=10**4)
     check_integer("seed", seed, low=0, high=2**32 - 1)
     check_choice("backend", backend, backends())
@@ -314,13 +320,3 @@ def window_nrmse(
 
 def _digest(signal: np.ndarray) -> str:
     return f"{zlib.crc32(np.ascontiguousarray(signal).tobytes()):08x}"
-
-
-def _check_all(name: str, values: Any, check: Any, *bounds: Any) -> None:
-    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
-    if not listed or isinstance(values, str) or len(values) == 0:
-        raise refusal(name, values, "a sequence of at least one value")
-    for value in values:
-        check(name, value, *bounds)
-    if len(set(values)) < len(values):
-        raise refusal(name, values, "values that are all different")

@@ -33,6 +33,13 @@ COLOURS = {
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
 }
+#: What figures and pages call neuron types.
+NAMES = {
+    "poisson": "Poisson",
+    "lif": "LIF",
+    "relu": "integrate-and-fire",
+    "rate": "rate (no spikes)",
+}
 MARKERS = {
     "poisson": "o",
     "lif": "s",

@@ -58,7 +58,7 @@ class LegendreMemory(nengo.Network):
     the same populations, until a coordinate leaves the radius of its population
     (`check_range` tells). From there on the decoded values are too small for
     the recurrence to hold the state together: the memory is then wrong, by as much as
-    the window itself or more, while that lasts, and for theta afterwards.
+    the window itself or more, while that lasts, and for up to two theta afterwards.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -117,6 +117,34 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise refusal(name, value, "one of " + ", ".join(map(repr, allowed)))
     return value
+
+
+def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) -> None:
+    """Check each of several values, which must all be different, in the same way.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls the argument.
+    values : sequence
+        What the user gave.
+    check : callable
+        `check_number`, `check_integer` or `check_choice`.
+    *bounds
+        Further arguments for ``check``.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is no sequence, is empty, or any value is refused or comes twice.
+    """
+    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
+    if not listed or isinstance(values, str) or len(values) == 0:
+        raise refusal(name, values, "a sequence of at least one value")
+    for value in values:
+        check(name, value, *bounds)
+    if len(set(values)) < len(values):
+        raise refusal(name, values, "values that are all different")
 
 
 def refusal(name: str, value: Any, allowed: str) -> ValidationError:

@@ -199,7 +199,9 @@ def test_functions_are_represented_where_the_window_is():
     C = memory._readout_of_window([0.1, 0.15]) @ memory.realization.T
     expected = C @ memory.realization.covariance @ C.T
     np.testing.assert_allclose(np.cov(points.T), expected, rtol=0.2)
-    assert window.radius == pytest.approx(4.5 * np.sqrt(np.linalg.eigvalsh(expected)[1]))
+    assert window.radius == pytest.approx(
+        4.5 * np.sqrt(np.linalg.eigvalsh(expected)[1])
+    )
 
 
 def test_two_inputs_have_two_memories():
@@ -434,14 +436,14 @@ def test_check_range(coordinates):
     assert text in str(outside) and "Spectrum.from_signal" in str(outside)
 
 
-def test_beyond_its_radii_the_memory_is_wrong_until_theta_after():
+def test_beyond_its_radii_the_memory_is_wrong_until_two_theta_after():
     loud = round(0.5 / DT)
     u = np.where(np.arange(len(U)) < loud, 10 * U, U)
     exact = simulate(*discretize(*state_space(THETA, ORDER), DT), u)
     network, memory = fed(u, neuron_type=nengo.LIFRate(), n_neurons=50)
     (m,) = run(network, probe(network, memory.output))
     assert not memory.check_range(u)
-    during, after = slice(0, loud), slice(loud + round(THETA / DT), None)
+    during, after = slice(0, loud), slice(loud + round(2 * THETA / DT), None)
     assert rmse(m[during], exact[during]) > 0.5 * rmse(exact[during], 0 * exact[during])
     assert rmse(m[after], exact[after]) < 0.1 * rmse(exact[after], 0 * exact[after])
 
