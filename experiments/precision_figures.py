@@ -124,8 +124,9 @@ def plot_types(frame: pd.DataFrame) -> Figure:
     """RMSE against m for each neuron type; and what moves the floor of LIF neurons."""
     trials = grid(frame)
     design = list(trials["design"].unique())[-1]
-    order = trials["order"].max()
-    panel = trials[(trials["design"] == design) & (trials["order"] == order)]
+    panel = trials[trials["design"] == design]
+    order = panel["order"].max()
+    panel = panel[panel["order"] == order]
     study = floor_study(frame)
     figure = style.new_figure("double", 0.46)
     axes = figure.subplots(1, 2 if len(study) else 1, squeeze=False)[0]

@@ -74,6 +74,12 @@ def make_tasks(
         check_number(name, value, *SECONDS)
     if dt > 0.1 * min(thetas):
         raise refusal("dt", dt, f"at most a tenth of theta, {0.1 * min(thetas):g}")
+    for name, least in (
+        ("synapses", min(synapses)),
+        ("readout_synapse", readout_synapse),
+    ):
+        if least < 0.01 * dt:  # simulators overflow
+            raise refusal(name, least, f"at least a hundredth of dt, {0.01 * dt:g}")
     if duration < 10 * dt:
         raise refusal("duration", duration, f"at least ten steps, {10 * dt:g}")
     if signal is None and cycles / min(thetas) > 0.5 / dt:

@@ -219,7 +219,7 @@ def test_what_is_missing_and_what_is_wrong_take_one_line(capsys, monkeypatch):
         (ValidationError("is\nbad", attr="readout_synapse"), "--readout-synapse: is b"),
         (
             ValidationError("is bad", attr="x", obj="a thing"),
-            "error: a thing.x: is bad",
+            "x: is bad",
         ),
         (ValidationError("is bad", attr="folder"), "argument --out: is bad"),
     ):

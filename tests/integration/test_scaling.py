@@ -92,11 +92,10 @@ def test_spikes_agree_with_theory(design, order, n_neurons):
 
 @pytest.mark.parametrize("order, gain", [(6, 1.35), (12, 2.0)])
 def test_balanced_memories_err_less(order, gain):
-    for best, lmu_2019 in [
-        (measured_rmse(BEST, order, 200), measured_rmse(LMU_2019, order, 200)),
-        (measure(BEST, order, 200)[1], measure(LMU_2019, order, 200)[1]),
-    ]:
-        assert lmu_2019 > gain * best
+    best, best_predicted = measure(BEST, order, 200, n_inputs=4)
+    other, other_predicted = measure(LMU_2019, order, 200, n_inputs=4)
+    assert np.sqrt(np.mean(other**2) / np.mean(best**2)) > gain
+    assert other_predicted / best_predicted > gain
 
 
 def test_error_falls_with_the_square_root_of_neurons():
@@ -123,7 +122,7 @@ def test_networks_of_the_required_size_meet_the_error(design):
     )
     wanted = 0.06 if design is LMU_2019 else 0.04
     n_neurons = required_neurons(wanted, realization, allocation=design[1])
-    assert 100 < n_neurons < 400
+    assert 100 < n_neurons < 600
     reached = measured_rmse(design, order, n_neurons, n_inputs=8)
     assert 0.9 * wanted < reached < 1.1 * wanted
 
@@ -137,9 +136,9 @@ def test_jumps_drive_no_neuron_beyond_its_rate(order):
     a tenth of the window, as everywhere: distortion grows with theta / tau.
     """
     theta, tau, dt, n_inputs = 5.0, 0.5, 0.005, 2 if order < 24 else 1
-    events = theta * np.array([1, 2.5, 3, 4.5])
-    off, jump = theta * np.array([[0, 1], [2.5, 3]]), [4.5 * theta]
-    base = white(theta, 6.5 * theta, dt, n_inputs, seed=order)
+    events = theta * np.array([1, 2.5, 4, 5.5])
+    off, jump = theta * np.array([[0, 1], [2.5, 4]]), [5.5 * theta]
+    base = white(theta, 7 * theta, dt, n_inputs, seed=order)
     u = np.stack([switched(b, dt, off, jump) for b in base.T], axis=1)
     n_neurons = 100 if order < 24 else 300
     sim, memory, x, m = run(BEST, theta, order, n_neurons, u, dt, tau)
@@ -160,5 +159,4 @@ def test_jumps_drive_no_neuron_beyond_its_rate(order):
     steady = simulate_distorted(memory.realization, populations, base[:, 0])
     bias = (steady - exact(theta, order, dt, base[:, :1])[:, 0])[round(theta / dt) :]
     usual = np.sqrt(noise**2 + np.mean(np.sum(bias**2, axis=1)))
-    print("JUMP", order, noise, usual, np.sqrt(after.mean()) / usual)
     assert np.sqrt(after.mean()) < 1.3 * usual
