@@ -67,9 +67,7 @@ def test_figures_belong_to_no_window():
 
 
 def test_names_are_found_however_spelt():
-    assert style.colour("SpikingRectifiedLinear") == style.colour(
-        "spiking-rectified-linear"
-    )
+    assert style.colour("ReLU") == style.colour("re-lu")
     assert style.marker("Poisson") == style.marker("poisson")
     with pytest.raises(ValidationError, match=r"name: must be one of 'poisson'.*'izh'"):
         style.colour("izh")
@@ -77,7 +75,7 @@ def test_names_are_found_however_spelt():
 
 @pytest.mark.parametrize(
     "names",
-    [("poisson", "lif", "spikingrectifiedlinear", "rate"), ("legendre", "balanced")],
+    [("poisson", "lif", "relu", "rate"), ("legendre", "balanced")],
 )
 def test_colours_differ_for_the_colour_blind(names):
     """Deuteranopia, after Machado et al. (2009): what is left must still differ."""
