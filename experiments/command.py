@@ -153,7 +153,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     )
     add("--thetas", type=numbers, metavar="S,...", help="windows in seconds (0.5)")
     add("--synapses", type=numbers, metavar="S,...", help="recurrent synapses (0.1 s)")
-    add("--trials", type=int, metavar="N", help="runs of each combination (4; 5)")
+    add("--trials", type=int, metavar="N", help="runs of each combination (3; 5)")
     add(
         "--cycles",
         type=float,
@@ -161,7 +161,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         help="highest frequency of the white noise, in cycles per window (1)",
     )
     add("--rms", type=float, metavar="X", help="root mean square of the input (0.5)")
-    add("--duration", type=float, metavar="S", help="seconds that count (6)")
+    add("--duration", type=float, metavar="S", help="seconds that count (5)")
     add("--readout-synapse", type=float, metavar="S", help="of the probe (0.03 s)")
     add("--dt", type=float, metavar="S", help="time step (0.001 s)")
     add("--freq", type=float, metavar="HZ", help="of the channel's sine (10)")

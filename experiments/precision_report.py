@@ -230,16 +230,17 @@ def _table_section(frame: pd.DataFrame) -> Section:
 
 
 def _readable_exponents(table: pd.DataFrame, at: str, name: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "Neurons": table["neuron_type"].map(style.NAMES),
-            "Design": table["design"],
-            name: table[at],
-            "Exponent": table["exponent"],
-            "from": table["low"],
-            "to": table["high"],
-        }
-    )
+    columns = {
+        "Neurons": table["neuron_type"].map(style.NAMES),
+        "Design": table["design"],
+        name: table[at],
+        "Exponent": table["exponent"],
+        "from": table["low"],
+        "to": table["high"],
+    }
+    if "theory" in table and table["theory"].notna().any():
+        columns["Theory's"] = table["theory"]
+    return pd.DataFrame(columns)
 
 
 def _neuron_laws(frame: pd.DataFrame) -> list[Law]:

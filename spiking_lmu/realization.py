@@ -41,8 +41,11 @@ COORDINATES = ("legendre", "balanced")
 # transients in the spectrum that balances the coordinates: power relative to the
 # band's, falling with the square of the frequency, as that of jumps does
 TRANSIENT_DB = -25.0
-# no population is so small that its decoders cannot tell up from down
+# fewer neurons cannot tell up from down, and a population that errs in its slope by
+# more than tau times a pole of the memory makes that unstable: the least shares are a
+# quarter of the mean, from 8 up to 32 neurons
 FEWEST_NEURONS = 8
+ENOUGH_NEURONS = 32
 MAX_TOTAL = 10**9
 # panels of the integral over the spectrum for each time that a step is remembered
 RESOLUTION = 0.05
@@ -127,9 +130,9 @@ class Realization:
         total : int
             At least one for each coordinate.
         allocation : str
-            ``"optimal"`` is in proportion to `allocation`, with at least
-            8 neurons (or the mean, where that is less) each; ``"equal"`` is equal,
-            as far as the total can be divided.
+            ``"optimal"`` is in proportion to `allocation`, but no share is below a
+            quarter of the mean, within 8 to 32 neurons (or the mean, where that is
+            less); ``"equal"`` is equal, as far as the total can be divided.
 
         Returns
         -------
@@ -141,9 +144,9 @@ class Realization:
         if allocation == "equal":
             shares = np.full(self.order, total / self.order)
         else:
-            shares = _at_least(
-                min(FEWEST_NEURONS, total / self.order), total * self.allocation
-            )
+            mean = total / self.order
+            fewest = min(mean, np.clip(mean / 4, FEWEST_NEURONS, ENOUGH_NEURONS))
+            shares = _at_least(fewest, total * self.allocation)
         return _round_to_total(shares, total)
 
 
