@@ -193,7 +193,9 @@ class LegendreMemory(nengo.Network):
             connection = nengo.Connection(
                 ensemble,
                 decoded[i],
-                solver=PoissonL2(noise_tau(self.synapse.tau, ensemble.n_neurons)),
+                solver=PoissonL2(
+                    noise_tau(self.realization.averaging, ensemble.n_neurons)
+                ),
                 synapse=None,
             )
             self._decoded.append(connection)

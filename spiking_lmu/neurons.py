@@ -115,7 +115,7 @@ def noise_tau(tau: float, n_neurons: int) -> float:
     Parameters
     ----------
     tau : float
-        Time constant of the recurrent synapse, in seconds.
+        Time over which the memory averages noise, in seconds.
     n_neurons : int
         Of the population.
     """

@@ -40,6 +40,7 @@ from .validation import check_array, check_integer, check_number, refusal
 
 MAX_NEURONS = 10**6
 LARGEST_SAMPLE = 2000  # beyond, populations only become more alike
+ENOUGH_SAMPLES = 400  # neurons per dimension over which small populations are averaged
 
 # the middles of 1,000 equally likely intervals of a normal distribution
 _NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
@@ -99,7 +100,7 @@ def draw_population(
     headroom : float
         The radius in standard deviations of the coordinate.
     tau : float
-        Time constant of the recurrent synapse, in seconds.
+        Time over which noise is averaged, `Realization.averaging`, in seconds.
     rng : numpy.random.RandomState
     allocation : str
         ``"optimal"`` or ``"equal"``: how neurons are spread over the radius.
@@ -288,22 +289,27 @@ def predict_rmse(
     if not neuron_type.spiking:
         return 0.0
     drawn = np.minimum(neurons, LARGEST_SAMPLE)
-    populations = [
-        draw_population(
-            n,
-            radius,
-            headroom,
-            realization.tau,
-            rng,
-            allocation,
-            neuron_type,
-            max_rates,
-            intercepts,
-        )
-        for n, radius, headroom in zip(drawn, realization.radii, realization.headrooms)
-    ]
-    variances = spiking_noise(realization, populations) * drawn / neurons
-    return noise_rmse(realization, variances, synapse)
+    variances = np.zeros(realization.order)
+    draws = max(1, ENOUGH_SAMPLES // n_neurons)
+    for _ in range(draws):
+        populations = [
+            draw_population(
+                n,
+                radius,
+                headroom,
+                realization.averaging,
+                rng,
+                allocation,
+                neuron_type,
+                max_rates,
+                intercepts,
+            )
+            for n, radius, headroom in zip(
+                drawn, realization.radii, realization.headrooms
+            )
+        ]
+        variances += spiking_noise(realization, populations) / draws
+    return noise_rmse(realization, variances * drawn / neurons, synapse)
 
 
 def required_neurons(

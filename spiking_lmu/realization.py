@@ -43,8 +43,8 @@ COORDINATES = ("legendre", "balanced")
 TRANSIENT_DB = -25.0
 # fewer neurons cannot tell up from down, and a population that errs in its slope by
 # more than tau times a pole of the memory makes that unstable: the least shares are a
-# quarter of the mean, from 8 up to 32 neurons
-FEWEST_NEURONS = 8
+# third of the mean, from 12 up to 32 neurons
+FEWEST_NEURONS = 12
 ENOUGH_NEURONS = 32
 MAX_TOTAL = 10**9
 # panels of the integral over the spectrum for each time that a step is remembered
@@ -98,6 +98,14 @@ class Realization:
         return len(self.A)
 
     @property
+    def averaging(self) -> float:
+        """Seconds over which the loop averages noise, and in which biases add up.
+
+        The longer of the synapse and the slowest pole of the system.
+        """
+        return max(self.tau, _slowest(self.A))
+
+    @property
     def headrooms(self) -> np.ndarray:
         """(d,): the radii in standard deviations."""
         return self.radii / self.deviations
@@ -131,7 +139,7 @@ class Realization:
             At least one for each coordinate.
         allocation : str
             ``"optimal"`` is in proportion to `allocation`, but no share is below a
-            quarter of the mean, within 8 to 32 neurons (or the mean, where that is
+            third of the mean, within 12 to 32 neurons (or the mean, where that is
             less); ``"equal"`` is equal, as far as the total can be divided.
 
         Returns
@@ -145,7 +153,7 @@ class Realization:
             shares = np.full(self.order, total / self.order)
         else:
             mean = total / self.order
-            fewest = min(mean, np.clip(mean / 4, FEWEST_NEURONS, ENOUGH_NEURONS))
+            fewest = min(mean, np.clip(mean / 3, FEWEST_NEURONS, ENOUGH_NEURONS))
             shares = _at_least(fewest, total * self.allocation)
         return _round_to_total(shares, total)
 
@@ -204,10 +212,9 @@ def realize(
     check_choice("coordinates", coordinates, COORDINATES)
     if not isinstance(spectrum, Spectrum):
         raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
-    largest = np.max(np.real(np.linalg.eigvals(A)))
-    if largest >= 0:
+    slowest = _slowest(A)
+    if slowest <= 0:
         raise refusal("A", A, "stable (eigenvalues with negative real parts)")
-    slowest = -1 / largest
     if spectrum.freq * slowest > RESOLUTION * MAX_FREQUENCIES:
         highest = RESOLUTION * MAX_FREQUENCIES / slowest
         allowed = f"of frequencies up to {highest:.3g} Hz for this system"
@@ -244,6 +251,12 @@ def realize(
         covariance=T_inv @ K @ T_inv.T,
         noise_weight=weight,
     )
+
+
+def _slowest(A: np.ndarray) -> float:
+    """Time constant of the slowest pole; not positive where A is not stable."""
+    largest = float(np.max(np.real(np.linalg.eigvals(A))))
+    return -1 / largest if largest else 0.0
 
 
 def _response(

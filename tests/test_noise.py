@@ -16,7 +16,7 @@ from spiking_lmu.noise import (
     required_neurons,
     spiking_noise,
 )
-from spiking_lmu.realization import realize
+from spiking_lmu.realization import FEWEST_NEURONS, realize
 from spiking_lmu.signals import Spectrum, white_noise
 from spiking_lmu.state_space import simulate, state_space
 
@@ -269,8 +269,8 @@ def test_required_neurons_is_the_inverse(neurons, synapse):
 
 def test_required_neurons_at_its_limits():
     r = memory(1)
-    assert required_neurons(1e3, r) == 8
-    assert required_neurons(1e-3, r, neuron_type=nengo.LIFRate()) == 8
+    assert required_neurons(1e3, r) == FEWEST_NEURONS
+    assert required_neurons(1e-3, r, neuron_type=nengo.LIFRate()) == FEWEST_NEURONS
     with pytest.raises(ValidationError, match="^rmse: must be at least .*1,000,000"):
         required_neurons(1e-9, r)
     coarse = required_neurons(0.3, memory(6, "legendre"), allocation="equal")

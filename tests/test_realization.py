@@ -254,7 +254,7 @@ def test_neurons_are_shared(allocation, order, mean):
     neurons = r.neurons(total, allocation)
     assert neurons.dtype.kind == "i"
     assert neurons.sum() == total
-    least = min(max(total / order / 4, 8), 32, total / order)
+    least = min(max(total / order / 3, 12), 32, total / order)
     assert neurons.min() >= np.floor(least)
     if allocation == "equal":
         assert np.ptp(neurons) <= 1
