@@ -262,7 +262,7 @@ def test_help_names_the_defaults_of_run():
         "designs": "(legendre/equal,balanced/optimal)",
         "thetas": "(0.5)",
         "rms": "(0.5)",
-        "duration": "(6)",
+        "duration": "(5)",
     }.items():
         assert shown in text
         default = options[name]

@@ -118,7 +118,8 @@ def test_killed_ten_times_and_run_again(tmp_path):
     same = (undisturbed / "trials.csv").read_bytes()
     assert (disturbed / "trials.csv").read_bytes() == same
     starts = (disturbed / "log").read_text().splitlines()
-    assert len(TASKS) < len(starts) <= len(TASKS) + KILLS * JOBS
+    # a kill costs the tasks that run, and results on their way from a worker to the store
+    assert len(TASKS) < len(starts) <= len(TASKS) + KILLS * 2 * JOBS
 
     # the processes whose owner was killed have ended too
     processes = {int(line.split()[0]) for line in starts}
