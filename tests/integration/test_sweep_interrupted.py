@@ -118,7 +118,7 @@ def test_killed_ten_times_and_run_again(tmp_path):
     same = (undisturbed / "trials.csv").read_bytes()
     assert (disturbed / "trials.csv").read_bytes() == same
     starts = (disturbed / "log").read_text().splitlines()
-    # a kill costs the tasks that run, and results on their way from a worker to the store
+    # a kill costs the tasks that run, and the results on their way to the store
     assert len(TASKS) < len(starts) <= len(TASKS) + KILLS * 2 * JOBS
 
     # the processes whose owner was killed have ended too
