@@ -162,7 +162,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     )
     add("--rms", type=float, metavar="X", help="root mean square of the input (0.5)")
     add("--duration", type=float, metavar="S", help="seconds that count (5)")
-    add("--readout-synapse", type=float, metavar="S", help="of the probe (0.03 s)")
+    add("--readout-synapse", type=float, metavar="S", help="of the probe (0.005 s)")
     add("--dt", type=float, metavar="S", help="time step (0.001 s)")
     add("--freq", type=float, metavar="HZ", help="of the channel's sine (10)")
     add(

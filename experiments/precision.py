@@ -38,7 +38,7 @@ def run(
     cycles: float = 1.0,
     rms: float = 0.5,
     duration: float = 5.0,
-    readout_synapse: float = 0.03,
+    readout_synapse: float = 0.005,
     dt: float = 0.001,
     floor: bool = True,
     signal: np.ndarray | None = None,
