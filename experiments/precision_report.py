@@ -95,10 +95,10 @@ def _scaling_section(frame: pd.DataFrame) -> Section:
             "The error is the length of the error vector of the state, root mean "
             "square over time; both states pass the same readout synapse. Intervals "
             "are of 95 %, here and everywhere on this page.",
-            "With many neurons the exponent is −1/2. With few it is steeper, for Poisson "
-            "neurons in the theory as well: small populations are decoded with more "
-            "regularization, and noise that is not small beside the state drives neurons "
-            "to higher rates, which makes more noise.",
+            "With many neurons the exponent is −1/2. With few it is steeper, for "
+            "Poisson neurons in the theory as well: small populations are decoded with "
+            "more regularization, and noise that is not small beside the state drives "
+            "neurons to higher rates, which makes more noise.",
         ),
         figure="rmse",
         caption="RMSE of the decoded state against the total number of neurons.",
