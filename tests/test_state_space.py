@@ -217,7 +217,7 @@ def test_zero_order_hold_has_its_closed_form(order, ratio):
     Ad, Bd = discretize(A, B, ratio)
     np.testing.assert_allclose(Ad, expm(A * ratio), rtol=0, atol=1e-12)
     expected = np.linalg.solve(A, (Ad - np.eye(order)) @ B)
-    # the closed form takes a small difference from 1, and so loses what eps is beside it
+    # the closed form takes a small difference from 1, and loses digits in that
     loss = 4 * np.finfo(float).eps
     atol = 1e-12 * np.abs(Bd).max() + loss
     np.testing.assert_allclose(Bd, expected, rtol=0, atol=atol)
