@@ -165,7 +165,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
 
     model, ensemble, decoded = make_model(task["n_neurons"], kind, tau, task["seed"])
     (recorded,) = backend("nengo").run([model], [period[times]], dt, [task["seed"]])
-    population = as_solved(recorded.parameters, ensemble, decoded)
+    population = Population.solved(recorded.parameters, ensemble, decoded)
     error, squares = distortion_and_noise(population, period)
 
     counted = slice(warm_up, None)
@@ -233,20 +233,6 @@ def make_model(
             "spikes": nengo.Probe(count),
         }
     return Model(network, stimulus, probes), ensemble, decoded
-
-
-def as_solved(
-    data: Any, ensemble: nengo.Ensemble, decoded: nengo.Connection
-) -> Population:
-    """The neurons as a simulator has built and solved them."""
-    return Population(
-        encoders=data[ensemble].encoders[:, 0],
-        gain=data[ensemble].gain,
-        bias=data[ensemble].bias,
-        decoders=data[decoded].weights[0],
-        radius=float(ensemble.radius),
-        neuron_type=ensemble.neuron_type,
-    )
 
 
 def distortion_and_noise(

@@ -369,14 +369,7 @@ class LegendreMemory(nengo.Network):
         if isinstance(self.neuron_type, nengo.Direct):
             raise refusal("neuron_type", self.neuron_type, "made of neurons")
         return [
-            Population(
-                encoders=data[ensemble].encoders[:, 0],
-                gain=data[ensemble].gain,
-                bias=data[ensemble].bias,
-                decoders=data[connection].weights[0],
-                radius=float(ensemble.radius),
-                neuron_type=ensemble.neuron_type,
-            )
+            Population.solved(data, ensemble, connection)
             for ensemble, connection in zip(self.ensembles, self._decoded)
         ]
 

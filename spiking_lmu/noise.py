@@ -14,7 +14,7 @@ LMU 2019, section 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,26 @@ class Population:
     decoders: np.ndarray
     radius: float
     neuron_type: nengo.neurons.NeuronType
+
+    @classmethod
+    def solved(
+        cls,
+        data: Mapping[Any, Any],
+        ensemble: nengo.Ensemble,
+        decoded: nengo.Connection,
+    ) -> Population:
+        """A one-dimensional ensemble as a simulator, with this ``sim.data``, built it.
+
+        ``decoded`` is the connection that decodes it.
+        """
+        return cls(
+            encoders=data[ensemble].encoders[:, 0],
+            gain=data[ensemble].gain,
+            bias=data[ensemble].bias,
+            decoders=data[decoded].weights[0],
+            radius=float(ensemble.radius),
+            neuron_type=ensemble.neuron_type,
+        )
 
     def rates(self, x: np.ndarray) -> np.ndarray:
         """Rates (n_values, n) in Hz at the values x (n_values,)."""

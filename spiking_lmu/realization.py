@@ -19,6 +19,7 @@ Transactions on Acoustics, Speech, and Signal Processing 25(4), 1977.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -110,17 +111,17 @@ class Realization:
         """(d,): the radii in standard deviations."""
         return self.radii / self.deviations
 
-    @property
+    @cached_property
     def inverse(self) -> np.ndarray:
         """(d, d): from the original coordinates to these, x = inverse @ m."""
         return np.linalg.inv(self.T)
 
-    @property
+    @cached_property
     def step(self) -> tuple[np.ndarray, np.ndarray]:
         """Ad (d, d) and Bd (d, 1) of x[n + 1] = Ad x[n] + Bd u[n]."""
         return self._in_coordinates(*discretize(self.A, self.B, self.dt))
 
-    @property
+    @cached_property
     def transforms(self) -> tuple[np.ndarray, np.ndarray]:
         """Recurrent (d, d) and input (d, 1) transform through the synapse."""
         return self._in_coordinates(*map_to_synapse(self.A, self.B, self.tau, self.dt))

@@ -10,6 +10,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import channel, style
 from spiking_lmu.metrics import fit_scaling
+from spiking_lmu.noise import Population
 from spiking_lmu.signals import lowpass
 
 ARGUMENTS = {
@@ -111,7 +112,7 @@ def test_theory_by_summing_over_neurons():
     (task,) = channel.make_tasks(**ARGUMENTS)
     model, ensemble, decoded = channel.make_model(50, "poisson", 1e-3, task["seed"])
     with nengo.Simulator(model.network, dt=1e-4, progress_bar=False) as sim:
-        population = channel.as_solved(sim.data, ensemble, decoded)
+        population = Population.solved(sim.data, ensemble, decoded)
     x = np.sin(2 * np.pi * np.arange(1000) / 1000)
     noise = sum(
         w**2 * ensemble.neuron_type.rates(e * x, [g], [b])[:, 0].mean()
