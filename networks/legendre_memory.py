@@ -113,6 +113,9 @@ class LegendreMemory(nengo.Network):
         takes most of the spikes' noise away and does not delay it.
     coordinates : nengo.Node
         The same state in the coordinates x of the neurons.
+    decoded : list of nengo.Node
+        What is decoded from the ensembles, one node of size ``order`` for each input,
+        before the recurrent transform and synapse that make the state of it.
     ensembles : list of nengo.Ensemble
         ``size_in * order`` populations, of one dimension each.
     realization : Realization
@@ -171,6 +174,7 @@ class LegendreMemory(nengo.Network):
         total = self.order * self.mean_neurons
         self.neurons_per_ensemble = self.realization.neurons(total, allocation)
         d, n = self.order, self.order * self.size_in
+        self.decoded: list[nengo.Node] = []
         self._decoded: list[nengo.Connection] = []
         with self:
             self.input = nengo.Node(size_in=self.size_in, label="input")
@@ -185,6 +189,7 @@ class LegendreMemory(nengo.Network):
         """Populations for one input, and what makes of them a memory."""
         recurrent, feed = self.realization.transforms
         decoded = nengo.Node(size_in=self.order, label=f"decoded {k}")
+        self.decoded.append(decoded)
         for i in range(self.order):
             ensemble = self._add_ensemble(
                 i, f"x{i}" if k == 0 else f"x{i} of input {k}"

@@ -1,0 +1,525 @@
+"""Builds a prepared network for nengo-loihi: what its own builder cannot do.
+
+A subclass of its builder, with build functions of ours where a memory, or neurons that
+fire at random, need them. Everything else is left to the functions of nengo-loihi.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.builder.connection import BuiltConnection
+from nengo.builder.network import build_network as build_nengo_network
+from nengo.builder.network import seed_network
+from nengo.builder.transforms import multiply
+from nengo.connection import LearningRule
+from nengo.ensemble import Neurons
+from nengo.params import IntParam, NumberParam
+from nengo_loihi import BlockShape, add_params
+from nengo_loihi.block import Axon, LoihiBlock, Synapse
+from nengo_loihi.builder import Builder, Model
+from nengo_loihi.builder.connection import build_chip_to_host, build_decoders
+from nengo_loihi.builder.connection import build_connection as build_loihi_connection
+from nengo_loihi.builder.discretize import discretize_block, discretize_probe
+from nengo_loihi.builder.ensemble import build_ensemble as build_loihi_ensemble
+from nengo_loihi.builder.inputs import (
+    ChipReceiveNeurons,
+    HostReceiveNode,
+    HostSendNode,
+)
+from nengo_loihi.builder.probe import build_probe as build_loihi_probe
+from nengo_loihi.builder.split_blocks import split_model
+from nengo_loihi.builder.validate import validate_model
+from nengo_loihi.compat import sample_transform
+from nengo_loihi.passthrough import PassthroughSplit, base_obj
+from nengo_loihi.probe import LoihiProbe
+from nengo_loihi.splitter import HostChipSplit, PrecomputableSplit
+
+from spiking_lmu.networks import LegendreMemory
+
+from .discretization import discretize_scaled_block, discretize_stochastic_block
+from .preparation import Feed, Plan
+from .resources import CODE_BITS, Budget
+from .stochastic import ChipPoisson, build_stochastic
+
+
+class ChipModel(Model):
+    """A model of nengo-loihi that knows the plan which it is built to.
+
+    Attributes
+    ----------
+    plan : Plan
+    budget : Budget
+    relays : list of (nengo.Node, nengo.Node)
+        Senders and receivers between what the host computes before and after the
+        chip.
+    codes : dict of InputCode
+        How the host sends its inputs to each memory.
+    """
+
+    def __init__(self, plan: Plan, budget: Budget, dt: float = 0.001) -> None:
+        super().__init__(
+            dt=dt, label=f"{plan.network}, dt={dt:f}", builder=ChipBuilder()
+        )
+        self.plan = plan
+        self.budget = budget
+        self.relays: list[tuple[nengo.Node, nengo.Node]] = []
+        self.codes: dict[LegendreMemory, InputCode] = {}
+        self.solved: dict[nengo.Connection, Any] = {}
+
+
+class ChipBuilder(Builder):
+    """The builder of nengo-loihi, with functions of ours in front."""
+
+    @classmethod
+    def build(cls, model: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Build with the function of the nearest of the object's classes."""
+        for kind in type(obj).__mro__:
+            if kind in _BUILD:
+                return _BUILD[kind](model, obj, *args, **kwargs)
+            if kind in Builder.builders:
+                break
+        return super().build(model, obj, *args, **kwargs)
+
+
+def build_network(
+    model: ChipModel,
+    network: nengo.Network,
+    precompute: bool | None = None,
+    remove_passthrough: bool = True,
+    discretize: bool = True,
+) -> None:
+    """Build a network to the plan; discretize and split it, once all is built."""
+    if model.toplevel is not None:
+        build_nengo_network(model, network, progress=None)
+        return
+    seed_network(network, seeds=model.seeds, seeded=model.seeded)
+    model.split = Split(model.plan, precompute, remove_passthrough)
+    build_nengo_network(model, network, progress=None)
+    for node in model.plan.parts.values():
+        model.seeds[node], model.seeded[node] = None, False
+        model.build(node)
+    for connection in model.split.passthrough.to_add:
+        model.seeds[connection], model.seeded[connection] = None, False
+        model.build(connection)
+    _build_links(model)
+    _build_feeds(model)
+    blocks = split_model(model)
+    model.block_comp_map = {
+        new: indices for parts in blocks.values() for new, indices in parts.items()
+    }
+    if discretize:
+        discretize_model(model)
+    validate_model(model)
+
+
+class Split:
+    """What is built where, as nengo_loihi.splitter.Split, to a plan.
+
+    What the host computes before the chip does may also go to what it computes
+    afterwards, so that most networks need no exchange at each step.
+    """
+
+    def __init__(
+        self, plan: Plan, precompute: bool | None, remove_passthrough: bool
+    ) -> None:
+        network = self.network = plan.network
+        add_params(network)
+        self.hostchip = HostChipSplit(network)
+        for ensemble, stand_in in plan.stand_ins.items():
+            if ensemble in self.hostchip.chip_objs:
+                self.hostchip.chip_objs.add(stand_in)
+        self.hostchip.host_objs.update(plan.parts.values())
+        self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
+        self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
+        if self._before is None and precompute:
+            # for its error message
+            PrecomputableSplit(network, self.hostchip, self.passthrough, strict=True)
+        self.precompute = precompute
+        if precompute is None:
+            self.precompute = self._before is not None
+
+    def precomputable(self, obj: Any = None) -> bool:
+        if obj is None or self._before is None:
+            return obj is None and self._before is not None
+        if isinstance(obj, nengo.Probe):
+            obj = base_obj(obj.target)
+        return obj in self._before
+
+    def on_chip(self, obj: Any) -> bool:
+        return self.hostchip.on_chip(obj)
+
+
+class _Passthrough(PassthroughSplit):
+    """Leaves nodes that have to do with a memory to the plan."""
+
+    def __init__(self, plan: Plan, hostchip: Any, remove: bool) -> None:
+        self._planned = {n for m in plan.memories for n in m.all_nodes}
+        super().__init__(plan.network if remove else None, hostchip)
+        self.to_remove |= plan.removed
+        # a list: its order is that of the synapses
+        self.to_add: list[nengo.Connection] = [*self.to_add, *plan.added]
+
+    def _split_cluster(self, cluster: Any) -> None:
+        if cluster.objs.isdisjoint(self._planned):
+            super()._split_cluster(cluster)
+
+
+def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | None:
+    """What the host must compute before the chip; None where that needs the chip."""
+    connections = [
+        c
+        for c in [*plan.network.all_connections, *passthrough.to_add]
+        if c not in passthrough.to_remove
+    ]
+    if any(c.learning_rule is not None for c in connections):
+        return None
+    into = defaultdict(list)
+    for connection in connections:
+        into[base_obj(connection.post)].append(base_obj(connection.pre))
+    frontier = [_sent_from(plan, feed.memory) for feed in plan.feeds]
+    for connection in connections:
+        pre, post = base_obj(connection.pre), base_obj(connection.post)
+        if hostchip.on_chip(post) and not hostchip.on_chip(pre):
+            frontier.append(pre)
+    before: set[Any] = set()
+    while frontier:
+        obj = frontier.pop()
+        if hostchip.on_chip(obj):
+            return None
+        if obj not in before:
+            before.add(obj)
+            frontier += into[obj]
+    for connection in connections:
+        pre, post = base_obj(connection.pre), base_obj(connection.post)
+        crosses = pre in before and not hostchip.on_chip(post) and post not in before
+        if crosses and not isinstance(connection.pre_obj, nengo.Node):
+            return None
+    return before
+
+
+def _sent_from(plan: Plan, memory: LegendreMemory) -> nengo.Node:
+    return plan.parts.get(memory, memory.input)
+
+
+def build_ensemble(model: ChipModel, ensemble: nengo.Ensemble) -> None:
+    """Build an ensemble or its stand-in, and split it as the budget says."""
+    built = model.plan.on_chip(ensemble)
+    if built is not ensemble:
+        model.seeds[built] = model.seeds[ensemble]
+        model.seeded[built] = model.seeded[ensemble]
+    build_loihi_ensemble(model, built)
+    block = model.objs[built]["in"]
+    if model.block_shapes[block] is None:
+        per_core = model.budget.per_core(ensemble)
+        model.block_shapes[block] = BlockShape((per_core,), (block.n_neurons,))
+    if built is not ensemble:
+        for ours, theirs in [(built, ensemble), (built.neurons, ensemble.neurons)]:
+            model.objs[theirs].update(model.objs[ours])
+        model.params[ensemble] = model.params[built]
+
+
+def build_connection(model: ChipModel, connection: nengo.Connection) -> None:
+    """Build a connection; values for the host are decoded there, from spikes."""
+    split = model.split
+    if isinstance(connection.post_obj, LearningRule):
+        build_loihi_connection(model, connection)
+        return
+    pre, post = base_obj(connection.pre), base_obj(connection.post)
+    decoded = isinstance(connection.pre_obj, nengo.Ensemble)
+    if split.on_chip(post) or connection.learning_rule_type is not None:
+        build_loihi_connection(model, connection)
+    elif split.on_chip(pre):
+        (_build_decoded if decoded else build_loihi_connection)(model, connection)
+    elif model.host_model(pre) is model.host_model(post):
+        build_loihi_connection(model, connection)
+    else:
+        _build_relay(model, connection)
+
+
+def _build_decoded(model: ChipModel, connection: nengo.Connection) -> None:
+    """From neurons on the chip to the host: exact, unlike decoding on the chip."""
+    rng = np.random.RandomState(model.seeds[connection])
+    transform = sample_transform(connection, rng=rng)
+    decoders, eval_points, info = _solved(model, connection)
+    weights = multiply(transform, decoders)
+    spikes = nengo.Connection(
+        connection.pre_obj.neurons,
+        connection.post,
+        transform=weights,
+        synapse=connection.synapse,
+        label=connection.label,
+        add_to_container=False,
+    )
+    _seed_as(model, spikes, connection)
+    build_chip_to_host(model, spikes)
+    model.params[connection] = BuiltConnection(
+        eval_points=eval_points,
+        solver_info=info,
+        transform=transform,
+        weights=weights,
+    )
+    for original, replacement in model.plan.replaced.items():
+        if replacement is connection:
+            model.params[original] = model.params[connection]
+
+
+def _solved(
+    model: ChipModel, connection: nengo.Connection
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Decoders (size_mid, n) of a connection, its points and what its solver tells."""
+    connection = model.plan.redirect(connection)
+    if connection not in model.solved:
+        rng = np.random.RandomState(model.seeds.get(connection))
+        points, decoders, info = build_decoders(model, connection, rng, None)
+        model.solved[connection] = decoders, points, info
+    return model.solved[connection]
+
+
+def _build_relay(model: ChipModel, connection: nengo.Connection) -> None:
+    """From what the host computes before the chip to what it computes afterwards."""
+    before = model.host_model(base_obj(connection.pre))
+    after = model.host_model(base_obj(connection.post))
+    size = connection.pre_obj.size_out
+    send = HostSendNode(size, label=connection.label, add_to_container=False)
+    receive = HostReceiveNode(size, label=connection.label, add_to_container=False)
+    to_send = nengo.Connection(
+        connection.pre_obj, send, synapse=None, add_to_container=False
+    )
+    onwards = nengo.Connection(
+        receive[connection.pre_slice],
+        connection.post,
+        function=connection.function,
+        transform=connection.transform,
+        synapse=connection.synapse,
+        label=connection.label,
+        add_to_container=False,
+    )
+    for host, parts in [(before, (send, to_send)), (after, (receive, onwards))]:
+        for part in parts:
+            _seed_as(host, part, connection, of=model)
+            host.build(part)
+    model.relays.append((send, receive))
+
+
+def _seed_as(model: Any, obj: Any, like: Any, of: Any = None) -> None:
+    of = of or model
+    model.seeds[obj], model.seeded[obj] = of.seeds[like], of.seeded[like]
+
+
+def _build_links(model: ChipModel) -> None:
+    """Weights between neurons: one synapse from each population to each other."""
+    weights: dict[tuple[Any, Any, float], np.ndarray] = {}
+    for link in model.plan.links:
+        pre, post = model.plan.on_chip(link.source.pre_obj), link.target
+        through = _into(model, post) @ link.transform
+        if isinstance(pre, Neurons):
+            part = np.eye(pre.size_out)[link.source.pre_slice]
+            amplitude = getattr(pre.ensemble.neuron_type, "amplitude", 1.0)
+        else:
+            part = _solved(model, link.source)[0]
+            amplitude = getattr(pre.neuron_type, "amplitude", 1.0)
+        key = pre, post, link.tau
+        weights[key] = weights.get(key, 0) + through @ part * (amplitude / model.dt)
+    for (pre, post, tau), matrix in weights.items():
+        order = _by_tuning(model, pre)
+        _add_synapse(model, model.objs[pre]["out"], post, matrix, tau, order)
+
+
+def _into(model: ChipModel, target: Any) -> np.ndarray:
+    """From values (size_in,) to the currents (n,) of neurons on the chip."""
+    if isinstance(target, Neurons):
+        return np.diag(model.params[target.ensemble].gain)
+    return model.params[target].scaled_encoders / target.radius
+
+
+def _by_tuning(model: ChipModel, pre: Any) -> np.ndarray:
+    """Neurons in an order in which neighbours are tuned alike."""
+    if isinstance(pre, Neurons) or pre.dimensions > 1:
+        return np.arange(pre.size_out if isinstance(pre, Neurons) else pre.n_neurons)
+    built = model.params[pre]
+    return np.lexsort((built.intercepts, built.encoders[:, 0]))
+
+
+def _add_synapse(
+    model: ChipModel,
+    source: Any,
+    target: Any,
+    weights: np.ndarray,
+    tau: float,
+    order: np.ndarray | None = None,
+) -> None:
+    """Connect a block or an input (n,) to neurons (m,) with weights (m, n).
+
+    The axons are sorted in an order (n,), which matters for how weights are rounded.
+    """
+    block = model.objs[target]["in"]
+    n_axons = weights.shape[1]
+    order = np.arange(n_axons) if order is None else order
+    synapse = Synapse(n_axons, label="weights")
+    synapse.set_weights(weights.T[order].astype(np.float32))
+    block.add_synapse(synapse)
+    axon = Axon(n_axons, label="weights")
+    axon.target = synapse
+    axon.set_compartment_axon_map(np.argsort(order))
+    source.add_axon(axon)
+    block.compartment.configure_filter(tau, dt=model.dt)
+
+
+def _build_feeds(model: ChipModel) -> None:
+    """What the host sends to memories: each input once, to all its populations."""
+    feeds: dict[LegendreMemory, list[Feed]] = defaultdict(list)
+    for feed in model.plan.feeds:
+        feeds[feed.memory].append(feed)
+    for memory, parts in feeds.items():
+        spectrum = memory.spectrum
+        code = InputCode(memory.size_in, spectrum.peak * spectrum.rms, CODE_BITS)
+        source = _build_code(model, _sent_from(model.plan, memory), code)
+        model.codes[memory] = code
+        for feed in parts:
+            weights = _into(model, feed.target) @ feed.transform @ code.values
+            _add_synapse(model, source, feed.target, weights, feed.tau)
+
+
+def _build_code(model: ChipModel, node: nengo.Node, code: InputCode) -> Any:
+    """Host side and chip side of a code; returns what the chip's axons come from."""
+    host = model.host_model(node)
+    n_axons = code.values.shape[1]
+    coder = nengo.Node(code, label="code", add_to_container=False)
+    send = HostSendNode(n_axons, add_to_container=False)
+    receive = ChipReceiveNeurons(n_axons, add_to_container=False)
+    joints = [
+        nengo.Connection(pre, post, synapse=None, add_to_container=False)
+        for pre, post in [(node, coder), (coder, send)]
+    ]
+    for part in [coder, send, *joints]:
+        host.seeds[part], host.seeded[part] = model.seeds[node], model.seeded[node]
+        host.build(part)
+    model.seeds[receive], model.seeded[receive] = model.seeds[node], False
+    model.builder.build(model, receive)
+    model.host2chip_senders[send] = receive
+    return model.objs[receive]["out"]
+
+
+class InputCode(nengo.Process):
+    """Writes values as spikes: each step a binary number, one axon a digit.
+
+    What a step leaves over is carried on to the next, so that the mean over some
+    steps is finer than the digits.
+
+    Parameters
+    ----------
+    size : int
+        Values at each step.
+    scale : float
+        Magnitude up to which they are expected.
+    bits : int
+        Digits, for each sign.
+
+    Attributes
+    ----------
+    values : (size, 2 * bits * size) ndarray
+        What a spike of each axon is worth.
+    largest : (1,) ndarray
+        Largest magnitude that any run has seen, relative to the scale.
+    """
+
+    size = IntParam("size", low=1)
+    scale = NumberParam("scale", low=0, low_open=True)
+    bits = IntParam("bits", low=1)
+
+    def __init__(self, size: int, scale: float, bits: int) -> None:
+        super().__init__(default_size_in=size, default_size_out=2 * bits * size)
+        self.size = size
+        self.scale = scale
+        self.bits = bits
+        self.largest = np.zeros(1)
+
+    @property
+    def values(self) -> np.ndarray:
+        powers = 2.0 ** np.arange(self.bits)
+        digits = powers * (self.scale / (2**self.bits - 1))
+        return np.kron(np.eye(self.size), np.concatenate([digits, -digits]))
+
+    def make_state(
+        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
+    ) -> dict[str, Any]:
+        return {}
+
+    def make_step(
+        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
+        highest = 2**self.bits - 1
+        left = np.zeros(self.size)
+        signs = np.array([1, -1])
+
+        def step(t: float, x: np.ndarray) -> np.ndarray:
+            relative = x / self.scale
+            self.largest[0] = max(self.largest[0], np.abs(relative).max())
+            wanted = np.clip(relative, -1, 1) * highest + left
+            number = np.clip(np.round(wanted), -highest, highest)
+            left[:] = wanted - number
+            magnitudes = np.maximum(number[:, None] * signs, 0).astype(int)
+            digits = magnitudes[:, :, None] >> np.arange(self.bits) & 1
+            return digits.astype(float).ravel()
+
+        return step
+
+
+def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
+    """Build a probe; decoded values of an ensemble come from its spikes."""
+    decoded = isinstance(probe.obj, nengo.Ensemble) and probe.attr == "decoded_output"
+    if not decoded:
+        build_loihi_probe(model, probe)
+        return
+    ensemble = model.plan.on_chip(probe.obj)
+    values = nengo.Node(size_in=ensemble.dimensions, add_to_container=False)
+    connection = nengo.Connection(
+        ensemble, values, solver=probe.solver, synapse=None, add_to_container=False
+    )
+    _seed_as(model, connection, probe)
+    weights = _solved(model, connection)[0]
+    if probe.slice is not None:
+        weights = weights[probe.slice]
+    amplitude = getattr(ensemble.neuron_type, "amplitude", 1.0)
+    target = model.objs[ensemble]["out"]
+    built = LoihiProbe(
+        target=target,
+        key="spiked",
+        weights=weights.T * (amplitude / model.dt),
+        synapse=probe.synapse,
+    )
+    model.add_probe(built)
+    model.objs[probe]["in"] = target
+    model.objs[probe]["out"] = built
+    model.nengo_probes.append(probe)
+    model.params[probe] = []
+
+
+def discretize_model(model: ChipModel) -> None:
+    """Turn all numbers into those of the chip."""
+    scales = {block: _discretizer(block)(block) for block in model.blocks}
+    for probe in model.probes:
+        for i, block in enumerate(probe.target):
+            discretize_probe(probe, i, scales[block])
+
+
+def _discretizer(block: LoihiBlock) -> Callable[[LoihiBlock], float]:
+    if np.any(block.compartment.enable_noise):
+        return discretize_stochastic_block
+    if any(s.learning or s.pop_type for s in block.synapses):
+        return discretize_block
+    return discretize_scaled_block
+
+
+_BUILD: dict[type, Callable[..., Any]] = {
+    nengo.Network: build_network,
+    nengo.Ensemble: build_ensemble,
+    nengo.Connection: build_connection,
+    nengo.Probe: build_probe,
+    ChipPoisson: build_stochastic,
+}

@@ -1,0 +1,219 @@
+"""Numbers of the chip for populations: what they are rounded to, and how.
+
+A neuron does the same if its weights, bias and threshold are all multiplied by one
+factor. nengo-loihi has one factor for a whole block, so that the neuron with the
+largest bias leaves the others, and those behind slow synapses above all, with a few
+bits of their weights. Here each neuron has its own, and each synapse its own exponent.
+
+What remains of rounding is made to cancel: neurons of a population that are tuned alike
+hand their errors on to each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from nengo.exceptions import BuildError
+from nengo_loihi.block import Compartment, LoihiBlock, Synapse
+from nengo_loihi.builder.discretize import (
+    BIAS_MAX,
+    Q_BITS,
+    U_BITS,
+    VTH_EXP,
+    VTH_MAX,
+    array_to_int,
+    decay_magnitude,
+    discretize_compartment,
+    discretize_weights,
+)
+
+# weights have 127 magnitudes, in quanta of 2 to the power of 7 and of an exponent; with
+# exponents below -1 the chip drops the last bits again
+MAGNITUDES = 127
+QUANTUM = 2**7
+LEAST_EXPONENT, LARGEST_EXPONENT = -1, 7
+_WIDEST = MAGNITUDES * QUANTUM  # at an exponent of 0
+# nengo-loihi's scale for the largest weight, at an exponent of 0
+_ITS_WIDEST = 255.0 * 2**6
+_MAX_DECAY = 2**12 - 1
+
+NOISE_LEVELS = 255
+# in 4096ths: what is left of a voltage, 1/256, lets the noise of one step spread the
+# levels of the next over the gaps between them
+STOCHASTIC_DECAY_V = 4096 - 16
+
+
+def discretize_scaled_block(block: LoihiBlock) -> float:
+    """Turn a block into integers, in place, as nengo_loihi's `discretize_block`.
+
+    Returns
+    -------
+    v_scale : float
+        Integers for each unit of voltage, before each neuron's own factor.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If weights are too large for the chip.
+    """
+    compartment = block.compartment
+    factors = _factors(block)
+    compartment.vth *= factors
+    compartment.bias *= factors
+    # such that a unit of weight becomes one integer
+    info = discretize_compartment(compartment, _ITS_WIDEST)
+    for synapse in block.synapses:
+        _discretize_synapse(synapse, factors)
+    return float(info["v_scale"])
+
+
+def _factors(block: LoihiBlock) -> np.ndarray:
+    """For each neuron, integers for a unit of weight."""
+    compartment = block.compartment
+    u, v = _gain_of_filter(compartment), _gain_of_membrane(compartment)
+    with np.errstate(divide="ignore"):
+        largest = np.minimum(
+            VTH_MAX / (u * v * compartment.vth),
+            BIAS_MAX / (u * np.abs(compartment.bias)),
+        )
+        by_weights = _WIDEST / _largest_weights(block)
+    # rounding must not pass the limits
+    return np.minimum(largest * (1 - 1e-4), by_weights).astype(np.float32)
+
+
+def _largest_weights(block: LoihiBlock) -> np.ndarray:
+    """Of each neuron: the median over its synapses, so that no single one decides."""
+    largest = np.zeros((max(len(block.synapses), 1), block.n_neurons))
+    for row, synapse in zip(largest, block.synapses):
+        for weights, indices in zip(synapse.weights, synapse.indices):
+            np.maximum.at(row, indices.ravel(), np.abs(weights).ravel())
+    return np.median(largest, axis=0)
+
+
+def discretize_stochastic_block(block: LoihiBlock) -> float:
+    """Turn a block of `build_stochastic` into integers, in place.
+
+    Takes the place of nengo_loihi's `discretize_block`, which rounds the amplitude of
+    the noise to a power of two and so bends the tuning curves. Here all else is
+    scaled such that this amplitude is a power of two.
+
+    Returns
+    -------
+    v_scale : float
+        Integers for each unit of voltage.
+
+    Raises
+    ------
+    nengo.exceptions.BuildError
+        If weights or biases are too large for the chip.
+    """
+    compartment = block.compartment
+    noise_step = 2.0 ** _noise_exponent(block)
+    scale = NOISE_LEVELS / 2 * noise_step / compartment.vth[0]
+    _round_threshold(compartment, scale)
+    # a largest weight of this size makes nengo_loihi choose this scale
+    unit = scale / _gain_of_filter(compartment)
+    info = discretize_compartment(compartment, _ITS_WIDEST / unit)
+    compartment.decay_v[:] = STOCHASTIC_DECAY_V
+    factors = np.full(block.n_neurons, unit, dtype=np.float32)
+    for synapse in block.synapses:
+        _discretize_synapse(synapse, factors)
+    return float(info["v_scale"])
+
+
+def _discretize_synapse(synapse: Synapse, factors: np.ndarray) -> None:
+    """Round weights, times each neuron's factor, such that their errors cancel.
+
+    Behind a slow filter the chip's smallest weight is not small: with a hundred neurons
+    most weights are a few times as large, and those below half of it would become
+    zero, all together.
+    """
+    for weights, indices in zip(synapse.weights, synapse.indices):
+        weights *= factors[indices]
+    largest, exponent = synapse.max_abs_weight(), LEAST_EXPONENT
+    if largest > 0:
+        exponent = max(exponent, int(np.ceil(np.log2(largest / _WIDEST))))
+    if exponent > LARGEST_EXPONENT:
+        raise BuildError(
+            f"{synapse}: weights are too large for the chip, beside the thresholds "
+            "of its neurons"
+        )
+    _spread_errors(synapse, len(factors), QUANTUM * 2.0**exponent)
+    synapse.format(weight_exp=exponent)
+    for weights in synapse.weights:
+        scaled = weights / 2.0 ** (6 + exponent)
+        array_to_int(weights, discretize_weights(synapse.synapse_cfg, scaled))
+
+
+def _spread_errors(synapse: Synapse, n_neurons: int, quantum: float) -> None:
+    """Round weights to quanta; errors go on to the same neuron's next weight."""
+    # neurons of similar weights must not make the same errors
+    error = quantum * np.random.RandomState(0).uniform(-0.5, 0.5, size=n_neurons)
+    for axon, index in zip(synapse.weights, synapse.indices):
+        for weights, i in zip(axon, index):
+            wanted = weights + error[i]
+            steps = np.clip(np.round(wanted / quantum), -MAGNITUDES, MAGNITUDES)
+            weights[:] = quantum * steps
+            error[i] = wanted - weights
+
+
+def _noise_exponent(block: LoihiBlock) -> int:
+    """Exponent of the largest step of the noise that lets nothing overflow.
+
+    The larger it is, the finer are the weights and biases.
+    """
+    compartment = block.compartment
+    amplitude, bias = compartment.vth[0], np.abs(compartment.bias)
+    gain = _gain_of_filter(compartment)
+    weight = max((s.max_abs_weight() for s in block.synapses), default=0)
+    spikes = _largest_input(block)
+    limits = [
+        (BIAS_MAX - 2**VTH_EXP, bias.max()),  # _round_threshold may add to a bias
+        (_WIDEST * 2**LARGEST_EXPONENT * gain, weight),
+        (2**Q_BITS * gain, spikes.max()),
+        (2**U_BITS, (spikes + bias).max() + amplitude),
+    ]
+    scale = min(limit / value for limit, value in limits if value > 0)
+    exponent = int(np.floor(np.log2(scale * amplitude * 2 / NOISE_LEVELS)))
+    if exponent < 0:
+        raise BuildError(f"{block}: weights or biases too large for the noise")
+    return exponent
+
+
+def _largest_input(block: LoihiBlock) -> np.ndarray:
+    """Largest synaptic current (n_neurons,) of either sign that spikes can cause."""
+    total = np.zeros((2, block.n_neurons))
+    for synapse in block.synapses:
+        for axon in range(synapse.n_axons):
+            base = synapse.axon_compartment_base(axon)
+            if base is None:  # an axon that is not used
+                continue
+            # a spike picks one of these populations; all of them are a safe bound
+            i = synapse.axon_weight_idx(axon)
+            w, index = synapse.weights[i], synapse.indices[i] + base
+            np.add.at(total[0], index, np.maximum(w, 0))
+            np.add.at(total[1], index, np.maximum(-w, 0))
+    return total.max(axis=0)
+
+
+def _gain_of_filter(compartment: Compartment) -> float:
+    """Integral of the current that one unit of charge causes, in integers."""
+    if not compartment.scale_u:
+        return 1.0
+    decay = np.round(np.clip(compartment.decay_u * _MAX_DECAY - 1, 0, _MAX_DECAY))
+    return float(decay_magnitude(decay, x0=2**21, offset=1)[0])
+
+
+def _gain_of_membrane(compartment: Compartment) -> float:
+    """As of the filter, of the voltage that one unit of current causes."""
+    if not compartment.scale_v:
+        return 1.0
+    decay = np.round(compartment.decay_v * _MAX_DECAY)
+    return float(decay_magnitude(decay, x0=2**21)[0])
+
+
+def _round_threshold(compartment: Compartment, scale: float) -> None:
+    """Move threshold and biases together to where the chip can hold the threshold."""
+    vth = compartment.vth[0] * scale
+    shift = (2**VTH_EXP * np.round(vth / 2**VTH_EXP) - vth) / scale
+    compartment.vth += shift
+    compartment.bias += shift

@@ -1,0 +1,827 @@
+"""The emulator of Loihi from nengo-loihi, faster and for several runs at once.
+
+The one of nengo-loihi goes through spikes and synapses in Python. Here the synapses of
+all compartments that listen to the same sources are one dense matrix, and the spikes of
+a step one sparse one, so that a step is a few operations on arrays. Results are the
+same, bit for bit: integers are exact in any order, and floats are added in theirs.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+import warnings
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo_loihi.block import Axon, LoihiBlock, Synapse
+from nengo_loihi.builder.discretize import Q_BITS, U_BITS, decay_int
+from nengo_loihi.emulator import interface
+from nengo_loihi.emulator.interface import (
+    BlockInfo,
+    CompartmentState,
+    EmulatorInterface,
+    ProbeState,
+)
+from nengo_loihi.inputs import SpikeInput
+from nengo_loihi.probe import LoihiProbe
+from scipy.sparse import csr_array
+
+from spiking_lmu.validation import check_integer, refusal
+
+# of the source of all that is done here in another way: nengo-loihi 1.1
+KNOWN = "0a4ae3afa65b89d9e3c80936a1ace53177c868a316c9275388bf90f26b543804"
+KEYS = ("current", "voltage", "spiked")  # what probes can ask for
+
+STRETCH = 1000  # steps between tidying up
+PADDED = 2**20  # entries up to which one matrix with zeros beats several without
+
+Index = Union[slice, np.ndarray]
+
+
+class Emulator(EmulatorInterface):
+    """Emulates Loihi, spike for spike as `nengo_loihi.emulator.EmulatorInterface`.
+
+    Synapses that learn or that populations share go through the code of nengo-loihi,
+    as does everything, with a warning, where this is not the version of it known here.
+
+    Parameters
+    ----------
+    model : nengo_loihi.builder.Model
+        What to emulate, built.
+    seed : int, optional
+        Of the noise of compartments and of the rounding of learning.
+    batch_size : int
+        How many independent runs to make at once. They share all but their inputs.
+
+    Attributes
+    ----------
+    stock : bool
+        Whether everything goes through the code of nengo-loihi.
+    spike_count : (n,) or (batch_size, n) ndarray
+        Spikes of each compartment, all blocks one after the other.
+    input_spike_counts : list of (size,) or (batch_size, size) ndarray
+        Spikes that each input brought, in the order of ``model.inputs``; empty if
+        ``stock``.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If several runs are wanted of a network that learns, or ``stock`` is true.
+    """
+
+    compartment: Any  # nengo-loihi's, or ours
+
+    def __init__(self, model: Any, seed: int | None = None, batch_size: int = 1):
+        self.batch_size = check_integer("batch_size", batch_size)
+        super().__init__(model, seed=seed)
+        self.stock = not (_is_known() and _is_ordinary(model))
+        self.spike_count = self.compartment.spike_count
+        self.input_spike_counts: list[np.ndarray] = []
+        if self.stock:
+            warnings.warn(
+                "this nengo-loihi, or this model, is none that spiking_lmu.hardware "
+                "knows how to emulate faster; its own emulator runs",
+                stacklevel=2,
+            )
+        if batch_size > 1 and self.stock:
+            raise refusal("batch_size", batch_size, "1 with this nengo-loihi")
+        if batch_size > 1 and self.synapses.traces:
+            raise refusal("batch_size", batch_size, "1 for a network that learns")
+        if not self.stock:
+            self._prepare(model)
+
+    def _prepare(self, model: Any) -> None:
+        n, info = self.block_info.n_compartments, self.block_info
+        sizes = [spike_input.n_neurons for spike_input in self.inputs]
+        ends = np.cumsum([0, *sizes])
+        wiring = Wiring(info, list(zip(self.inputs, n + ends)))
+        self._fan_out = wiring.fan_out
+        self._projections = wiring.projections(self.batch_size)
+
+        self.compartment = Compartments(info, self.strict, self.batch_size, sum(sizes))
+        self.spike_count = self.compartment.spike_count
+        self._input_counts = np.zeros((self.batch_size, sum(sizes)), dtype=np.int64)
+        counts = self._input_counts if self.batch_size > 1 else self._input_counts[0]
+        self.input_spike_counts = np.split(counts, ends[1:-1], axis=-1)[: len(sizes)]
+        self._given: dict[tuple[int, SpikeInput, int], Any] = {}
+
+        self._records = [
+            Records(info, list(model.probes), model.dt) for _ in range(self.batch_size)
+        ]
+        self.probes = self._records[0]
+
+        # random numbers are drawn where they show, and then as nengo-loihi does
+        self._noisy = bool(self.compartment.noise.enabled.any())
+        self._learns = bool(self.synapses.traces)
+        # a part of the state of all synapses, to which nengo-loihi's methods apply
+        self._rest = copy.copy(self.synapses)
+        for name in ("slices", "spikes_in"):
+            whole = getattr(self.synapses, name)
+            setattr(self._rest, name, {s: whole[s] for s in whole if s in wiring.rest})
+        self._rest_axons = {
+            axon: s for axon, s in self.axons.items() if axon.target in wiring.rest
+        }
+
+    def close(self) -> None:
+        """Let go of the network. Counts of spikes and what probes recorded stay."""
+        super().close()
+        self._projections = []
+        self._rest, self._rest_axons = None, {}
+
+    def host2chip(
+        self,
+        spikes: Iterable[tuple[SpikeInput, int, Any]],
+        errors: Sequence[Any],
+        item: int | None = None,
+    ) -> None:
+        """Take spikes, and errors to learn from, that will be used in steps to come.
+
+        Parameters
+        ----------
+        spikes : iterable of (SpikeInput, int, array_like)
+            The input, the step, and which of its neurons spike.
+        errors : list
+            As for nengo-loihi's emulator.
+        item : int, optional
+            The run that gets them; without it, all do.
+        """
+        if item is None or self.batch_size == 1:
+            self._check_item(item or 0)
+            super().host2chip(spikes, errors)
+            return
+        self._check_item(item)
+        for spike_input, step, neurons in spikes:
+            if (item, spike_input, int(step)) in self._given:
+                raise refusal("spikes", step, "one list for each input and step")
+            self._given[item, spike_input, int(step)] = neurons
+
+    def chip2host(self, probes_receivers: Any, item: int | None = None) -> None:
+        """Send what probes saw to the host's nodes, for one of the runs."""
+        probes, self.probes = self.probes, self._of_item(item)
+        super().chip2host(probes_receivers)
+        self.probes = probes
+
+    def collect_probe_output(
+        self, probe: LoihiProbe, item: int | None = None
+    ) -> np.ndarray:
+        """What a probe saw in one of the runs since it was last asked.
+
+        Parameters
+        ----------
+        probe : nengo_loihi.probe.LoihiProbe
+        item : int, optional
+            The run; must be given if there are several.
+        """
+        return self._of_item(item).collect_probe_output(probe)
+
+    def synaptic_events(self) -> int:
+        """Over all spikes of compartments and inputs, the synapses they reach.
+
+        Those of the last step count, though they arrive in the next. Of several runs
+        it is the sum.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If ``stock`` is true.
+        """
+        if self.stock:
+            raise ValidationError("its events are not counted", attr="stock")
+        counts = np.atleast_2d(self.spike_count).sum(axis=0, dtype=np.int64)
+        counts = np.concatenate([counts, self._input_counts.sum(axis=0)])
+        return int(counts @ self._fan_out)
+
+    def step(self) -> None:
+        """Advance by one step."""
+        if self.stock:
+            super().step()
+        else:
+            self.run_steps(1)
+
+    def run_steps(self, steps: int) -> None:
+        """Advance by a number of steps."""
+        if self.stock:
+            super().run_steps(steps)
+            return
+        for start in range(0, steps, STRETCH):
+            self._run_stretch(min(STRETCH, steps - start))
+
+    def _run_stretch(self, steps: int) -> None:
+        compartment, columns = self.compartment, self.probes.columns
+        tapes = {key: compartment.tape(key, columns[key], steps) for key in columns}
+        arrivals = self._receive(steps)
+        compartment.load(self.t)
+        for k in range(steps):
+            self.t += 1
+            self._advance(arrivals, k)
+            for key, tape in tapes.items():
+                tape[k] = compartment.state(key)[:, columns[key]]
+        compartment.store(self.t)
+        for item, records in enumerate(self._records):
+            records.add({key: tape[:, item] for key, tape in tapes.items()})
+
+    def _receive(self, steps: int) -> Arrivals:
+        """Take from the inputs all spikes that arrive in the coming steps.
+
+        Each takes a step to arrive, and the first step gets none.
+        """
+        arrivals = Arrivals(steps, self.batch_size, self.inputs)
+        times = range(self.t, self.t + steps)
+        for source in self.inputs:
+            common = [source.spike_idxs(t) if t else () for t in times]
+            for item in range(self.batch_size):
+                own = [self._given.pop((item, source, t), ()) for t in times]
+                arrivals.add(item, source, [_joined(*two) for two in zip(common, own)])
+        self._input_counts += arrivals.counts
+        return arrivals
+
+    def _advance(self, arrivals: Arrivals, k: int) -> None:
+        compartment = self.compartment
+        currents = compartment.input
+        currents.fill(0)
+        bound = 0.0  # on what any compartment gets
+        if self.inputs:
+            compartment.active[:, compartment.n_compartments :] = arrivals.marks[k]
+        if arrivals.usual[k]:
+            for projection in self._projections:
+                bound += projection.add(compartment.active, currents)
+            if self._rest.slices:
+                self._inject(self._rest, arrivals, k, self._rest_axons)
+                bound = np.inf
+        else:
+            self._inject(self.synapses, arrivals, k, self.axons)
+            bound = np.inf
+        if self._learns:
+            self.synapses.update_traces(self.t, self.rng)
+            self.synapses.update_weights(self.t, self.rng)
+        compartment.advance(self.t, bound, self._sample_noise())
+
+    def _inject(self, synapses: Any, arrivals: Arrivals, k: int, axons: Any) -> None:
+        """Add up currents, and note spikes to learn from, with nengo-loihi's code."""
+        for item, currents in enumerate(self.compartment.input):
+            inputs = arrivals.of(item, k, synapses.slices)
+            spiked = self.compartment.state("spiked")[item]
+            synapses.inject_current(self.t, inputs, axons, spiked)
+            synapses.update_input(currents[None])
+
+    def _sample_noise(self) -> np.ndarray | None:
+        if not self._noisy and not self._learns:
+            return None
+        sample = self.compartment.noise.sample
+        noise = np.stack([sample(self.rng) for _ in range(self.batch_size)])
+        return noise if self._noisy else None
+
+    def _of_item(self, item: int | None) -> ProbeState:
+        if item is None and self.batch_size > 1:
+            raise refusal("item", item, f"one of the {self.batch_size} runs")
+        self._check_item(item or 0)
+        return self.probes if self.stock else self._records[item or 0]
+
+    def _check_item(self, item: int) -> None:
+        check_integer("item", item, 0, self.batch_size - 1)
+
+
+class Arrivals:
+    """Spikes of inputs that arrive in some steps.
+
+    Attributes
+    ----------
+    marks : (steps, batch_size, n_inputs) ndarray of bool
+        Which neurons spike, those of all inputs one after the other.
+    usual : (steps,) ndarray of bool
+        Whether they came in order and none of them twice, as marks tell.
+    counts : (batch_size, n_inputs) ndarray
+        Spikes in all steps.
+    """
+
+    def __init__(self, steps: int, batch_size: int, inputs: list[SpikeInput]):
+        ends = np.cumsum([0, *(source.n_neurons for source in inputs)])
+        self._starts = dict(zip(inputs, ends))
+        self.marks = np.zeros((steps, batch_size, ends[-1]), dtype=bool)
+        self.usual = np.ones(steps, dtype=bool)
+        self.counts = np.zeros((batch_size, ends[-1]), dtype=np.int64)
+        self._spikes: dict[tuple[int, SpikeInput], list[np.ndarray]] = {}
+
+    def add(self, item: int, source: SpikeInput, spikes: list[np.ndarray]) -> None:
+        """Take the spikes that an input has for one of the runs, by step."""
+        self._spikes[item, source] = spikes
+        neurons = np.concatenate(spikes)
+        steps = np.repeat(np.arange(len(spikes)), [len(idxs) for idxs in spikes])
+        order = steps * source.n_neurons + neurons
+        self.usual[steps[1:][np.diff(order) <= 0]] = False
+        start = self._starts[source]
+        self.marks[steps, item, start + neurons] = True
+        here = slice(start, start + source.n_neurons)
+        self.counts[item, here] += np.bincount(neurons, minlength=source.n_neurons)
+
+    def of(self, item: int, step: int, synapses: Container[Synapse]) -> list[Taken]:
+        """Those of one step for some synapses, in a form that nengo-loihi takes."""
+        return [
+            Taken([axon for axon in source.axons if axon.target in synapses], idxs)
+            for source in self._starts
+            for idxs in [self._spikes[item, source][step]]
+        ]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Spikes that have been taken from an input, in the form of an input."""
+
+    axons: list[Axon]
+    neurons: np.ndarray
+
+    def spike_idxs(self, step: int) -> np.ndarray:
+        """The spikes, of whatever step."""
+        return self.neurons
+
+
+def _joined(common: Any, own: Any) -> np.ndarray:
+    if not len(own):
+        return np.asarray(common, dtype=int)
+    return np.concatenate([common, own]).astype(int)
+
+
+class Compartments(CompartmentState):
+    """The compartments of all blocks, in several runs.
+
+    While steps are made the state is in arrays of floats, of twice the width where it
+    holds integers: there nothing rounds, and no step needs a division or a sign.
+
+    Parameters
+    ----------
+    block_info : nengo_loihi.emulator.interface.BlockInfo
+    strict : bool
+        Whether overflow is an error.
+    batch_size : int
+        Number of runs.
+    n_inputs : int
+        Number of neurons of the inputs.
+
+    Attributes
+    ----------
+    active : (batch_size, n + n_inputs) ndarray of bool
+        Which compartments spiked, and which neurons of inputs do.
+    """
+
+    def __init__(
+        self, block_info: BlockInfo, strict: bool, batch_size: int, n_inputs: int
+    ):
+        super().__init__(block_info, strict=strict)
+        n = self.n_compartments
+        shape = (n,) if batch_size == 1 else (batch_size, n)
+        self.active = np.zeros((batch_size, n + n_inputs), dtype=bool)
+        self.input = np.zeros((batch_size, n), dtype=self.dtype)
+        self.spiked = self.active[0, :n] if batch_size == 1 else self.active[:, :n]
+        for name in ("current", "voltage", "spike_count", "ref_count"):
+            setattr(self, name, np.zeros(shape, dtype=getattr(self, name).dtype))
+
+        self._discrete = self.dtype == np.int32
+        wide = np.float64 if self._discrete else np.float32
+        if self._discrete:  # exact, as these are twelve bits after the point
+            self._keep_u = (4096.0 - 1 - self.decay_u) / 4096
+            self._keep_v = (4096.0 - self.decay_v) / 4096
+        else:
+            self._keep_u, self._keep_v = 1 - self.decay_u, 1 - self.decay_v
+        self._bias, self._vth, self._vmin, self._vmax = (
+            x.astype(wide) for x in (self.bias, self.vth, self.vmin, self.vmax)
+        )
+        # a voltage above threshold is reset, so that nobody sees whether it was clipped
+        self._clips_above = bool((self.vmax <= self.vth).any())
+        self._ref = np.tile(self.ref.astype(np.int32), batch_size)
+        self._holds = bool((self.ref > 1).any())
+        # the currents that stay within their bits with every bias added
+        self._room = 2.0**U_BITS - np.abs(self._bias).max()
+
+        self._u, self._v, self._sum = np.zeros((3, batch_size, n), dtype=wide)
+        self._free = np.zeros((batch_size, n), dtype=np.int32)  # first step to spike in
+        self._spikes: list[np.ndarray] = []
+        self._reach = np.inf  # no current is larger
+
+    def load(self, t: int) -> None:
+        """Start from the public arrays, which hold the state after step ``t``."""
+        self._u[...], self._v[...] = self.current, self.voltage
+        self._free[...] = self.ref_count + (t + 1)
+        self._reach = np.inf
+
+    def store(self, t: int) -> None:
+        """Write the state after step ``t`` to the public arrays."""
+        shape = self.current.shape
+        self.current[...] = self._u.reshape(shape)
+        self.voltage[...] = self._v.reshape(shape)
+        self.ref_count[...] = np.maximum(self._free - (t + 1), 0).reshape(shape)
+        if self._spikes:
+            spikes = np.concatenate(self._spikes)
+            counts = np.bincount(spikes, minlength=self.spike_count.size)
+            self.spike_count += counts.reshape(shape).astype(np.int32)
+            self._spikes.clear()
+
+    def state(self, key: str) -> np.ndarray:
+        """What a probe of this key sees, (batch_size, n), while steps are made."""
+        if key == "current":
+            return self._u
+        return self._v if key == "voltage" else self.active[:, : self.n_compartments]
+
+    def tape(self, key: str, columns: Index, steps: int) -> np.ndarray:
+        """Room to record some compartments, (steps, batch_size, n_columns)."""
+        dtype = getattr(self, key).dtype
+        return np.empty((steps, *self.state(key)[:, columns].shape), dtype=dtype)
+
+    def advance(self, t: int, bound: float, noise: np.ndarray | None) -> None:
+        """Make step ``t`` with what is in ``input``, none of it larger than ``bound``.
+
+        The order is that of `nengo_loihi.emulator.interface.CompartmentState.update`.
+        """
+        q, u, v, total = self.input, self._u, self._v, self._sum
+        if noise is not None:
+            at_u = self.noise.target_u
+            q[:, ~at_u] += noise[:, ~at_u]
+            bound = np.inf
+        if self._discrete and bound >= 2**Q_BITS and _leaves(q, Q_BITS):
+            self._overflow(q, bits=Q_BITS, name="q0")
+
+        self._decay(u, self._keep_u, q, self.scale_u)
+        if self._discrete and (noise is not None or self._nears_limit(bound)):
+            self._add_checked(noise)
+        else:
+            np.add(u, self._bias, out=total)
+            if noise is not None:
+                total[:, at_u] += noise[:, at_u]
+
+        self._decay(v, self._keep_v, total, self.scale_v)
+        np.maximum(v, self._vmin, out=v)
+        if self._clips_above:
+            np.minimum(v, self._vmax, out=v)
+        if self._holds:
+            np.putmask(v, self._free > t, 0)
+        spiked = np.greater(v, self._vth)
+        self.active[:, : self.n_compartments] = spiked
+        spikes = spiked.reshape(-1).nonzero()[0]
+        v.reshape(-1)[spikes] = 0
+        if self._holds:
+            self._free.reshape(-1)[spikes] = self._ref[spikes] + t
+        self._spikes.append(spikes)
+
+    def _decay(
+        self, x: np.ndarray, keep: np.ndarray, added: np.ndarray, scale: np.ndarray
+    ) -> None:
+        np.multiply(x, keep, out=x)
+        if self._discrete:
+            np.trunc(x, out=x)
+            np.add(x, added, out=x)
+        else:
+            np.add(x, scale * added, out=x)
+
+    def _nears_limit(self, bound: float) -> bool:
+        """Whether currents may overflow; measures them only if they may have grown."""
+        self._reach += bound
+        if self._reach >= self._room:
+            self._reach = max(self._u.max(), -self._u.min())
+        return self._reach >= self._room
+
+    def _add_checked(self, noise: np.ndarray | None) -> None:
+        current = self._u.astype(self.dtype)
+        self._overflow(current, bits=U_BITS, name="current")
+        self._u[...] = current
+        current += self.bias
+        if noise is not None:
+            at_u = self.noise.target_u
+            current[:, at_u] += noise[:, at_u]
+        self._overflow(current, bits=U_BITS, name="u2")
+        self._sum[...] = current
+        self._reach = np.inf
+
+
+def _leaves(x: np.ndarray, bits: int) -> bool:
+    return bool(x.max() >= 2**bits or x.min() < -(2**bits))
+
+
+class Records(ProbeState):
+    """What probes see, in arrays of many steps.
+
+    Attributes
+    ----------
+    columns : dict
+        For each key that is probed, the compartments to record.
+    """
+
+    def __init__(self, block_info: BlockInfo, probes: list[LoihiProbe], dt: float):
+        super().__init__(block_info, probes, dt)
+        every = np.arange(block_info.n_compartments)
+        where = {
+            probe: [every[s][cut] for s, cut in zip(slices.values(), probe.slice)]
+            for probe, slices in self.probes.items()
+        }
+        self.columns: dict[str, Index] = {}
+        self._where: dict[LoihiProbe, list[Index]] = {}
+        for key in {probe.key for probe in probes}:
+            seen = {p: parts for p, parts in where.items() if p.key == key}
+            union = np.unique(np.concatenate([i for ii in seen.values() for i in ii]))
+            self.columns[key] = _index(union)
+            for probe, parts in seen.items():
+                self._where[probe] = [_index(np.searchsorted(union, i)) for i in parts]
+
+    def add(self, tapes: dict[str, np.ndarray]) -> None:
+        """Take what was recorded in some steps, (steps, n_columns) for each key."""
+        for probe, parts in self._where.items():
+            for output, where in zip(self.outputs[probe], parts):
+                output.append(tapes[probe.key][:, where])
+
+    def collect_probe_output(self, probe: LoihiProbe) -> np.ndarray:
+        """What a probe saw since it was last asked."""
+        self._join(probe)
+        return super().collect_probe_output(probe)
+
+    def send(self, t: int, probe: LoihiProbe, receiver: Any) -> int:
+        """Send what a probe saw to a node of the host; gives the number of steps."""
+        self._join(probe)
+        return super().send(t, probe, receiver)
+
+    def _join(self, probe: LoihiProbe) -> None:
+        self.outputs[probe] = [
+            np.concatenate(parts) if parts else [] for parts in self.outputs[probe]
+        ]
+
+    def clear_probe(self, probe: LoihiProbe) -> None:
+        """Forget what a probe saw."""
+        self.outputs[probe] = [[] for _ in self.outputs[probe]]
+
+
+class Projection:
+    """Synapses from some sources to some compartments.
+
+    Parameters
+    ----------
+    rows : (n_rows,) ndarray
+        Which of all that can spike the sources are, in the order to add them up in.
+    columns : (n_columns,) ndarray
+        The compartments.
+    weights : (n_rows, n_columns) ndarray
+        Zero where there is no synapse.
+    batch_size : int
+        Number of runs.
+    """
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        weights: np.ndarray,
+        batch_size: int,
+    ):
+        self.rows, self.columns, self.weights = _index(rows), _index(columns), weights
+        self._largest = float(np.abs(weights).max(initial=0))
+        self._starts = np.arange(batch_size + 1) * len(rows)
+        self._ones = np.ones(batch_size * len(rows), dtype=weights.dtype)
+        # its product adds up rows from first to last, and skips all that did not spike
+        self._spikes = csr_array((batch_size, len(rows)), dtype=weights.dtype)
+
+    def add(self, active: np.ndarray, currents: np.ndarray) -> float:
+        """Add what spikes cause, and return a bound on it."""
+        hits = active[:, self.rows].reshape(-1).nonzero()[0]
+        if not len(hits):
+            return 0.0
+        spikes = self._spikes
+        spikes.data = self._ones[: len(hits)]
+        if len(active) == 1:
+            most = len(hits)
+            spikes.indices, spikes.indptr = hits, np.array([0, most])
+        else:
+            spikes.indptr = hits.searchsorted(self._starts)
+            counts = np.diff(spikes.indptr)
+            spikes.indices = hits - np.repeat(self._starts[:-1], counts)
+            most = counts.max()
+        currents[:, self.columns] += spikes @ self.weights
+        return self._largest * most
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An axon with the place of its source among all that can spike."""
+
+    offset: int
+    size: int
+    axon: Axon
+
+    def targets(self) -> np.ndarray:
+        """For each neuron of the source the axon of the synapse, -1 for none."""
+        targets = self.axon.compartment_map
+        return np.arange(self.size) if targets is None else np.asarray(targets)
+
+    def is_simple(self) -> bool:
+        """Whether each neuron has at most one axon of the synapse, and nothing else."""
+        targets, atoms = self.targets(), self.axon.compartment_atoms
+        return (
+            type(self.axon) is Axon
+            and targets.shape == (self.size,)
+            and targets.max(initial=-1) < self.axon.target.n_axons
+            and (atoms is None or not np.any(atoms))
+        )
+
+
+class Source(NamedTuple):
+    """What spikes: its place, its size, and how often the same block had it before."""
+
+    offset: int
+    size: int
+    again: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Blocks that share one matrix, and what its rows are."""
+
+    sources: tuple[Source, ...]
+    blocks: list[LoihiBlock]
+
+    @property
+    def entries(self) -> int:
+        """The size of the matrix."""
+        n_rows = sum(source.size for source in self.sources)
+        return n_rows * sum(block.n_neurons for block in self.blocks)
+
+    def join(self, other: Group, ordered: bool) -> Group | None:
+        """Both as one; None where orders conflict, or zeros outweigh what is saved."""
+        try:
+            sources = _in_both_orders(self.sources, other.sources, ordered)
+        except CycleError:
+            return None
+        joined = Group(sources, self.blocks + other.blocks)
+        worthwhile = max(PADDED, 1.25 * (self.entries + other.entries))
+        return joined if joined.entries <= worthwhile else None
+
+
+def _in_both_orders(
+    first: tuple[Source, ...], second: tuple[Source, ...], ordered: bool
+) -> tuple[Source, ...]:
+    if not ordered:
+        return tuple(sorted({*first, *second}))
+    sorter: TopologicalSorter[Source] = TopologicalSorter()
+    for sources in (first, second):
+        for k, source in enumerate(sources):
+            sorter.add(source, *sources[max(k - 1, 0) : k])
+    return tuple(sorter.static_order())
+
+
+class Wiring:
+    """Which synapses can be put in matrices, and the matrices.
+
+    Parameters
+    ----------
+    block_info : nengo_loihi.emulator.interface.BlockInfo
+    inputs : list of (SpikeInput, int)
+        With their places among all that can spike, after the compartments.
+
+    Attributes
+    ----------
+    rest : set of Synapse
+        What nengo-loihi's code is needed for.
+    fan_out : (n,) ndarray
+        Synapses that each neuron of blocks and of inputs reaches.
+    """
+
+    def __init__(self, block_info: BlockInfo, inputs: list[tuple[SpikeInput, int]]):
+        self._info = block_info
+        self._ordered = block_info.dtype != np.int32  # floats add up in one order only
+        n_inputs = sum(source.n_neurons for source, _ in inputs)
+        self.fan_out = np.zeros(block_info.n_compartments + n_inputs, dtype=np.int64)
+
+        bundles: dict[Synapse, list[Bundle]] = {
+            synapse: [] for block in block_info.blocks for synapse in block.synapses
+        }
+        blocks = [(block, part.start) for block, part in block_info.slices.items()]
+        for source, offset in [*inputs, *blocks]:
+            for axon in source.axons:
+                bundle = Bundle(offset, source.n_neurons, axon)
+                bundles[axon.target].append(bundle)
+        for ends in bundles.values():
+            self._count(ends)
+
+        self.rest: set[Synapse] = set()
+        self._plans: dict[LoihiBlock, list[tuple[Source, Bundle]]] = {}
+        for block in block_info.blocks:
+            simple = [_is_simple(s, bundles[s]) for s in block.synapses]
+            if self._ordered and not all(simple):  # the others add to what it adds to
+                simple[simple.index(False) :] = [False] * len(simple)
+            kept = [s for s, is_simple in zip(block.synapses, simple) if is_simple]
+            self.rest.update(set(block.synapses) - set(kept))
+            self._plans[block] = self._plan([b for s in kept for b in bundles[s]])
+
+    def _plan(self, bundles: list[Bundle]) -> list[tuple[Source, Bundle]]:
+        seen: dict[int, int] = {}
+        plan = []
+        for bundle in bundles:
+            again = seen.get(bundle.offset, 0) if self._ordered else 0
+            seen[bundle.offset] = again + 1
+            plan.append((Source(bundle.offset, bundle.size, again), bundle))
+        return plan
+
+    def _count(self, bundles: list[Bundle]) -> None:
+        if not bundles:
+            return
+        synapse = bundles[0].axon.target
+        sizes = np.array(
+            [
+                synapse.weights[synapse.axon_weight_idx(k)].shape[1]
+                if synapse.axon_compartment_base(k) is not None
+                else 0
+                for k in range(synapse.n_axons)
+            ]
+        )
+        for bundle in bundles:
+            targets = bundle.targets()
+            neurons = np.flatnonzero((targets >= 0) & (targets < synapse.n_axons))
+            self.fan_out[bundle.offset + neurons] += sizes[targets[neurons]]
+
+    def projections(self, batch_size: int) -> list[Projection]:
+        """As few matrices as hold all synapses without too many zeros."""
+        alike: dict[tuple[Source, ...], list[LoihiBlock]] = {}
+        for block, plan in self._plans.items():
+            if plan:
+                sources = tuple(dict.fromkeys(source for source, _ in plan))
+                alike.setdefault(sources, []).append(block)
+        groups: list[Group] = []
+        for group in (Group(*item) for item in alike.items()):
+            for k, other in enumerate(groups):
+                joined = other.join(group, self._ordered)
+                if joined is not None:
+                    groups[k] = joined
+                    break
+            else:
+                groups.append(group)
+        return [self._projection(group, batch_size) for group in groups]
+
+    def _projection(self, group: Group, batch_size: int) -> Projection:
+        starts = np.cumsum([0, *(source.size for source in group.sources)])
+        start_of = dict(zip(group.sources, starts))
+        places = [self._info.slices[block] for block in group.blocks]
+        columns = np.concatenate([np.arange(s.start, s.stop) for s in places])
+        rows = np.concatenate([s.offset + np.arange(s.size) for s in group.sources])
+        weights = np.zeros((len(rows), len(columns)), dtype=self._info.dtype)
+        used = np.zeros(len(rows), dtype=bool)
+        left = 0
+        for block in group.blocks:
+            right = left + block.n_neurons
+            dense: dict[Synapse, np.ndarray] = {}
+            for source, bundle in self._plans[block]:
+                synapse = bundle.axon.target
+                if synapse not in dense:
+                    dense[synapse] = _dense(synapse, block.n_neurons, weights.dtype)
+                targets = bundle.targets()
+                neurons = np.flatnonzero(targets >= 0)
+                used[start_of[source] + neurons] = True
+                added = dense[synapse][targets[neurons]]
+                weights[start_of[source] + neurons, left:right] += added
+            left = right
+        if not used.all():
+            rows, weights = rows[used], weights[used]
+        return Projection(rows, columns, weights, batch_size)
+
+
+def _dense(synapse: Synapse, n_columns: int, dtype: Any) -> np.ndarray:
+    weights = np.zeros((synapse.n_axons, n_columns), dtype=dtype)
+    for axon, row in enumerate(weights):
+        base = synapse.axon_compartment_base(axon)
+        if base is not None:
+            values, indices = synapse.axon_weights_indices(axon)
+            row[base + indices] = values
+    return weights
+
+
+def _is_simple(synapse: Synapse, bundles: list[Bundle]) -> bool:
+    """Whether each of its axons does nothing but add one row of weights."""
+    return (
+        type(synapse) is Synapse
+        and not synapse.learning
+        and synapse.pop_type == 0
+        and all(weights.shape[0] == 1 for weights in synapse.weights)
+        and all(bundle.is_simple() for bundle in bundles)
+    )
+
+
+def _index(numbers: np.ndarray) -> Index:
+    """As a slice where possible, which selects without copying."""
+    if len(numbers) and (np.diff(numbers) == 1).all():
+        return slice(int(numbers[0]), int(numbers[-1]) + 1)
+    return numbers
+
+
+def _is_known() -> bool:
+    try:
+        sources = [inspect.getsource(x) for x in (interface, Axon, Synapse, decay_int)]
+    except (OSError, TypeError):  # installed without sources
+        return False
+    return hashlib.sha256("".join(sources).encode()).hexdigest() == KNOWN
+
+
+def _is_ordinary(model: Any) -> bool:
+    return (
+        all(type(x) is SpikeInput for x in model.inputs)
+        and all(probe.key in KEYS for probe in model.probes)
+        and CompartmentState.MAX_DELAY == 1
+    )

@@ -1,0 +1,257 @@
+"""Run any network on Loihi or its emulator: one line is other than with Nengo.
+
+.. code-block:: python
+
+    from spiking_lmu.hardware import loihi
+
+    with loihi.Simulator(model) as sim:
+        sim.run(1.0)
+    print(*sim.changes, sep="\\n")
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import nengo
+from nengo.utils.progress import Progress, ProgressTracker
+
+from spiking_lmu.simulators import require
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+
+from .preparation import prepare
+from .resources import Budget, Resources, off_chip, resources
+
+# it says that nengo-loihi was not tested with this Nengo; our tests do
+with warnings.catch_warnings():
+    warnings.filterwarnings("ignore", "This version of .* has not been tested")
+    require("nengo_loihi", "loihi")
+
+from nengo_loihi.hardware import HAS_NXSDK
+from nengo_loihi.simulator import Simulator as LoihiSimulator
+from nengo_loihi.simulator import StepRunner
+
+from .building import ChipModel
+from .emulator import Emulator
+
+__all__ = ["Resources", "Simulator", "resources"]
+
+TARGETS = ("sim", "simreal", "loihi")
+
+# casts of nan that nengo-loihi overwrites; what it says of Nengo's version
+_HARMLESS = re.compile("invalid value encountered in cast|has not been tested")
+_LOST_BITS = re.compile(r"Lost (\d+) extra bits")
+_STEPS_AT_ONCE = 200  # between two signs of progress
+
+
+class Simulator(LoihiSimulator):
+    """Runs a network on Loihi, or emulates it.
+
+    Networks without a `LegendreMemory` and without Poisson neurons run as with
+    ``nengo_loihi.Simulator``, only faster. For the others,
+
+    - weights from population to population replace the nodes of a memory,
+    - the host sends inputs as binary numbers, one axon for each digit,
+    - what is read from ensembles is decoded from their spikes by the host,
+    - `ChipPoisson` neurons stand in for Poisson neurons,
+    - ensembles are split over as many cores as their axons and weights need.
+
+    The network itself is left as it is.
+
+    Parameters
+    ----------
+    network : nengo.Network
+    dt : float
+        Time step, in seconds.
+    seed : int, optional
+        Of all that is random while the network runs. By default, the network's seed
+        plus one.
+    target : str, optional
+        ``"sim"``: the emulator, with the chip's integers; ``"simreal"``: the emulator
+        with real numbers; ``"loihi"``: the chip. By default the chip where NxSDK is
+        installed, else the emulator.
+    precompute : bool, optional
+        Whether to compute all inputs of a run before the chip runs. By default, where
+        no input depends on what comes from the chip.
+    progress_bar : bool or nengo.utils.progress.ProgressBar
+    remove_passthrough : bool
+        Whether nodes that only pass values on become connections, where they have
+        nothing to do with a memory.
+    hardware_options : dict, optional
+        For ``nengo_loihi.hardware.HardwareInterface``.
+    model : nengo_loihi.builder.Model, optional
+        To build into, instead of one that fits; the network is then built as by
+        ``nengo_loihi.Simulator``.
+
+    Attributes
+    ----------
+    changes : list of str
+        What is other than in the network, in words.
+    resources : Resources or None
+        What it takes of the chip; None where ``nengo_loihi`` alone has built it.
+    data : mapping
+        Of each probe, and of what was built for ensembles and connections.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, the network is too large or uses what the
+        chip cannot do, or no chip is at hand for ``target="loihi"``.
+    """
+
+    def __init__(
+        self,
+        network: nengo.Network,
+        dt: float = 0.001,
+        seed: int | None = None,
+        target: str | None = None,
+        precompute: bool | None = None,
+        progress_bar: Any = True,
+        remove_passthrough: bool = True,
+        hardware_options: dict[str, Any] | None = None,
+        model: Any = None,
+    ) -> None:
+        self.closed = True  # for __del__, until all is built
+        self.network = network
+        if not isinstance(network, nengo.Network):
+            raise refusal("network", network, "a nengo.Network")
+        dt = check_number("dt", dt, low=0, high=1, exclusive=True)
+        if seed is not None:
+            seed = check_integer("seed", seed, low=0, high=2**32 - 1)
+        target = _target(target)
+        plan = prepare(network, off_chip(network))
+        self.changes = list(plan.changes)
+        self.resources = None
+        self.progress_bar = progress_bar
+        if plan and model is None:
+            self.resources = Budget(plan)
+            model = ChipModel(plan, self.resources, dt)
+        with self._telling(), self._building(network, model):
+            super().__init__(
+                network,
+                dt=dt,
+                seed=seed,
+                model=model,
+                precompute=precompute,
+                target=target,
+                remove_passthrough=remove_passthrough,
+                hardware_options=hardware_options,
+            )
+            if "emulator" in self.sims:
+                stock = self.sims["emulator"]
+                self.sims["emulator"] = Emulator(self.model, seed=stock.seed)
+            self._runner = _Runner(self.model, self.sims, self.precompute, self.timers)
+
+    @contextmanager
+    def _building(self, network: nengo.Network, model: Any) -> Iterator[None]:
+        if model is None:
+            yield
+            return
+        objects = len(network.all_objects) + len(network.all_networks)
+        with ProgressTracker(
+            self.progress_bar, Progress("Building", "Build", objects)
+        ) as tracker:
+            progress = tracker.total_progress
+            model.build_callback = lambda obj: progress.step()
+            yield
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell each warning of nengo-loihi once, and none that means nothing."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+        lost: list[int] = []
+        told: Counter[tuple[str, type[Warning]]] = Counter()
+        for warning in caught:
+            message = str(warning.message)
+            bits = _LOST_BITS.search(message)
+            if bits:
+                lost.append(int(bits[1]))
+            elif not _HARMLESS.search(message):
+                told[message, warning.category] += 1
+        if lost:
+            self.changes.append(
+                f"weights of {len(lost)} synapses are rounded to fewer bits, by up to "
+                f"{max(lost)}: much larger ones reach the same neurons"
+            )
+        for (message, category), times in told.items():
+            suffix = f" ({times} times)" if times > 1 else ""
+            warnings.warn(message + suffix, category, stacklevel=4)
+
+    def run_steps(self, steps: int) -> None:
+        """Simulate for a number of time steps.
+
+        Parameters
+        ----------
+        steps : int
+
+        Raises
+        ------
+        nengo.exceptions.SimulatorClosed
+            If the simulator is closed.
+        nengo.exceptions.ValidationError
+            If the number is negative or not whole.
+        """
+        steps = check_integer("steps", steps, low=0)
+        bar = self.progress_bar if steps > 1 else False
+        progress = Progress("Simulating", "Simulation", steps)
+        with self._telling(), ProgressTracker(bar, progress) as tracker:
+            for start in range(0, steps, _STEPS_AT_ONCE):
+                n = min(_STEPS_AT_ONCE, steps - start)
+                super().run_steps(n)
+                tracker.total_progress.step(n)
+        self._check_inputs()
+
+    def _check_inputs(self) -> None:
+        for memory, code in getattr(self.model, "codes", {}).items():
+            if code.largest > 1:
+                warnings.warn(
+                    f"the input of {memory} reached {code.largest[0]:.2f} times what "
+                    "it announces, and was cut off there; announce it by freq and "
+                    "rms, or by spectrum=Spectrum.from_signal(signal, dt)",
+                    stacklevel=3,
+                )
+                code.largest[0] = 0
+
+
+class _Runner(StepRunner):
+    """Also carries values from before the chip to after it."""
+
+    def __init__(self, model: Any, sims: Any, precompute: bool, timers: Any) -> None:
+        super().__init__(model, sims, precompute, timers)
+        self._relays = []
+        for send, receive in getattr(model, "relays", []):
+            sender = self._step_of(send.output, self.host_pre)
+            receiver = self._step_of(receive.output, self.host)
+            self._relays.append((sender.queue, receiver))
+
+    def _step_of(self, process: nengo.Process, sim: nengo.Simulator) -> Any:
+        operators = self._get_simprocess_op_dict(sim.model.operators)
+        return self._get_step_f(operators[id(process)], sim)
+
+    def _chip2host(self, sim: Any) -> None:
+        super()._chip2host(sim)
+        for queue, receiver in self._relays:
+            for t, x in queue:
+                receiver.receive(t, x)
+            queue.clear()
+
+
+def _target(target: Any) -> str:
+    if target is None:
+        return "loihi" if HAS_NXSDK else "sim"
+    check_choice("target", target, TARGETS)
+    if target == "loihi" and not HAS_NXSDK:
+        raise refusal(
+            "target",
+            target,
+            "'sim' or 'simreal' on this machine: a chip needs a board and Intel's "
+            "NxSDK, which cannot be imported",
+        )
+    return target

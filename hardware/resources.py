@@ -1,0 +1,327 @@
+"""What a network takes of Loihi: cores, axons, synaptic memory.
+
+Counted from the network alone, before anything is built or solved, by the rules of
+nengo-loihi: each population is a block, which is split over as many cores as its
+axons and weights need.
+
+References
+----------
+M. Davies et al., "Loihi: a neuromorphic manycore processor with on-chip learning",
+IEEE Micro 38(1), 2018, for the limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import nengo
+from nengo.base import ObjView
+from nengo.ensemble import Neurons
+from nengo.exceptions import ValidationError
+
+from .preparation import Plan, prepare
+
+# of one core
+COMPARTMENTS = 1024
+IN_AXONS = 4096
+OUT_AXONS = 4096
+SYNAPSE_BITS = 16384 * 64
+# of one chip
+CORES = 128
+
+CODE_BITS = 6  # of inputs: finer than the weights that they go through
+
+# how nengo-loihi stores the weights of an axon: words of 64 bits, of up to 64 weights
+# of 8 bits each and 10 more
+_WORD, _GROUP, _WEIGHT, _HEAD = 64, 64, 8, 10
+# pairs of neurons a dimension that stand for decoded values on the chip
+_DECODE_PAIRS = 10
+
+
+@dataclass(eq=False)
+class Population:
+    """Neurons that are placed together, on as many cores as they need.
+
+    Attributes
+    ----------
+    label : str
+    n_neurons : int
+    per_core : int
+        Neurons on each core; the last may hold fewer.
+    in_axons, out_axons, synapse_bits : int
+        Of each of its cores.
+    synapses : int
+        Weights in all.
+    """
+
+    label: str
+    n_neurons: int
+    per_core: int = COMPARTMENTS
+    in_axons: int = 0
+    out_axons: int = 0
+    synapse_bits: int = 0
+    synapses: int = 0
+    targets: list[Population] = field(default_factory=list, repr=False)
+
+    @property
+    def cores(self) -> int:
+        return -(-self.n_neurons // self.per_core)
+
+
+@dataclass(eq=False)
+class Resources:
+    """What a network takes of the chip. Print it for a table.
+
+    Attributes
+    ----------
+    populations : list of Population
+    """
+
+    populations: list[Population]
+
+    @property
+    def cores(self) -> int:
+        """Cores of all populations."""
+        return sum(p.cores for p in self.populations)
+
+    @property
+    def chips(self) -> int:
+        """Chips that have so many cores."""
+        return -(-self.cores // CORES)
+
+    @property
+    def compartments(self) -> int:
+        """Neurons, among them those that stand for decoded values."""
+        return sum(p.n_neurons for p in self.populations)
+
+    @property
+    def synapses(self) -> int:
+        """Weights."""
+        return sum(p.synapses for p in self.populations)
+
+    @property
+    def axons(self) -> int:
+        """Connections from a neuron to a core."""
+        return sum(p.out_axons * p.cores for p in self.populations)
+
+    def __str__(self) -> str:
+        head = ("population", "neurons", "cores", "a core", "in", "out", "memory")
+        rows: list[tuple[str, ...]] = [head]
+        for p in self.populations:
+            share = f"{p.synapse_bits / SYNAPSE_BITS:.0%}"
+            numbers = p.n_neurons, p.cores, p.per_core, p.in_axons, p.out_axons
+            rows.append((p.label, *map(str, numbers), share))
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        lines = [
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(row, widths))
+            )
+            for row in rows
+        ]
+        lines.append(
+            f"{self.compartments:,} compartments and {self.synapses:,} synapses on "
+            f"{self.cores} cores of {self.chips} chip{'s' * (self.chips > 1)}; a core "
+            f"has {COMPARTMENTS:,} compartments, {IN_AXONS:,} axons each way and "
+            f"{SYNAPSE_BITS // 8192} KiB for synapses"
+        )
+        return "\n".join(lines)
+
+
+class Budget(Resources):
+    """The resources of a plan, which know where its ensembles are."""
+
+    def __init__(self, plan: Plan) -> None:
+        counted = _Count(plan)
+        _split(counted.populations)
+        super().__init__(counted.populations)
+        self._of = counted.of
+
+    def per_core(self, ensemble: nengo.Ensemble) -> int:
+        """Neurons of an ensemble that one core can hold."""
+        return self._of[ensemble].per_core
+
+
+def resources(network: nengo.Network) -> Resources:
+    """What a network takes of Loihi, without building it.
+
+    Parameters
+    ----------
+    network : nengo.Network
+
+    Returns
+    -------
+    resources : Resources
+        Print it for a table.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If a limit of the chip is passed; says which, and what to change.
+
+    Notes
+    -----
+    Convolutions are counted as if dense, which is more than they take.
+    """
+    return Budget(prepare(network, off_chip(network)))
+
+
+def off_chip(network: nengo.Network) -> list[nengo.Ensemble]:
+    """Ensembles that nengo_loihi's configuration leaves on the host."""
+    ensemble_config = network.config[nengo.Ensemble]
+    if "on_chip" not in ensemble_config._extra_params:
+        return []
+    return [e for e in network.all_ensembles if network.config[e].on_chip is False]
+
+
+class _Count:
+    """Populations of a plan, and the axons between them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.populations: list[Population] = []
+        self.of: dict[nengo.Ensemble, Population] = {}
+        self.named: set[tuple[Population, str]] = set()
+        for ensemble in plan.chip:
+            self.of[ensemble] = self._add(_name(ensemble), ensemble.n_neurons)
+        pairs = {(_of(link.source.pre_obj), _of(link.target)) for link in plan.links}
+        for pre, post in sorted(pairs, key=lambda p: [self._index(e) for e in p]):
+            self._connect(self.of[pre], self.of[post], pre.n_neurons)
+        for feed in plan.feeds:
+            axons = 2 * CODE_BITS * feed.memory.size_in
+            self._connect(None, self.of[_of(feed.target)], axons)
+        for connection in _others(plan):
+            self._count(connection)
+
+    def _add(self, label: str, n_neurons: int) -> Population:
+        self.populations.append(Population(label, n_neurons))
+        return self.populations[-1]
+
+    def _index(self, ensemble: nengo.Ensemble) -> int:
+        return self.populations.index(self.of[ensemble])
+
+    def _connect(
+        self, pre: Population | None, post: Population, n_axons: int, named: str = ""
+    ) -> None:
+        """Axons from a population, or the host, to all neurons of another.
+
+        Synapses of one name are shared by all that go to the same neurons.
+        """
+        if pre is not None:
+            pre.targets.append(post)
+        if (post, named) in self.named:
+            return
+        if named:
+            self.named.add((post, named))
+        post.in_axons += n_axons
+        post.synapses += n_axons * post.n_neurons
+
+    def _count(self, connection: nengo.Connection) -> None:
+        """As nengo-loihi builds this connection."""
+        pre = self.of.get(_of(connection.pre_obj))
+        post = self.of.get(_of(connection.post_obj))
+        if post is None:
+            return
+        neurons = isinstance(connection.post_obj, Neurons)
+        if pre is None:
+            size = connection.size_mid if neurons else connection.post_obj.size_in
+            self._connect(None, post, 2 * size, "" if neurons else "inputs")
+        elif neurons or connection.solver.weights:
+            self._connect(pre, post, pre.n_neurons)
+        else:
+            size = 2 * _DECODE_PAIRS * connection.size_out
+            decoded = self._add(f"{pre.label} decoded for {post.label}", size)
+            self._connect(pre, decoded, pre.n_neurons)
+            self._connect(decoded, post, 2 * connection.post_obj.size_in, "decoded")
+
+
+def _others(plan: Plan) -> Iterable[nengo.Connection]:
+    """Connections that are built as they are, not as links."""
+    replaced = {new: old for old, new in plan.replaced.items()}
+    for connection in plan.network.all_connections:
+        if connection not in plan.removed:
+            yield connection
+    for connection in plan.added:
+        yield replaced.get(connection, connection)
+
+
+def _of(end: Any) -> Any:
+    if isinstance(end, ObjView):
+        end = end.obj
+    return end.ensemble if isinstance(end, Neurons) else end
+
+
+def _name(ensemble: nengo.Ensemble) -> str:
+    return ensemble.label or f"ensemble of {ensemble.n_neurons}"
+
+
+def _split(populations: list[Population]) -> None:
+    """Spread populations over cores, as few as the limits allow."""
+    for population in populations:
+        _check_in_axons(population)
+        population.per_core = _even(population, _fitting_weights(population))
+    changed = True
+    while changed:
+        # more cores to reach are more axons, which takes more cores
+        changed = False
+        for population in populations:
+            reached = sum(target.cores for target in population.targets)
+            if reached > OUT_AXONS:
+                raise _refused(
+                    population,
+                    f"each neuron of it would reach {reached:,} cores, and a core has "
+                    f"{OUT_AXONS:,} output axons",
+                )
+            if reached and population.per_core * reached > OUT_AXONS:
+                population.per_core = _even(population, OUT_AXONS // reached)
+                changed = True
+    for population in populations:
+        reached = sum(target.cores for target in population.targets)
+        population.out_axons = population.per_core * reached
+        population.synapse_bits = population.in_axons * _bits(population.per_core)
+
+
+def _even(population: Population, at_most: int) -> int:
+    """Neurons a core, where as few cores as possible hold the same number each."""
+    cores = -(-population.n_neurons // at_most)
+    return -(-population.n_neurons // cores)
+
+
+def _bits(n_weights: int) -> int:
+    """Synaptic memory of one axon with so many weights."""
+    full, rest = divmod(n_weights, _GROUP)
+    words = full * -(-(_GROUP * _WEIGHT + _HEAD) // _WORD)
+    if rest:
+        words += -(-(rest * _WEIGHT + _HEAD) // _WORD)
+    return words * _WORD
+
+
+def _fitting_weights(population: Population) -> int:
+    """Neurons whose weights a core can hold."""
+    if not population.in_axons:
+        return min(COMPARTMENTS, population.n_neurons)
+    room = SYNAPSE_BITS // population.in_axons
+    fitting = min(COMPARTMENTS, population.n_neurons)
+    while _bits(fitting) > room:
+        fitting -= 1
+    return fitting
+
+
+def _check_in_axons(population: Population) -> None:
+    if population.in_axons > IN_AXONS:
+        raise _refused(
+            population,
+            f"each core of it would hear {population.in_axons:,} neurons and inputs, "
+            f"and a core has {IN_AXONS:,} input axons",
+        )
+
+
+def _refused(population: Population, why: str) -> ValidationError:
+    return ValidationError(
+        f"does not fit on Loihi: population {population.label!r} of "
+        f"{population.n_neurons:,} neurons: {why}. Use fewer neurons or a lower order "
+        "(all populations of a memory hear each other), or leave other ensembles on "
+        "the host by nengo_loihi's on_chip",
+        attr="network",
+    )

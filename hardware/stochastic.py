@@ -1,0 +1,117 @@
+"""Neurons that fire at random on Loihi: a memoryless unit with noise at its membrane.
+
+The chip's noise is one of 255 integers, uniform, times a power of two. Where it sits on
+a voltage that forgets, and a threshold cuts through its range, the unit fires in each
+step with a probability that rises in a straight line with its current.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import nengo
+import numpy as np
+
+from spiking_lmu.validation import check_array
+
+if TYPE_CHECKING:
+    from nengo_loihi.block import LoihiBlock
+    from nengo_loihi.builder import Model
+
+# in Hz: with steps of 1 ms, intervals of a lower rate have a coefficient of variation
+# of at least 0.9
+MAX_RATE = 190.0
+
+
+class ChipPoisson(nengo.RectifiedLinear):
+    r"""Neurons that fire at random, as Loihi can: at most once in a step.
+
+    In each step of length `dt` a neuron fires with probability
+
+    .. math:: p = \min(\max(J \, dt, 0), 1)
+
+    for a current :math:`J` in Hz, independently of all other neurons and steps. The
+    tuning curves are rectified lines; the intervals between spikes are geometric, with
+    a coefficient of variation of :math:`\sqrt{1 - p}`: nearly those of a Poisson
+    process, whose rate fires twice in some steps.
+
+    Parameters
+    ----------
+    amplitude : float
+        Height of the spikes, relative to ``1 / dt``.
+    initial_state : dict, optional
+        As for every Nengo neuron type; these neurons have no state to give.
+
+    Notes
+    -----
+    On the chip the voltage keeps 1/256 from step to step, which smooths the 255 steps
+    of the noise into a line. This raises rates by the factor 1 + (1 - p) / 512.
+    """
+
+    spiking = True
+
+    def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
+        """Rates (n_samples, n_neurons) in Hz, times the amplitude."""
+        return self.amplitude * np.maximum(self.current(x, gain, bias), 0)
+
+    def make_state(
+        self, n_neurons: int, rng: Any = np.random, dtype: Any = None
+    ) -> dict[str, Any]:
+        """The random state that the spikes of a simulation come from."""
+        state = super().make_state(n_neurons, rng=rng, dtype=dtype)
+        return {**state, "rng": rng}
+
+    def step(self, dt: float, J: np.ndarray, output: np.ndarray, rng: Any) -> None:
+        """Let each neuron fire with probability ``J * dt``."""
+        output[...] = (self.amplitude / dt) * (rng.random_sample(J.shape) < J * dt)
+
+
+def build_stochastic(
+    model: Model, neuron_type: ChipPoisson, neurons: Any, block: LoihiBlock
+) -> None:
+    """Configure a block of the chip as `ChipPoisson` neurons.
+
+    A build function for ``builders`` of a `nengo_loihi.builder.Builder`. Its blocks are
+    to be discretized by `discretization.discretize_stochastic_block`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the ensemble asks for rates above `MAX_RATE` (for steps of 1 ms).
+    """
+    check_max_rates(neurons.ensemble, model.dt)
+    compartment = block.compartment
+    amplitude = 0.5 / model.dt
+    compartment.decay_v[:] = 1
+    compartment.scale_v = False
+    compartment.refract_delay[:] = 1  # the chip's least: no step is left out
+    compartment.vth[:] = amplitude
+    compartment.vmin = -np.inf
+    compartment.vmax = np.inf
+    compartment.enable_noise[:] = True
+    compartment.noise_at_membrane = 1
+    compartment.noise_offset = 0
+    compartment.noise_exp = np.log10(amplitude)
+
+
+def check_max_rates(ensemble: nengo.Ensemble, dt: float = 0.001) -> None:
+    """Refuse an ensemble of `ChipPoisson` neurons that would fire too regularly.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If its ``max_rates`` reach above ``MAX_RATE * 0.001 / dt``.
+    """
+    high = MAX_RATE * 0.001 / dt
+    check_array("max_rates", _max_rates(ensemble), high=high * (1 + 1e-6))
+
+
+def _max_rates(ensemble: nengo.Ensemble) -> np.ndarray:
+    n, rng = ensemble.n_neurons, np.random.RandomState(0)
+    if ensemble.gain is not None and ensemble.bias is not None:
+        gain = nengo.dists.get_samples(ensemble.gain, n, rng=rng)
+        bias = nengo.dists.get_samples(ensemble.bias, n, rng=rng)
+        return np.abs(gain) + bias
+    if isinstance(ensemble.max_rates, nengo.dists.Uniform):
+        return np.array([ensemble.max_rates.low, ensemble.max_rates.high])
+    return nengo.dists.get_samples(ensemble.max_rates, n, rng=rng)

@@ -1,0 +1,391 @@
+"""Neurons that fire at random: their statistics in Nengo and on the emulated chip."""
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import BuildError, ValidationError
+
+from spiking_lmu import discretize, map_to_synapse, state_space
+from spiking_lmu.hardware.stochastic import (
+    MAX_RATE,
+    ChipPoisson,
+    build_stochastic,
+    check_max_rates,
+)
+
+DT = 0.001
+SIMULATORS = ["nengo", "simreal", "sim"]
+RATES = np.array([2.0, 5, 10, 20, 50, 100, 150, MAX_RATE])
+
+
+def on_chip(model, target, seed=0):
+    """A simulator of the chip, in floats (simreal) or in integers (sim)."""
+    nengo_loihi = pytest.importorskip("nengo_loihi")
+    from nengo_loihi.builder import Builder, Model
+    from nengo_loihi.builder.discretize import discretize_block, discretize_probe
+
+    from spiking_lmu.hardware.discretization import discretize_stochastic_block
+    from nengo_loihi.builder.network import build_network
+
+    def build(model, network, discretize=True, **kwargs):
+        build_network(model, network, discretize=False, **kwargs)
+        if discretize and network is model.toplevel:
+            scales = {}
+            for block in model.blocks:
+                noisy = block.compartment.enable_noise.any()
+                to_integers = discretize_stochastic_block if noisy else discretize_block
+                scales[block] = to_integers(block)
+            for probe in model.probes:
+                for i, block in enumerate(probe.target):
+                    discretize_probe(probe, i, scales[block])
+
+    class StochasticBuilder(Builder):
+        pass
+
+    ours = {ChipPoisson: build_stochastic, nengo.Network: build}
+    StochasticBuilder.builders = {**Builder.builders, **ours}
+    return nengo_loihi.Simulator(
+        model,
+        target=target,
+        model=Model(dt=DT, builder=StochasticBuilder),
+        seed=seed,
+        progress_bar=False,
+    )
+
+
+def simulator(model, target, seed=0):
+    if target == "nengo":
+        return nengo.Simulator(model, dt=DT, seed=seed, progress_bar=False)
+    return on_chip(model, target, seed)
+
+
+def spike_trains(currents, target, steps, amplitude=1.0):
+    """Spikes (steps, n), as heights times dt, of neurons with constant currents."""
+    n = len(currents)
+    with nengo.Network(seed=1) as model:
+        ensemble = nengo.Ensemble(
+            n,
+            1,
+            neuron_type=ChipPoisson(amplitude),
+            gain=np.full(n, 1e-6),
+            bias=np.asarray(currents) - 1e-6,
+        )
+        probe = nengo.Probe(ensemble.neurons)
+    with simulator(model, target) as sim:
+        sim.run_steps(steps)
+    return sim.data[probe] * DT
+
+
+def intervals(spikes):
+    return np.concatenate([np.diff(np.flatnonzero(train)) for train in spikes.T])
+
+
+# the neurons themselves
+
+
+def test_gain_and_bias_place_the_line():
+    max_rates, intercepts = np.array([40.0, 190, 900]), np.array([-0.9, 0, 0.95])
+    neurons = ChipPoisson()
+    gain, bias = neurons.gain_bias(max_rates, intercepts)
+    x = np.linspace(-1, 1, 41)
+    expected = np.maximum(x[:, None] - intercepts, 0) / (1 - intercepts) * max_rates
+    np.testing.assert_allclose(neurons.rates(x, gain, bias), expected, atol=1e-9)
+    again = neurons.max_rates_intercepts(gain, bias)
+    np.testing.assert_allclose(again, [max_rates, intercepts], atol=1e-9)
+    assert neurons.spiking and not neurons.negative
+
+
+def test_amplitude_scales_spikes_and_rates():
+    neurons = ChipPoisson(amplitude=0.1)
+    assert neurons.rates([1.0], [100.0], [0.0]) == pytest.approx(10)
+    assert set(np.unique(spike_trains([50.0] * 9, "nengo", 200, 0.1))) == {0, 0.1}
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_rates_and_intervals(target):
+    """Rates are those of the line, intervals geometric; steps know nothing of others.
+
+    The voltage that is left over adds at most 1 / 512 to the rates of integers.
+    """
+    each, steps = 40, 20_000
+    spikes = spike_trains(np.repeat(RATES, each), target, steps) > 0
+    n = spikes.shape[0] * each
+    p = RATES * DT
+    measured = spikes.reshape(len(spikes), len(RATES), each).mean(axis=(0, 2))
+    bias = p / 512 if target == "sim" else 0
+    z = (measured - p - bias) / np.sqrt(p * (1 - p) / n)
+    assert np.abs(z).max() < 3.5
+    assert measured[1:] == pytest.approx(p[1:], rel=0.05)
+    for k in range(1, len(RATES)):
+        isi = intervals(spikes[:, k * each : (k + 1) * each])
+        cv = isi.std() / isi.mean()
+        assert cv == pytest.approx(np.sqrt(1 - p[k]), abs=4 / np.sqrt(len(isi)))
+        assert 0.9 - 2 / np.sqrt(len(isi)) < cv < 1.1
+    fastest = spikes[:, -each:] - measured[-1]
+    for lag in (1, 2, 10):
+        correlation = np.mean(fastest[lag:] * fastest[:-lag]) / np.var(fastest)
+        assert abs(correlation) < 4 / np.sqrt(fastest.size)
+    between = np.corrcoef(fastest.T) - np.eye(each)
+    assert np.abs(between).max() < 5 / np.sqrt(len(fastest))
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_rates_are_finer_than_the_noise(target):
+    """A level of the noise is 3.9 Hz; rates between two levels are told apart."""
+    rates = 60 + np.linspace(0, 1000 / 255, 8, endpoint=False)
+    measured = spike_trains(np.repeat(rates, 100), target, 10_000).mean(axis=0) / DT
+    error = measured.reshape(8, 100).mean(axis=1) - rates
+    assert np.abs(error).max() < 4 * np.sqrt(60 / 1000)
+    assert np.polyfit(rates, error, 1)[0] == pytest.approx(0, abs=0.25)
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+@pytest.mark.parametrize("size", [1.5, 20.0, 200.0])
+def test_extremes_saturate(target, size, recwarn):
+    """Far below threshold: no spike. Far above: one in each step, and no overflow."""
+    n = 10
+    with nengo.Network(seed=1) as model:
+        source = nengo.Ensemble(
+            n, 1, neuron_type=ChipPoisson(), gain=np.ones(n), bias=np.full(n, -5.0)
+        )
+        # fires in every step: its weights bring the others to their extremes
+        drive = nengo.Ensemble(
+            1,
+            1,
+            neuron_type=nengo.SpikingRectifiedLinear(
+                initial_state={"voltage": nengo.dists.Choice([0])}
+            ),
+            gain=[1e-3],
+            bias=[2000.0],
+        )
+        weights = size * np.where(np.arange(n) % 2, 1.0, -1.0)
+        nengo.Connection(
+            drive.neurons, source.neurons, transform=weights[:, None], synapse=0.01
+        )
+        probe = nengo.Probe(source.neurons)
+    with simulator(model, target) as sim:
+        sim.run(0.3)
+    spikes = sim.data[probe][100:] > 0
+    assert spikes[:, 1::2].all()
+    assert not spikes[:, ::2].any()
+    assert not [w for w in recwarn if "verflow" in str(w.message)]
+
+
+# on the chip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},  # Nengo's default of up to 400 Hz
+        {"max_rates": nengo.dists.Uniform(100, 191)},
+        {"max_rates": nengo.dists.Choice([191])},
+        {"max_rates": [100.0, 150, 191]},
+        {"gain": np.full(3, 100.0), "bias": np.full(3, 91.0)},
+    ],
+)
+def test_rates_too_high_for_the_chip(arguments):
+    with nengo.Network():
+        ensemble = nengo.Ensemble(3, 1, neuron_type=ChipPoisson(), **arguments)
+    with pytest.raises(ValidationError, match="max_rates.*at most 190, but is"):
+        check_max_rates(ensemble)
+    check_max_rates(ensemble, dt=0.0001)
+
+
+def test_builder_refuses_rates_too_high():
+    with nengo.Network() as model:
+        nengo.Ensemble(3, 1, neuron_type=ChipPoisson())
+    with pytest.raises(ValidationError, match="max_rates"):
+        on_chip(model, "simreal")
+
+
+def stochastic_block(n=20, bias=80.0, weights=None, tau=0.1):
+    """A block as the builder leaves it, with weights (n_axons, n) in Hz per spike."""
+    pytest.importorskip("nengo_loihi")
+    from nengo_loihi.block import LoihiBlock, Synapse
+    from nengo_loihi.builder import Model
+
+    with nengo.Network():
+        ensemble = nengo.Ensemble(
+            n, 1, neuron_type=ChipPoisson(), max_rates=nengo.dists.Uniform(50, 190)
+        )
+    block = LoihiBlock(n)
+    block.compartment.bias[:] = np.linspace(-bias, bias, n)
+    build_stochastic(Model(dt=DT), ensemble.neuron_type, ensemble.neurons, block)
+    block.compartment.configure_filter(tau, dt=DT)
+    for each in [] if weights is None else weights:
+        synapse = Synapse(len(each))
+        synapse.set_weights(np.array(each, dtype=np.float32))
+        block.add_synapse(synapse)
+    return block
+
+
+def units_of_weights(block):
+    """Integers for each unit of weight, once the block is discretized."""
+    info = block.discretize_info
+    return info["w_scale"] * 64 * 2.0 ** info["w_exp"]
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.005, 0.1, 0.5])
+@pytest.mark.parametrize("size", [None, 0.0, 1e-6, 0.3, 30.0, 3e3])
+@pytest.mark.parametrize("bias", [0.0, 80.0, 4e4])
+def test_noise_fits_the_threshold(tau, size, bias):
+    """Half of the noise's range of 255 steps is the threshold, whatever the scales."""
+    rng = np.random.default_rng(0)
+    weights = None if size is None else [size * rng.normal(size=(30, 20))]
+    block = stochastic_block(bias=bias, weights=weights, tau=tau)
+    wanted = block.compartment.bias.astype(float)
+    v_scale = discretize_stochastic_block(block)
+    step = 2.0 ** (block.compartment.noise_exp - 7)
+    assert v_scale * 0.5 / DT == pytest.approx(127.5 * step, rel=1e-9)
+    # the chip holds thresholds in multiples of 64; biases make up for it
+    assert step >= 1
+    threshold = block.compartment.vth.astype(float) - block.compartment.bias
+    coarse = max(np.abs(block.compartment.bias).max() / 4095, 1)
+    np.testing.assert_allclose(
+        threshold, 127.5 * step - wanted * v_scale, rtol=0, atol=coarse
+    )
+
+
+def test_weights_too_large():
+    block = stochastic_block(weights=[np.full((5, 20), 1e9)])
+    with pytest.raises(BuildError, match="too large for the noise"):
+        discretize_stochastic_block(block)
+
+
+@pytest.mark.parametrize("tau", [0.0, 0.1])
+def test_rounded_weights_keep_their_sums(tau):
+    """The error of all weights of a neuron is within one quantum, however small.
+
+    Of the second synapse hardly a weight is as large as half of a quantum.
+    """
+    rng = np.random.default_rng(0)
+    large = rng.uniform(-1, 1, size=(100, 20))
+    wanted = [40 * large, 0.3 * rng.uniform(0, 1, size=(100, 20)), 0 * large]
+    block = stochastic_block(weights=wanted, tau=tau)
+    discretize_stochastic_block(block)
+    scale = (
+        block.discretize_info["w_scale"] * 64 * 2.0 ** block.discretize_info["w_exp"]
+    )
+    for synapse, exact in zip(block.synapses, wanted):
+        integers = np.vstack(synapse.weights)
+        assert (integers % 64 == 0).all()
+        quantum = max(np.gcd.reduce(integers, axis=None), 64)
+        error = integers - scale * exact
+        assert np.abs(error).max() <= 1.01 * quantum
+        assert np.abs(error.sum(axis=0)).max() <= 1.01 * quantum
+    if tau == 0.1:
+        assert np.abs(scale * wanted[1]).mean() < 32
+        assert np.vstack(block.synapses[1].weights).any()
+
+
+def test_rounded_weights_of_other_neurons():
+    """nengo_loihi's own rounding loses most of the small weights of LIF neurons."""
+    nengo_loihi = pytest.importorskip("nengo_loihi")
+    from nengo_loihi.builder.discretize import discretize_block, discretize_compartment
+
+    rng = np.random.default_rng(0)
+    exact = rng.uniform(0, 0.02, size=(400, 20))
+    exact[0] = 1  # one large weight decides the quantum of all
+
+    def lif_block():
+        block = nengo_loihi.block.LoihiBlock(20)
+        block.compartment.configure_lif()
+        block.compartment.configure_filter(0.1)
+        block.compartment.bias[:] = np.linspace(-9, 9, 20)
+        synapse = nengo_loihi.block.Synapse(400)
+        synapse.set_weights(exact.astype(np.float32))
+        block.add_synapse(synapse)
+        return block
+
+    def error_of_sums(block):
+        sums = np.vstack(block.synapses[0].weights).sum(axis=0)
+        return np.abs(sums / (units_of_weights(block) * exact.sum(axis=0)) - 1).max()
+
+    plain, even = lif_block(), lif_block()
+    with pytest.warns(UserWarning, match="Lost .* extra bits"):
+        discretize_block(plain)
+    info = discretize_compartment(even.compartment, even.synapses[0].max_abs_weight())
+    discretize_synapse_evenly(even.synapses[0], even.n_neurons, info)
+    assert error_of_sums(even) < 0.1 * error_of_sums(plain)
+
+
+# populations
+
+
+def decoded(n_neurons, target, seconds=4.0):
+    """What a population decodes from a constant, once its synapse has settled."""
+    value, settled = 0.3, 0.5
+    with nengo.Network(seed=n_neurons) as model:
+        ensemble = nengo.Ensemble(
+            n_neurons,
+            1,
+            neuron_type=ChipPoisson(),
+            max_rates=nengo.dists.Uniform(100, MAX_RATE),
+            intercepts=nengo.dists.Uniform(-0.95, 0.9),
+        )
+        nengo.Connection(nengo.Node(value), ensemble, synapse=None)
+        probe = nengo.Probe(ensemble, synapse=0.03)
+    with simulator(model, target) as sim:
+        sim.run(seconds + settled)
+    return sim.data[probe][int(settled / DT) :, 0] - value
+
+
+@pytest.mark.parametrize("target", SIMULATORS)
+def test_precision_grows_with_the_square_root(target):
+    neurons = np.array([16, 64, 256])
+    errors = [decoded(n, target) for n in neurons]
+    noise = np.array([error.std() for error in errors])
+    slope = np.polyfit(np.log(neurons), np.log(noise), 1)[0]
+    assert slope == pytest.approx(-0.5, abs=0.12)
+    assert noise[-1] < 0.1
+    assert abs(errors[-1].mean()) < noise[-1]
+
+
+def memory_error(n_neurons, target, seconds=6.0):
+    """Relative error of a memory of three Legendre coordinates, all-to-all weights."""
+    theta, tau, order = 0.5, 0.1, 3
+    A, B = state_space(theta, order)
+    recurrent, driving = map_to_synapse(A, B, tau, DT)
+    signal = nengo.processes.WhiteSignal(12, high=1.5, rms=0.4, seed=3)
+    ideal = np.zeros((round(seconds / DT) + 1, order))
+    Ad, Bd = discretize(A, B, DT)
+    for k, u in enumerate(signal.run(seconds, dt=DT)):
+        ideal[k + 1] = Ad @ ideal[k] + Bd @ u
+    ideal, radii = ideal[1:], 1.1 * np.abs(ideal).max(axis=0)
+    weights = nengo.solvers.LstsqL2(reg=0.1, weights=True)
+    with nengo.Network(seed=0) as model:
+        stimulus = nengo.Node(signal)
+        ensembles = [
+            nengo.Ensemble(
+                n_neurons,
+                1,
+                radius=radius,
+                neuron_type=ChipPoisson(),
+                max_rates=nengo.dists.Uniform(100, MAX_RATE),
+                intercepts=nengo.dists.Uniform(-1, 0.9),
+            )
+            for radius in radii
+        ]
+        for i, post in enumerate(ensembles):
+            nengo.Connection(stimulus, post, transform=driving[i, 0], synapse=None)
+            for j, pre in enumerate(ensembles):
+                nengo.Connection(
+                    pre, post, transform=recurrent[i, j], synapse=tau, solver=weights
+                )
+        probes = [nengo.Probe(ensemble, synapse=0.03) for ensemble in ensembles]
+    with simulator(model, target) as sim:
+        sim.run(seconds)
+    state = np.hstack([sim.data[probe] for probe in probes])[1000:]
+    wanted = nengo.Lowpass(0.03).filt(ideal, dt=DT)[1000:]
+    return np.sqrt(np.mean((state - wanted) ** 2) / np.mean(wanted**2))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:tau_s is already set")
+def test_memory_in_integers_is_as_good_as_in_floats():
+    few, many = (memory_error(n, "sim") for n in (32, 128))
+    assert few < 0.45
+    assert many < 0.25
+    assert many < 0.75 * few
+    assert many < 1.4 * memory_error(128, "simreal")
