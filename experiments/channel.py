@@ -27,7 +27,7 @@ from spiking_lmu.neurons import (
 )
 from spiking_lmu.noise import Population
 from spiking_lmu.signals import lowpass
-from spiking_lmu.simulators import Model, backend
+from spiking_lmu.simulators import Model, run_nengo
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -164,7 +164,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     period = np.sin(2 * np.pi * np.arange(STEPS) / STEPS)
 
     model, ensemble, decoded = make_model(task["n_neurons"], kind, tau, task["seed"])
-    (recorded,) = backend("nengo").run([model], [period[times]], dt, [task["seed"]])
+    (recorded,) = run_nengo([model], [period[times]], dt, [task["seed"]])
     population = Population.solved(recorded.parameters, ensemble, decoded)
     error, squares = distortion_and_noise(population, period)
 

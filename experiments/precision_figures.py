@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments import style
+from spiking_lmu.experiments.backends import backend
 from spiking_lmu.experiments.precision_laws import floor_study, floors, gains, grid
 from spiking_lmu.experiments.precision_trials import (
     make_input,
@@ -17,7 +18,6 @@ from spiking_lmu.experiments.precision_trials import (
 )
 from spiking_lmu.experiments.report import number
 from spiking_lmu.signals import lowpass
-from spiking_lmu.simulators import backend
 from spiking_lmu.state_space import discretize, readout, simulate, state_space
 
 if TYPE_CHECKING:
@@ -200,13 +200,15 @@ def run_example(
             task["n_neurons"],
         ),
     )
-    task = {**chosen, "duration": 3 * chosen["theta"], "backend": "nengo"}
+    task = {**chosen, "duration": 3 * chosen["theta"]}
+    if backend(task["backend"]).shares_network:
+        task["backend"] = "nengo"
     seed = task["seeds"][0]
     # the start of the very run that is among the trials
     u = make_input({**task, "duration": chosen["duration"]}, seed, recording)
     n = min(len(u), warm_up(task) + int(task["duration"] / task["dt"]))
     model, memory = make_model(task, seed, recording, spikes=True)
-    recorded = backend("nengo").run([model], [u[:n]], task["dt"], [seed])[0]
+    recorded = backend(task["backend"]).run([model], [u[:n]], task["dt"], [seed])[0]
     Ad, Bd = discretize(*state_space(memory.theta, memory.order), task["dt"])
     spikes = [recorded.data[f"spikes {i}"] > 0 for i in range(memory.order)]
     shown = slice(warm_up(task), None)

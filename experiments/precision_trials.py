@@ -15,12 +15,13 @@ import nengo
 import numpy as np
 
 from spiking_lmu.distortion import simulate_distorted
+from spiking_lmu.experiments.backends import backend, backends
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import ALLOCATIONS, NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
-from spiking_lmu.simulators import Model, Recording, backend, backends
+from spiking_lmu.simulators import Model, Recording
 from spiking_lmu.state_space import discretize, readout, simulate, state_space
 from spiking_lmu.validation import (
     check_choice,
@@ -272,7 +273,8 @@ def measure(
     ideal = simulate(*discretize(*state_space(memory.theta, memory.order), dt), u)
     exact = lowpass(ideal, tau, dt)
     decoded = recorded.data["state"]
-    populations = memory.populations(recorded.parameters)
+    built = recorded.parameters, recorded.stand_ins
+    populations = memory.populations(*built)
     distorted = simulate_distorted(memory.realization, populations, u)
     coordinates, allocation = task["design"].split("/")
     return {
@@ -291,7 +293,7 @@ def measure(
         "cycles": task["cycles"],
         "seed": seed,
         "rmse": length_rmse(decoded[counted] - exact[counted]),
-        "predicted_rmse": memory.predict_rmse(recorded.parameters, tau),
+        "predicted_rmse": memory.predict_rmse(*built, synapse=tau),
         "distortion": length_rmse(lowpass(distorted - ideal, tau, dt)[counted]),
         "state_rms": length_rmse(exact[counted]),
         "nrmse_window": window_nrmse(memory, decoded, u, tau, dt, counted),

@@ -100,7 +100,7 @@ def build_network(
     seed_network(network, seeds=model.seeds, seeded=model.seeded)
     model.split = Split(model.plan, precompute, remove_passthrough)
     build_nengo_network(model, network, progress=None)
-    for node in model.plan.parts.values():
+    for node in model.plan.nodes:
         model.seeds[node], model.seeded[node] = None, False
         model.build(node)
     for connection in model.split.passthrough.to_add:
@@ -133,7 +133,7 @@ class Split:
         for ensemble, stand_in in plan.stand_ins.items():
             if ensemble in self.hostchip.chip_objs:
                 self.hostchip.chip_objs.add(stand_in)
-        self.hostchip.host_objs.update(plan.parts.values())
+        self.hostchip.host_objs.update(plan.nodes)
         self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
         self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
         if self._before is None and precompute:

@@ -14,12 +14,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import nengo
+from nengo.exceptions import SimulatorClosed
 from nengo.utils.progress import Progress, ProgressTracker
+from numpy.typing import ArrayLike
 
 from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
@@ -33,11 +35,12 @@ with warnings.catch_warnings():
     require("nengo_loihi", "loihi")
 
 from nengo_loihi.hardware import HAS_NXSDK
+from nengo_loihi.simulator import SimulationData
 from nengo_loihi.simulator import Simulator as LoihiSimulator
-from nengo_loihi.simulator import StepRunner
 
 from .building import ChipModel
 from .emulator import Emulator
+from .running import Batch, BatchData, HostSimulator, Lane, check_inputs
 
 __all__ = ["Resources", "Simulator", "resources"]
 
@@ -84,6 +87,9 @@ class Simulator(LoihiSimulator):
         nothing to do with a memory.
     hardware_options : dict, optional
         For ``nengo_loihi.hardware.HardwareInterface``.
+    minibatch_size : int, optional
+        Runs to make at once through the one network that is built. They differ by
+        the inputs that `run_steps` is given and by the noise of neurons.
     model : nengo_loihi.builder.Model, optional
         To build into, instead of one that fits; the network is then built as by
         ``nengo_loihi.Simulator``.
@@ -92,10 +98,13 @@ class Simulator(LoihiSimulator):
     ----------
     changes : list of str
         What is other than in the network, in words.
+    stand_ins : dict of nengo.Ensemble
+        Ensembles that are on the chip in the place of others.
     resources : Resources or None
         What it takes of the chip; None where ``nengo_loihi`` alone has built it.
     data : mapping
-        Of each probe, and of what was built for ensembles and connections.
+        Of each probe, (n_steps, size), or with minibatches (minibatch_size, n_steps,
+        size); and of what was built for ensembles and connections.
 
     Raises
     ------
@@ -114,9 +123,22 @@ class Simulator(LoihiSimulator):
         progress_bar: Any = True,
         remove_passthrough: bool = True,
         hardware_options: dict[str, Any] | None = None,
+        minibatch_size: int | None = None,
         model: Any = None,
     ) -> None:
         self.closed = True  # for __del__, until all is built
+        self._batch: Batch | None = None
+        self._arguments = {
+            "network": network,
+            "dt": dt,
+            "seed": seed,
+            "target": target,
+            "precompute": precompute,
+            "progress_bar": progress_bar,
+            "remove_passthrough": remove_passthrough,
+            "hardware_options": hardware_options,
+            "minibatch_size": minibatch_size,
+        }
         self.network = network
         if not isinstance(network, nengo.Network):
             raise refusal("network", network, "a nengo.Network")
@@ -124,8 +146,14 @@ class Simulator(LoihiSimulator):
         if seed is not None:
             seed = check_integer("seed", seed, low=0, high=2**32 - 1)
         target = _target(target)
+        if minibatch_size is not None:
+            minibatch_size = check_integer("minibatch_size", minibatch_size)
+            if target == "loihi":
+                raise refusal("minibatch_size", minibatch_size, "None on the chip")
+        self.minibatch_size = minibatch_size
         plan = prepare(network, off_chip(network))
         self.changes = list(plan.changes)
+        self.stand_ins = dict(plan.stand_ins)
         self.resources = None
         self.progress_bar = progress_bar
         if plan and model is None:
@@ -142,10 +170,30 @@ class Simulator(LoihiSimulator):
                 remove_passthrough=remove_passthrough,
                 hardware_options=hardware_options,
             )
-            if "emulator" in self.sims:
-                stock = self.sims["emulator"]
-                self.sims["emulator"] = Emulator(self.model, seed=stock.seed)
-            self._runner = _Runner(self.model, self.sims, self.precompute, self.timers)
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Run on our emulator, and by our own exchange of host and chip."""
+        for name in ("host_pre", "host"):
+            if name in self.sims:
+                self.sims[name] = HostSimulator(self.sims[name].model)
+        emulator = self.sims.get("emulator")
+        if emulator is not None:
+            emulator = Emulator(
+                self.model, seed=emulator.seed, batch_size=self.minibatch_size or 1
+            )
+            self.sims["emulator"] = emulator
+        self.data = SimulationData(self.model.params)
+        for sim in self.sims.values():
+            if isinstance(sim, HostSimulator):
+                self.data.add_fallback(sim.data)
+        run = self.model, self.sims, self.precompute, self.timers
+        self._lanes = [Lane(*run)]
+        self._runner: Any = self._lanes[0]
+        if self.minibatch_size is not None:
+            self._runner = self._batch = Batch(self.model, emulator, *run[2:])
+            self._lanes = self._batch.lanes
+            self.data = BatchData(self.data, self._batch)
 
     @contextmanager
     def _building(self, network: nengo.Network, model: Any) -> Iterator[None]:
@@ -184,31 +232,85 @@ class Simulator(LoihiSimulator):
             suffix = f" ({times} times)" if times > 1 else ""
             warnings.warn(message + suffix, category, stacklevel=4)
 
-    def run_steps(self, steps: int) -> None:
+    def run_steps(
+        self, steps: int, data: Mapping[nengo.Node, ArrayLike] | None = None
+    ) -> None:
         """Simulate for a number of time steps.
 
         Parameters
         ----------
         steps : int
+        data : mapping of nengo.Node to array_like, optional
+            What nodes without inputs give during these steps instead of their own
+            output: (steps, size), or with minibatches (minibatch_size, steps, size).
 
         Raises
         ------
         nengo.exceptions.SimulatorClosed
             If the simulator is closed.
         nengo.exceptions.ValidationError
-            If the number is negative or not whole.
+            If the number is negative or not whole, or the data do not fit.
         """
+        if self.closed:
+            raise SimulatorClosed("Simulator cannot run because it is closed.")
         steps = check_integer("steps", steps, low=0)
+        inputs = check_inputs(self.network, data, self.minibatch_size, steps)
         bar = self.progress_bar if steps > 1 else False
         progress = Progress("Simulating", "Simulation", steps)
-        with self._telling(), ProgressTracker(bar, progress) as tracker:
-            for start in range(0, steps, _STEPS_AT_ONCE):
-                n = min(_STEPS_AT_ONCE, steps - start)
-                super().run_steps(n)
-                tracker.total_progress.step(n)
-        self._check_inputs()
+        try:
+            for lane, values in zip(self._lanes, inputs):
+                lane.feed(values)
+            with self._telling(), ProgressTracker(bar, progress) as tracker:
+                for start in range(0, steps, _STEPS_AT_ONCE):
+                    n = min(_STEPS_AT_ONCE, steps - start)
+                    super().run_steps(n)
+                    tracker.total_progress.step(n)
+        finally:
+            for lane in self._lanes:
+                lane.feed_no_more()
+        self._check_range()
 
-    def _check_inputs(self) -> None:
+    def _probe(self) -> None:
+        if self._batch is None:
+            super()._probe()
+            return
+        self._probe_step_time()
+        built = {
+            probe: self.model.objs[probe]["out"]
+            for probe in self.model.nengo_probes
+            if probe not in self.model.chip2host_params
+        }
+        self._batch.record(built)
+
+    def clear_probes(self) -> None:
+        """Forget what all probes have recorded."""
+        if self._batch is not None:
+            self._batch.clear()
+        super().clear_probes()
+
+    def close(self) -> None:
+        """Close the simulator: what was recorded stays, but it runs no more."""
+        if self._batch is not None:
+            self._batch.close()
+        super().close()
+
+    def reset(self, seed: int | None = None) -> None:
+        """Start anew, from the first time step; the network is built again.
+
+        Parameters
+        ----------
+        seed : int, optional
+            Of all that is random while the network runs; as before, by default.
+        """
+        if self.closed:
+            raise SimulatorClosed("Cannot reset closed Simulator.")
+        arguments = dict(self._arguments)
+        if seed is not None:
+            arguments["seed"] = seed
+        self.close()
+        self.__init__(**arguments)  # type: ignore[misc]
+
+    def _check_range(self) -> None:
         for memory, code in getattr(self.model, "codes", {}).items():
             if code.largest > 1:
                 warnings.warn(
@@ -218,29 +320,6 @@ class Simulator(LoihiSimulator):
                     stacklevel=3,
                 )
                 code.largest[0] = 0
-
-
-class _Runner(StepRunner):
-    """Also carries values from before the chip to after it."""
-
-    def __init__(self, model: Any, sims: Any, precompute: bool, timers: Any) -> None:
-        super().__init__(model, sims, precompute, timers)
-        self._relays = []
-        for send, receive in getattr(model, "relays", []):
-            sender = self._step_of(send.output, self.host_pre)
-            receiver = self._step_of(receive.output, self.host)
-            self._relays.append((sender.queue, receiver))
-
-    def _step_of(self, process: nengo.Process, sim: nengo.Simulator) -> Any:
-        operators = self._get_simprocess_op_dict(sim.model.operators)
-        return self._get_step_f(operators[id(process)], sim)
-
-    def _chip2host(self, sim: Any) -> None:
-        super()._chip2host(sim)
-        for queue, receiver in self._relays:
-            for t, x in queue:
-                receiver.receive(t, x)
-            queue.clear()
 
 
 def _target(target: Any) -> str:

@@ -11,7 +11,7 @@ network is touched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -88,6 +88,8 @@ class Plan:
     feeds : list of Feed
     parts : dict of nengo.Node
         Nodes that sum what the host sends to a memory which the chip sends to as well.
+    nodes : list of nengo.Node
+        That are added, these among them.
     removed : set
         Nodes and connections that are not built.
     added : list of nengo.Connection
@@ -105,6 +107,7 @@ class Plan:
     links: list[Link] = field(default_factory=list)
     feeds: list[Feed] = field(default_factory=list)
     parts: dict[LegendreMemory, nengo.Node] = field(default_factory=dict)
+    nodes: list[nengo.Node] = field(default_factory=list)
     removed: set[Any] = field(default_factory=set)
     added: list[nengo.Connection] = field(default_factory=list)
     replaced: dict[nengo.Connection, nengo.Connection] = field(default_factory=dict)
@@ -236,6 +239,11 @@ class _Rewiring:
                 self._rewire(connection)
         self._part_inputs()
         self._prune(around)
+        for memory in self.plan.memories:
+            if memory.coordinates not in self.plan.removed and all(
+                e in self.chip for e in memory.ensembles
+            ):
+                self._catch_up(memory)
         self._report()
 
     def _around_memories(self) -> set[nengo.Node]:
@@ -339,11 +347,7 @@ class _Rewiring:
             ]
             host = [s for s in sources if not self._comes_from_chip(s[0])]
             if len(host) < len(sources):
-                part = nengo.Node(
-                    size_in=node.size_in,
-                    label=f"{node.label} from the host",
-                    add_to_container=False,
-                )
+                part = self._add_node(node.size_in, f"{node.label} from the host")
                 self.plan.parts[memory] = part
                 self.plan.added += [_combined(s[0], part, *s[1:]) for s in host]
 
@@ -370,6 +374,51 @@ class _Rewiring:
                 removed.update(self.into[node])
             idle = [n for n in idle if n not in removed]
 
+    def _catch_up(self, memory: LegendreMemory) -> None:
+        """Make up for the step that spikes take from the chip to the host.
+
+        The host finds the state of a step ago, and what the memory's own system makes
+        of it by now.
+        """
+        Ad, Bd = memory.realization.step
+        one = np.eye(memory.size_in)
+        late = self._add_node(memory.coordinates.size_in, "state of the step before")
+        before = self._add_node(
+            memory.size_in, "input of the step before", _StepLater(memory.size_in)
+        )
+        for connection in self.into[memory.coordinates]:
+            self.plan.removed.add(connection)
+            pre = before if connection.pre_obj is memory.input else connection.pre_obj
+            self._add(
+                pre[connection.pre_slice],
+                late[connection.post_slice],
+                connection.transform,
+                connection.synapse,
+            )
+        self._add(memory.input, before)
+        self._add(late, memory.coordinates, transform=np.kron(one, Ad))
+        self._add(before, memory.coordinates, transform=np.kron(one, Bd))
+
+    def _add_node(
+        self, size_in: int, label: str, output: nengo.Process | None = None
+    ) -> nengo.Node:
+        node = nengo.Node(output, size_in=size_in, label=label, add_to_container=False)
+        self.plan.nodes.append(node)
+        return node
+
+    def _add(
+        self,
+        pre: Any,
+        post: Any,
+        transform: Any = 1.0,
+        synapse: nengo.synapses.Synapse | None = None,
+    ) -> None:
+        self.plan.added.append(
+            nengo.Connection(
+                pre, post, transform=transform, synapse=synapse, add_to_container=False
+            )
+        )
+
     def _report(self) -> None:
         plan = self.plan
         for memory in plan.memories:
@@ -388,6 +437,29 @@ class _Rewiring:
                 f"synapses of {times} s left out, in front of slower ones: a neuron "
                 "of the chip has one"
             )
+
+
+class _StepLater(nengo.Process):
+    """Gives in each step what it was given in the one before."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(default_size_in=size, default_size_out=size)
+
+    def make_state(
+        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
+    ) -> dict[str, Any]:
+        return {}
+
+    def make_step(
+        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
+        before = np.zeros((2, *shape_in))
+
+        def step(t: float, x: np.ndarray) -> np.ndarray:
+            before[0], before[1] = before[1], x
+            return before[0].copy()
+
+        return step
 
 
 def _redirect(plan: Plan) -> None:

@@ -358,13 +358,19 @@ class LegendreMemory(nengo.Network):
         relative = np.abs(x) / self.realization.radii
         return RangeCheck(relative.max(axis=0), np.mean(relative > 1, axis=0))
 
-    def populations(self, data: Mapping[Any, Any]) -> list[Population]:
+    def populations(
+        self,
+        data: Mapping[Any, Any],
+        stand_ins: Mapping[nengo.Ensemble, nengo.Ensemble] | None = None,
+    ) -> list[Population]:
         """The neurons as a simulator has built and solved them.
 
         Parameters
         ----------
         data : mapping
             ``sim.data`` of a simulator that has built this network.
+        stand_ins : mapping of nengo.Ensemble, optional
+            ``sim.stand_ins`` of a simulator that has built others in their place.
 
         Returns
         -------
@@ -374,12 +380,17 @@ class LegendreMemory(nengo.Network):
         if isinstance(self.neuron_type, nengo.Direct):
             raise refusal("neuron_type", self.neuron_type, "made of neurons")
         return [
-            Population.solved(data, ensemble, connection)
+            Population.solved(
+                data, (stand_ins or {}).get(ensemble, ensemble), connection
+            )
             for ensemble, connection in zip(self.ensembles, self._decoded)
         ]
 
     def predict_rmse(
-        self, data: Mapping[Any, Any], synapse: float | None = None
+        self,
+        data: Mapping[Any, Any],
+        stand_ins: Mapping[nengo.Ensemble, nengo.Ensemble] | None = None,
+        synapse: float | None = None,
     ) -> float:
         """RMSE of ``output`` that spiking noise causes, for these very neurons.
 
@@ -388,14 +399,14 @@ class LegendreMemory(nengo.Network):
 
         Parameters
         ----------
-        data : mapping
-            ``sim.data`` of a simulator that has built this network.
+        data, stand_ins
+            As for `populations`.
         synapse : float, optional
             Time constant, in seconds, of a filter through which the output is read.
         """
         if not self.neuron_type.spiking:
             return 0.0
-        populations, d = self.populations(data), self.order
+        populations, d = self.populations(data, stand_ins), self.order
         squares = [
             noise_rmse(
                 self.realization,

@@ -1,23 +1,19 @@
-"""Backends: the simulators that can run a network, by name.
+"""Backends: simulators that run networks on given inputs, and tell how long that took.
 
-A backend is a function that runs one network on several inputs and tells how
-long that took. Nengo's reference simulator and NengoDL are here; others register
-themselves with `register`.
+Nengo's reference simulator and NengoDL are here.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
-
-from .validation import check_choice, refusal
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +45,15 @@ class Recording:
         The simulator's ``sim.data``, as far as it concerns what was built.
     build_seconds, run_seconds : float
         Wall time, the share of this run where several ran at once.
+    stand_ins : dict of nengo.Ensemble
+        For ensembles that others took the place of, these.
     """
 
     data: Mapping[str, np.ndarray]
     parameters: Any
     build_seconds: float
     run_seconds: float
+    stand_ins: Mapping[nengo.Ensemble, nengo.Ensemble] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -154,47 +153,6 @@ def run_nengo_dl(
 
 def _decoded(network: nengo.Network) -> list[nengo.Connection]:
     return [c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)]
-
-
-_BACKENDS: dict[str, Backend] = {
-    "nengo": Backend(run_nengo),
-    "nengo-dl": Backend(
-        run_nengo_dl, shares_network=True, packages=("nengo-dl", "tensorflow")
-    ),
-}
-
-
-def register(name: str, backend: Backend) -> None:
-    """Make a backend known under a name.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If the name is no word or is taken, or the backend is no `Backend`.
-    """
-    if not isinstance(name, str) or not name:
-        raise refusal("name", name, "a word")
-    if not isinstance(backend, Backend):
-        raise refusal("backend", backend, "a spiking_lmu.simulators.Backend")
-    if name in _BACKENDS:
-        raise ValidationError(f"{name!r} is registered already", attr="name")
-    _BACKENDS[name] = backend
-
-
-def backends() -> tuple[str, ...]:
-    """The names of all backends."""
-    return tuple(_BACKENDS)
-
-
-def backend(name: str) -> Backend:
-    """The backend of a name.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If there is none of that name.
-    """
-    return _BACKENDS[check_choice("backend", name, backends())]
 
 
 def require(module: str, extra: str) -> Any:

@@ -551,4 +551,4 @@ def test_refuses_the_synapse_of_a_prediction(synapse):
     with nengo.Simulator(network, progress_bar=False) as sim:
         data = sim.data
     with pytest.raises(ValidationError, match="synapse: must be"):
-        memory.predict_rmse(data, synapse)
+        memory.predict_rmse(data, synapse=synapse)

@@ -1,4 +1,4 @@
-"""Backends: how they are found, and that Nengo's runs what it is told to."""
+"""That Nengo runs what it is told to, and equal seeds give equal runs."""
 
 import sys
 
@@ -31,44 +31,6 @@ def memory_model(neuron_type=None):
 
 def inputs(n, duration=0.5):
     return [white_noise(duration, DT, 1 / THETA, 0.5, seed) for seed in range(n)]
-
-
-@pytest.fixture
-def registry(monkeypatch):
-    monkeypatch.setattr(simulators, "_BACKENDS", dict(simulators._BACKENDS))
-
-
-def test_known_backends():
-    assert simulators.backends() == ("nengo", "nengo-dl")
-    assert simulators.backend("nengo").run is simulators.run_nengo
-    assert simulators.backend("nengo-dl").shares_network
-
-
-@pytest.mark.parametrize("name", ["nengodl", "", None, 3, ["nengo"]])
-def test_unknown_backends_are_refused_with_the_known_ones(name):
-    with pytest.raises(ValidationError, match="backend: .*'nengo', 'nengo-dl'"):
-        simulators.backend(name)
-
-
-def test_registered_backends_are_found(registry):
-    mine = simulators.Backend(lambda models, inputs, dt, seeds: [])
-    simulators.register("mine", mine)
-    assert simulators.backend("mine") is mine
-    assert simulators.backends() == ("nengo", "nengo-dl", "mine")
-    with pytest.raises(ValidationError, match="name: 'mine' is registered already"):
-        simulators.register("mine", mine)
-
-
-@pytest.mark.parametrize("name", ["", None, 3])
-def test_register_refuses_names(registry, name):
-    with pytest.raises(ValidationError, match="name"):
-        simulators.register(name, simulators.backend("nengo"))
-
-
-@pytest.mark.parametrize("backend", ["nengo", None, simulators.run_nengo])
-def test_register_refuses_what_is_no_backend(registry, backend):
-    with pytest.raises(ValidationError, match="backend"):
-        simulators.register("mine", backend)
 
 
 def test_run_nengo_feeds_inputs_and_gives_probes():

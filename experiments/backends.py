@@ -1,0 +1,63 @@
+"""The simulators that experiments can run on, by name."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from nengo.processes import PresentInput
+
+from spiking_lmu.simulators import Backend, Model, Recording, run_nengo, run_nengo_dl
+from spiking_lmu.validation import check_choice
+
+
+def run_loihi(
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seeds: Sequence[int],
+) -> list[Recording]:
+    """Run each model on its input on Loihi's emulator, one after the other."""
+    return [_run_one(*run, dt=dt) for run in zip(models, inputs, seeds)]
+
+
+def _run_one(model: Model, u: np.ndarray, seed: int, dt: float) -> Recording:
+    from spiking_lmu.hardware import loihi
+
+    start = time.perf_counter()
+    model.stimulus.output = PresentInput(u[:, None], dt)
+    simulator = loihi.Simulator(
+        model.network, dt=dt, seed=seed, target="sim", progress_bar=False
+    )
+    with simulator as sim:
+        built = time.perf_counter()
+        sim.run_steps(len(u))
+        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
+    times = built - start, time.perf_counter() - built
+    return Recording(data, sim.data, *times, stand_ins=sim.stand_ins)
+
+
+_BACKENDS = {
+    "nengo": Backend(run_nengo),
+    "nengo-dl": Backend(
+        run_nengo_dl, shares_network=True, packages=("nengo-dl", "tensorflow")
+    ),
+    "loihi": Backend(run_loihi, packages=("nengo-loihi",)),
+}
+
+
+def backends() -> tuple[str, ...]:
+    """The names of all backends."""
+    return tuple(_BACKENDS)
+
+
+def backend(name: str) -> Backend:
+    """The backend of a name.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is none of that name.
+    """
+    return _BACKENDS[check_choice("backend", name, backends())]

@@ -1,0 +1,310 @@
+"""Trials of the Delay Network protocol: what is run, and how it is measured.
+
+The protocol is that of Voelker 2019, from the code that was published with it: 0.1 s
+of white noise below 3 Hz, remembered in three dimensions for two seconds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.dists import Choice, Uniform
+from nengo.solvers import LstsqL2
+
+from spiking_lmu.metrics import nrmse
+from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import neuron_type
+from spiking_lmu.signals import lowpass
+from spiking_lmu.simulators import Model, Recording, backend, require
+from spiking_lmu.state_space import (
+    discretize,
+    map_to_synapse,
+    readout,
+    simulate,
+    state_space,
+)
+
+THETA, ORDER = 0.1, 3  # seconds, dimensions
+FREQ, RMS = 3.0, 1.0  # of the input, in Hz
+DT, STEPS = 0.001, 2000
+READOUT_SYNAPSE = 0.02  # seconds
+POINTS = 100  # of the window
+THESIS_SYNAPSE = 0.01  # seconds, for Loihi "any higher causes issues" says the code
+NEGLIGIBLE = 1e-8  # transforms that are zero but for rounding
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A network and the simulator that runs it.
+
+    Attributes
+    ----------
+    name : str
+        For the reader.
+    network : str
+        ``"thesis"`` or ``"memory"``, a `LegendreMemory`.
+    neuron_type : str
+        ``"lif"`` or ``"poisson"``.
+    backend : str
+        ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator.
+    target : str
+        Of the emulator: ``"sim"`` or ``"simreal"``; none of the others.
+    """
+
+    name: str
+    network: str
+    neuron_type: str
+    backend: str
+    target: str = ""
+
+
+PLATFORMS = {
+    "thesis-loihi": Platform("emulator", "thesis", "lif", "loihi", "sim"),
+    "thesis-nengo": Platform("Nengo", "thesis", "lif", "nengo"),
+    "lif-nengo": Platform("LIF, Nengo", "memory", "lif", "nengo"),
+    "lif-nengo-dl": Platform("LIF, NengoDL", "memory", "lif", "nengo-dl"),
+    "lif-simreal": Platform(
+        "LIF, emulator, real numbers", "memory", "lif", "loihi", "simreal"
+    ),
+    "lif-sim": Platform("LIF, emulator", "memory", "lif", "loihi", "sim"),
+    "poisson-nengo": Platform("Poisson, Nengo", "memory", "poisson", "nengo"),
+    "poisson-sim": Platform(
+        "stochastic, emulator", "memory", "poisson", "loihi", "sim"
+    ),
+}
+
+
+# ---- The protocol ------------------------------------------------------------------
+
+
+def make_input(seed: int) -> np.ndarray:
+    """The input of a test case (STEPS,)."""
+    process = nengo.processes.WhiteSignal(
+        period=STEPS * DT, rms=RMS, high=FREQ, y0=0, seed=seed
+    )
+    return process.run_steps(STEPS, dt=DT)[:, 0]
+
+
+def ideal_state(u: np.ndarray) -> np.ndarray:
+    """The state of the exact linear memory (n, ORDER), in Legendre coordinates."""
+    return simulate(*discretize(*state_space(THETA, ORDER), DT), u)
+
+
+def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """The state that a synapse makes of decoded spikes.
+
+    What the synapse of the recurrence would make, were it that of the readout:
+    discrete Principle 3, applied once the run is over.
+
+    Parameters
+    ----------
+    decoded : (n, ORDER) ndarray
+        Spikes decoded in each step, not filtered, in Legendre coordinates.
+    u : (n,) ndarray
+        The input.
+    """
+    A, B = map_to_synapse(*state_space(THETA, ORDER), READOUT_SYNAPSE, DT)
+    return lowpass(decoded @ A.T + u[:, None] * B[:, 0], READOUT_SYNAPSE, DT)
+
+
+def window(state: np.ndarray) -> np.ndarray:
+    """The window that a state holds (n, POINTS), from now to theta ago."""
+    return state @ readout(ORDER, np.linspace(0, 1, POINTS)).T
+
+
+def window_error(decoded: np.ndarray, u: np.ndarray) -> float:
+    """NRMSE over all points of the window and all times."""
+    return nrmse(window(estimate_state(decoded, u)), window(ideal_state(u)))
+
+
+def thesis_coordinates() -> np.ndarray:
+    """The transform T, m = T x, to the coordinates x of Voelker 2019.
+
+    They balance the Gramians of the delay, from its input to its output theta later;
+    each is then divided by a radius of 1 / (i + 1), to lie within -1 and 1.
+    """
+    from scipy.linalg import solve_continuous_lyapunov
+
+    A, B = state_space(THETA, ORDER)
+    C = readout(ORDER, [1.0])
+    reached = np.linalg.cholesky(solve_continuous_lyapunov(A, -B @ B.T))
+    observed = solve_continuous_lyapunov(A.T, -C.T @ C)
+    U, squares, _ = np.linalg.svd(reached.T @ observed @ reached)
+    return reached @ U / squares**0.25 / np.arange(1, ORDER + 1)
+
+
+# ---- Networks ----------------------------------------------------------------------
+
+
+def make_model(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
+    """The network of a task, and the T that takes what it decodes to m."""
+    if task["network"] == "thesis":
+        return make_thesis(task["n_neurons"], task["seed"], task["backend"] == "loihi")
+    return make_memory(task)
+
+
+def make_memory(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
+    """A `LegendreMemory`, read from where it decodes its spikes."""
+    options = {
+        name: Uniform(*task[name]) for name in ("max_rates", "intercepts") if task[name]
+    }
+    with nengo.Network(seed=task["seed"]) as network:
+        stimulus = nengo.Node([0.0], label="stimulus")
+        memory = LegendreMemory(
+            THETA,
+            ORDER,
+            task["n_neurons"],
+            synapse=task["synapse"],
+            dt=DT,
+            neuron_type=neuron_type(task["neuron_type"]),
+            allocation=task["allocation"],
+            freq=FREQ,
+            rms=RMS,
+            **options,
+        )
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        probes = {"decoded 0": nengo.Probe(memory.decoded[0])}
+        probes |= _spikes(memory.ensembles)
+    return Model(network, stimulus, probes), memory.realization.T
+
+
+def make_thesis(n_neurons: int, seed: int, for_loihi: bool) -> tuple[Model, np.ndarray]:
+    """The network of Voelker 2019: ensembles connected one by one.
+
+    Tuned as it was for Loihi, where each connection became one of weights, or left
+    at Nengo's defaults, as it was for Nengo. Voltages begin at zero, as in Nengo 2
+    and on the chip.
+    """
+    T = thesis_coordinates()
+    A, B = state_space(THETA, ORDER)
+    A, B = np.linalg.solve(T, A @ T), np.linalg.solve(T, B)
+    recurrent, feed = map_to_synapse(A, B, THESIS_SYNAPSE)
+    tuning = {}
+    if for_loihi:
+        tuning = {"max_rates": Uniform(100, 120), "intercepts": Uniform(-1.0, 0.5)}
+    lif = nengo.LIF(initial_state={"voltage": Choice([0])})
+    with nengo.Network(seed=seed) as network:
+        stimulus = nengo.Node([0.0], label="stimulus")
+        ensembles = [
+            nengo.Ensemble(n_neurons, 1, neuron_type=lif, label=f"x{i}", **tuning)
+            for i in range(ORDER)
+        ]
+        for i, j in np.argwhere(np.abs(recurrent) > NEGLIGIBLE):
+            nengo.Connection(
+                ensembles[j],
+                ensembles[i],
+                transform=recurrent[i, j],
+                synapse=THESIS_SYNAPSE,
+                solver=LstsqL2(reg=0.1, weights=for_loihi),
+            )
+        for i, ensemble in enumerate(ensembles):
+            part = nengo.Node(_Scaled(feed[i, 0]), size_in=1, label=f"input of x{i}")
+            nengo.Connection(stimulus, part, synapse=None)
+            nengo.Connection(part, ensemble, synapse=THESIS_SYNAPSE)
+        probes = {f"decoded {i}": nengo.Probe(e) for i, e in enumerate(ensembles)}
+        probes |= _spikes(ensembles)
+    return Model(network, stimulus, probes), T
+
+
+class _Scaled:
+    """A node's function: its input times a constant."""
+
+    def __init__(self, scale: float) -> None:
+        self.scale = scale
+
+    def __call__(self, t: float, x: np.ndarray) -> np.ndarray:
+        return self.scale * x
+
+
+def _spikes(ensembles: Sequence[nengo.Ensemble]) -> dict[str, nengo.Probe]:
+    return {f"spikes {i}": nengo.Probe(e.neurons) for i, e in enumerate(ensembles)}
+
+
+# ---- Trials ------------------------------------------------------------------------
+
+
+def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run one network on all inputs; a row for each."""
+    described = {k: v for k, v in task.items() if k not in ("cases", "input_seeds")}
+    for name in ("max_rates", "intercepts"):
+        bounds = task[name]
+        described[name] = f"{bounds[0]:g} to {bounds[1]:g}" if bounds else "default"
+    return [
+        {
+            **described,
+            "test_case": case,
+            "input_seed": seed,
+            "nrmse": window_error(decoded, u),
+            "spikes_per_second": rate,
+            "build_seconds": recording.build_seconds,
+            "run_seconds": recording.run_seconds,
+        }
+        for case, seed, (u, decoded, rate, recording) in zip(
+            task["cases"], task["input_seeds"], run_network(task)
+        )
+    ]
+
+
+def run_network(
+    task: dict[str, Any],
+) -> list[tuple[np.ndarray, np.ndarray, float, Recording]]:
+    """Of each input: itself, what was decoded, spikes a second of a neuron, the rest.
+
+    Neurons are those of the task's seed; spikes are random apart from that where
+    a simulator draws any.
+    """
+    model, T = make_model(task)
+    inputs = [make_input(seed) for seed in task["input_seeds"]]
+    seeds = [task["seed"] + 1 + k for k in range(len(inputs))]
+    recordings = _runner(task)([model] * len(inputs), inputs, DT, seeds)
+    results = []
+    for u, recording in zip(inputs, recordings):
+        data = recording.data
+        decoded = np.hstack([data[k] for k in model.probes if k.startswith("decoded")])
+        spikes = np.hstack([data[k] for k in model.probes if k.startswith("spikes")])
+        results.append((u, decoded @ T.T, float(spikes.mean()), recording))
+    return results
+
+
+def _runner(task: dict[str, Any]) -> Callable[..., list[Recording]]:
+    if task["backend"] != "loihi":
+        return backend(task["backend"]).run
+
+    def run(models: Any, inputs: Any, dt: float, seeds: Any) -> list[Recording]:
+        return run_loihi(models[0], inputs, dt, seeds[0], task["target"])
+
+    return run
+
+
+def run_loihi(
+    model: Model, inputs: Sequence[np.ndarray], dt: float, seed: int, target: str
+) -> list[Recording]:
+    """Run one network on all inputs at once, on the emulator."""
+    require("nengo_loihi", "loihi")
+    from spiking_lmu.hardware import loihi
+
+    start = time.perf_counter()
+    simulator = loihi.Simulator(
+        model.network,
+        dt=dt,
+        seed=seed,
+        target=target,
+        progress_bar=False,
+        minibatch_size=len(inputs),
+    )
+    with simulator as sim:
+        built = time.perf_counter()
+        batch = np.stack(inputs)[..., None]
+        sim.run_steps(batch.shape[1], data={model.stimulus: batch})
+        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
+    share = len(inputs)
+    times = (built - start) / share, (time.perf_counter() - built) / share
+    return [
+        Recording({name: d[k] for name, d in data.items()}, {}, *times)
+        for k in range(share)
+    ]

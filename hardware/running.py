@@ -1,0 +1,247 @@
+"""Runs what was built: the host's part and the chip's, for one run or for several."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+from nengo_loihi.simulator import StepRunner
+
+from .emulator import Emulator
+
+
+class HostSimulator(nengo.Simulator):
+    """Nengo's simulator of a part of the network, whose inputs can be given."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__(
+            network=None, dt=model.dt, model=model, progress_bar=False, optimize=False
+        )
+        self._own = list(self._steps)
+
+    def feed(self, node: nengo.Node, values: np.ndarray) -> None:
+        """Let a node without inputs give values (n_steps, size), a row each step."""
+        signal = self.model.sig[node]["out"]
+        target, rows = self.signals[signal], iter(values)
+
+        def give() -> None:
+            target[...] = next(rows)
+
+        for i, operator in enumerate(self._step_order):
+            if any(each.base is signal.base for each in operator.sets):
+                self._steps[i] = give
+                return
+        # a constant, which no operator sets
+        first = self._steps[0]
+
+        def give_first() -> None:
+            give()
+            first()
+
+        self._steps[0] = give_first
+
+    def feed_no_more(self) -> None:
+        """Let all nodes give their own values again."""
+        self._steps[:] = self._own
+
+
+class Lane(StepRunner):
+    """The host's side of a run, and what it exchanges with the chip.
+
+    Also carries values from what is computed before the chip to what comes after it.
+    """
+
+    def __init__(self, model: Any, sims: Any, precompute: bool, timers: Any) -> None:
+        super().__init__(model, sims, precompute, timers)
+        self.hosts = [s for s in (self.host_pre, self.host) if s is not None]
+        self._relays = []
+        for send, receive in getattr(model, "relays", []):
+            sender = self._step_of(send.output, self.host_pre)
+            receiver = self._step_of(receive.output, self.host)
+            self._relays.append((sender.queue, receiver))
+
+    def _step_of(self, process: nengo.Process, sim: nengo.Simulator) -> Any:
+        operators = self._get_simprocess_op_dict(sim.model.operators)
+        return self._get_step_f(operators[id(process)], sim)
+
+    def _chip2host(self, sim: Any) -> None:
+        super()._chip2host(sim)
+        for queue, receiver in self._relays:
+            for t, x in queue:
+                receiver.receive(t, x)
+            queue.clear()
+
+    def feed(self, inputs: Mapping[nengo.Node, np.ndarray]) -> None:
+        """Give nodes their values (n_steps, size) for the steps to come."""
+        for node, values in inputs.items():
+            for host in self.hosts:
+                if node in host.model.sig:
+                    host.feed(node, values)
+
+    def feed_no_more(self) -> None:
+        for host in self.hosts:
+            host.feed_no_more()
+
+
+class Batch:
+    """Several runs through one network on the emulator, a lane for each."""
+
+    def __init__(
+        self, model: Any, emulator: Emulator, precompute: bool, timers: Any
+    ) -> None:
+        self.emulator, self.precompute, self.timers = emulator, precompute, timers
+        self.lanes = []
+        for item in range(emulator.batch_size):
+            sims: dict[str, Any] = OrderedDict()
+            for name in ("host_pre", "host"):
+                if getattr(model, name).params:
+                    sims[name] = HostSimulator(getattr(model, name))
+            sims["emulator"] = _Share(emulator, item)
+            self.lanes.append(Lane(model, sims, precompute, timers))
+        self.recorded: dict[nengo.Probe, list[list[Any]]] = defaultdict(
+            lambda: [[] for _ in self.lanes]
+        )
+
+    def run_steps(self, steps: int) -> None:
+        """Simulate all runs for a number of time steps."""
+        self.timers.start("run")
+        if self.precompute:
+            self._before(steps)
+            self.emulator.run_steps(steps)
+            self._after(steps)
+        else:
+            for _ in range(steps):
+                self._step()
+        self.timers.stop("run")
+
+    def _before(self, steps: int) -> None:
+        for item, lane in enumerate(self.lanes):
+            if lane.host_pre is not None:
+                self._run_host(item, lane.host_pre, steps)
+                lane._host2chip(lane.emulator)
+
+    def _after(self, steps: int) -> None:
+        for item, lane in enumerate(self.lanes):
+            lane._chip2host(lane.emulator)
+            if lane.host is not None:
+                self._run_host(item, lane.host, steps)
+
+    def _step(self) -> None:
+        for item, lane in enumerate(self.lanes):
+            if lane.host is not None:
+                self._run_host(item, lane.host, 1)
+                lane._host2chip(lane.emulator)
+        self.emulator.step()
+        for lane in self.lanes:
+            lane._chip2host(lane.emulator)
+
+    def _run_host(self, item: int, host: nengo.Simulator, steps: int) -> None:
+        host.run_steps(steps, progress_bar=False)
+        # the simulators of all runs write to the same lists
+        for probe in host.model.probes:
+            rows = host.model.params[probe]
+            self.recorded[probe][item].extend(rows)
+            rows.clear()
+
+    def record(self, probes: Mapping[nengo.Probe, Any]) -> None:
+        """Take from the chip what its probes have seen."""
+        for probe, built in probes.items():
+            for item, rows in enumerate(self.recorded[probe]):
+                rows.extend(self.emulator.collect_probe_output(built, item=item))
+
+    def clear(self) -> None:
+        """Forget what was recorded."""
+        self.recorded.clear()
+
+    def close(self) -> None:
+        """Close the simulators of all lanes."""
+        for lane in self.lanes:
+            for host in lane.hosts:
+                host.close()
+
+
+class _Share:
+    """One run's share of an emulator."""
+
+    def __init__(self, emulator: Emulator, item: int) -> None:
+        self.emulator, self.item = emulator, item
+
+    def host2chip(self, spikes: Any, errors: Any) -> None:
+        self.emulator.host2chip(spikes, errors, item=self.item)
+
+    def chip2host(self, probes_receivers: Any) -> None:
+        self.emulator.chip2host(probes_receivers, item=self.item)
+
+
+class BatchData(Mapping):
+    """The data of several runs: of each probe, (n_runs, n_steps, size)."""
+
+    def __init__(self, built: Mapping[Any, Any], batch: Batch) -> None:
+        self._built, self._recorded = built, batch.recorded
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, nengo.Probe) and key in self._recorded:
+            return np.asarray(self._recorded[key])
+        return self._built[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._built)
+
+    def __len__(self) -> int:
+        return len(self._built)
+
+
+def check_inputs(
+    network: nengo.Network, data: Any, n_runs: int | None, steps: int
+) -> list[dict[nengo.Node, np.ndarray]]:
+    """What nodes are to give, for each run.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is not for nodes without inputs, or of another shape.
+    """
+    if data is None:
+        return [{} for _ in range(n_runs or 1)]
+    if not isinstance(data, Mapping):
+        raise ValidationError(
+            f"must be a mapping from nodes to arrays, but is {data!r}", attr="data"
+        )
+    for node in data:
+        if node not in network.all_nodes or node.size_in:
+            raise ValidationError(
+                f"must be for nodes of the network without inputs, but is for {node!r}",
+                attr="data",
+            )
+    arrays = {node: _checked(node, v, n_runs, steps) for node, v in data.items()}
+    return [
+        {node: values[item] for node, values in arrays.items()}
+        for item in range(n_runs or 1)
+    ]
+
+
+def _checked(
+    node: nengo.Node, values: Any, n_runs: int | None, steps: int
+) -> np.ndarray:
+    shape: tuple[int, ...] = (steps, node.size_out)
+    if n_runs is not None:
+        shape = (n_runs, *shape)
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    if array.shape != shape:
+        raise ValidationError(
+            f"must be an array of shape {shape} for {node}, but has the shape "
+            f"{np.shape(values)}",
+            attr="data",
+        )
+    if not np.all(np.isfinite(array)):
+        raise ValidationError(
+            f"must be finite for {node}, but holds nan or infinity", attr="data"
+        )
+    return array if n_runs is not None else array[None]
