@@ -20,7 +20,13 @@ from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
 from spiking_lmu.signals import lowpass
-from spiking_lmu.simulators import Model, Recording, backend, require
+from spiking_lmu.simulators import (
+    Model,
+    Recording,
+    require,
+    run_nengo,
+    run_nengo_dl,
+)
 from spiking_lmu.state_space import (
     discretize,
     map_to_synapse,
@@ -273,7 +279,7 @@ def run_network(
 
 def _runner(task: dict[str, Any]) -> Callable[..., list[Recording]]:
     if task["backend"] != "loihi":
-        return backend(task["backend"]).run
+        return {"nengo": run_nengo, "nengo-dl": run_nengo_dl}[task["backend"]]
 
     def run(models: Any, inputs: Any, dt: float, seeds: Any) -> list[Recording]:
         return run_loihi(models[0], inputs, dt, seeds[0], task["target"])

@@ -40,14 +40,16 @@ from nengo_loihi.simulator import Simulator as LoihiSimulator
 
 from .building import ChipModel
 from .emulator import Emulator
+from .energy import Energy, energy
 from .running import Batch, BatchData, HostSimulator, Lane, check_inputs
 
-__all__ = ["Resources", "Simulator", "resources"]
+__all__ = ["Energy", "Resources", "Simulator", "energy", "resources"]
 
 TARGETS = ("sim", "simreal", "loihi")
 
 # casts of nan that nengo-loihi overwrites; what it says of Nengo's version
 _HARMLESS = re.compile("invalid value encountered in cast|has not been tested")
+_INITIAL = re.compile("does not support initial values")
 _LOST_BITS = re.compile(r"Lost (\d+) extra bits")
 _STEPS_AT_ONCE = 200  # between two signs of progress
 
@@ -176,6 +178,7 @@ class Simulator(LoihiSimulator):
         """Run on our emulator, and by our own exchange of host and chip."""
         for name in ("host_pre", "host"):
             if name in self.sims:
+                self.sims[name].close()
                 self.sims[name] = HostSimulator(self.sims[name].model)
         emulator = self.sims.get("emulator")
         if emulator is not None:
@@ -214,13 +217,15 @@ class Simulator(LoihiSimulator):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
-        lost: list[int] = []
+        lost, initial = [], False
         told: Counter[tuple[str, type[Warning]]] = Counter()
         for warning in caught:
             message = str(warning.message)
             bits = _LOST_BITS.search(message)
             if bits:
                 lost.append(int(bits[1]))
+            elif self.resources and _INITIAL.search(message):
+                initial = True
             elif not _HARMLESS.search(message):
                 told[message, warning.category] += 1
         if lost:
@@ -228,6 +233,8 @@ class Simulator(LoihiSimulator):
                 f"weights of {len(lost)} synapses are rounded to fewer bits, by up to "
                 f"{max(lost)}: much larger ones reach the same neurons"
             )
+        if initial:
+            self.changes.append("all neurons start from zero voltage, as on the chip")
         for (message, category), times in told.items():
             suffix = f" ({times} times)" if times > 1 else ""
             warnings.warn(message + suffix, category, stacklevel=4)

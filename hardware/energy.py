@@ -1,0 +1,291 @@
+"""What a run on Loihi takes in energy, estimated from what happened on the emulator.
+
+Spikes, synaptic operations and neuron updates are counted exactly; what each of them
+takes is published, from simulations of the circuits. The product is an estimate.
+
+References
+----------
+M. Davies et al., "Loihi: a neuromorphic manycore processor with on-chip learning",
+IEEE Micro 38(1), 2018, table 2, for the energies of Loihi.
+J. A. Boyle et al., SANA-FE, https://github.com/SLAM-Lab/SANA-FE, arch/loihi.yaml, for
+the grid of tiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.validation import refusal
+
+from .emulator import Bundle, Emulator
+from .processors import Processor, compare
+from .resources import CORES
+
+# in joules, of Loihi
+SYNAPTIC_OPERATION = 23.6e-12  # "min"; there is no figure for the most it can be
+UPDATE_ACTIVE, UPDATE_INACTIVE = 81e-12, 52e-12
+SPIKE_IN_TILE = 1.7e-12
+HOP_EAST_WEST, HOP_NORTH_SOUTH = 3.0e-12, 4.0e-12
+# of one chip: 128 cores, four to a tile
+TILE_CORES, TILE_COLUMNS = 4, 8
+
+
+class Range(NamedTuple):
+    """A low and a high estimate, in joules or watts."""
+
+    low: float
+    high: float
+
+    def times(self, factor: float) -> Range:
+        """Both of them, multiplied."""
+        return Range(self.low * factor, self.high * factor)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What happened on the chip in one run; means where several were made at once.
+
+    Attributes
+    ----------
+    steps : int
+    dt : float
+        In seconds.
+    cores, compartments, weights : int
+        In use; weights are the synapses of all compartments and inputs.
+    spikes, input_spikes : float
+        Of compartments, and of what the host sends.
+    messages : float
+        Both kinds of spikes, each once for every core that it is sent to.
+    synaptic_operations : float
+        Both kinds of spikes, each once for every synapse that it reaches.
+    """
+
+    steps: int
+    dt: float
+    cores: int
+    compartments: int
+    weights: int
+    spikes: float
+    input_spikes: float
+    messages: float
+    synaptic_operations: float
+
+    @property
+    def updates(self) -> int:
+        """Updates of neurons: each compartment in each step."""
+        return self.compartments * self.steps
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What a run on Loihi takes: an estimate. Print it for a table.
+
+    Attributes
+    ----------
+    counts : Counts
+        What it is estimated from.
+    parts : dict of Range
+        In joules over the whole run, by kind: ``"synaptic operations"``,
+        ``"neuron updates"`` and ``"spikes to cores"``.
+    processors : tuple of Processor
+        For comparison. They compute all of the network in each step.
+    left_out : tuple of str
+        What takes energy too and is not in the estimate.
+    """
+
+    counts: Counts
+    parts: Mapping[str, Range]
+    processors: tuple[Processor, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def total(self) -> Range:
+        """In joules, over the whole run."""
+        low, high = zip(*self.parts.values())
+        return Range(sum(low), sum(high))
+
+    @property
+    def per_step(self) -> Range:
+        """In joules for each time step."""
+        return self.total.times(1 / self.counts.steps)
+
+    @property
+    def per_second(self) -> Range:
+        """In joules for each second of simulated time: watts in real time."""
+        return self.per_step.times(1 / self.counts.dt)
+
+    def __str__(self) -> str:
+        return "\n".join(_table(self))
+
+
+def energy(sim: Any) -> Energy:
+    r"""Estimate the energy of a run on Loihi.
+
+    Parameters
+    ----------
+    sim : spiking_lmu.hardware.loihi.Simulator
+        That has run on the emulator.
+
+    Returns
+    -------
+    energy : Energy
+        Print it for a table.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is no such simulator, has not run, or its spikes are not counted: on the
+        chip, and where nengo-loihi's own emulator runs.
+
+    Notes
+    -----
+    With :math:`s` spikes of :math:`n` compartments in :math:`k` steps, the
+
+    - low estimate takes :math:`81 s + 52 (n k - s)` pJ for updates, as if only
+      those that spike were active, and 1.7 pJ for each core that a spike is sent to;
+    - high estimate takes :math:`81 n k` pJ for updates, and for each core that a spike
+      is sent to also the way from corner to corner of the tiles in use, at 3 pJ for a
+      hop east or west and 4 pJ north or south. Cores fill tiles of four, and tiles
+      rows of eight.
+
+    Both take 23.6 pJ for a synaptic operation, which is published as the least; the
+    high estimate is therefore no bound. What is left out: see `Energy.left_out`.
+
+    Processors are compared in `spiking_lmu.hardware.processors`.
+    """
+    emulator = _check(sim)
+    counts = _count(sim, emulator)
+    processors = compare(sim.network, counts.weights + counts.compartments)
+    return Energy(counts, estimate(counts), processors, _left_out(sim, counts))
+
+
+def estimate(counts: Counts) -> dict[str, Range]:
+    """Low and high energies of what was counted, in joules, by kind."""
+    synaptic = SYNAPTIC_OPERATION * counts.synaptic_operations
+    inactive = UPDATE_INACTIVE * (counts.updates - counts.spikes)
+    across = SPIKE_IN_TILE + hops(counts.cores)
+    return {
+        "synaptic operations": Range(synaptic, synaptic),
+        "neuron updates": Range(
+            UPDATE_ACTIVE * counts.spikes + inactive, UPDATE_ACTIVE * counts.updates
+        ),
+        "spikes to cores": Range(
+            SPIKE_IN_TILE * counts.messages, across * counts.messages
+        ),
+    }
+
+
+def hops(cores: int) -> float:
+    """Energy of the longest way between tiles of so many cores, of one chip."""
+    tiles = -(-min(cores, CORES) // TILE_CORES)
+    columns, rows = min(tiles, TILE_COLUMNS), -(-tiles // TILE_COLUMNS)
+    return HOP_EAST_WEST * max(columns - 1, 0) + HOP_NORTH_SOUTH * max(rows - 1, 0)
+
+
+def _check(sim: Any) -> Emulator:
+    """The emulator of a simulator that has run."""
+    sims = getattr(sim, "sims", {})
+    if "loihi" in sims:
+        raise ValidationError(
+            "must have run on the emulator, target='sim': a chip's spikes are not "
+            "counted",
+            attr="sim",
+        )
+    emulator = sims.get("emulator")
+    if not isinstance(emulator, Emulator):
+        raise refusal("sim", sim, "a spiking_lmu.hardware.loihi.Simulator")
+    if emulator.stock:
+        raise ValidationError(
+            "must run on the emulator of spiking_lmu.hardware: that of nengo-loihi, "
+            "which runs for want of a version or a model known here, counts no spikes "
+            "of inputs",
+            attr="sim",
+        )
+    if sim.n_steps == 0:
+        raise ValidationError("must have run, but has made no step", attr="sim")
+    return emulator
+
+
+def _count(sim: Any, emulator: Emulator) -> Counts:
+    """What a run of the simulator amounts to, the mean of those made at once."""
+    spikes = np.atleast_2d(emulator.spike_count).mean(axis=0)
+    given = [np.atleast_2d(c).mean(axis=0) for c in emulator.input_spike_counts]
+    sources = [*sim.model.blocks, *sim.model.inputs]
+    ends = np.cumsum([block.n_neurons for block in sim.model.blocks])
+    by_source = [*np.split(spikes, ends[:-1]), *given] if len(ends) else given
+    return Counts(
+        steps=sim.n_steps,
+        dt=sim.dt,
+        cores=len(sim.model.blocks),
+        compartments=spikes.size,
+        weights=int(emulator._fan_out.sum()),
+        spikes=float(spikes.sum()),
+        input_spikes=float(sum(c.sum() for c in given)),
+        messages=float(sum(map(_messages, sources, by_source))),
+        synaptic_operations=emulator.synaptic_events() / emulator.batch_size,
+    )
+
+
+def _messages(source: Any, spikes: np.ndarray) -> float:
+    """Spikes of a block or an input, each once for every core that it goes to."""
+    bundles = (Bundle(0, source.n_neurons, axon) for axon in source.axons)
+    return float(sum(spikes[bundle.targets() >= 0].sum() for bundle in bundles))
+
+
+def _left_out(sim: Any, counts: Counts) -> tuple[str, ...]:
+    out = ["static power", "the host, and its side of what is sent and read"]
+    if counts.cores > CORES:
+        out.append("the way of spikes from chip to chip")
+    if any(s.learning for block in sim.model.blocks for s in block.synapses):
+        out.append("the updates of weights that learn")
+    return tuple(out)
+
+
+def _table(result: Energy) -> Iterable[str]:
+    counts, steps = result.counts, result.counts.steps
+    numbers = {
+        "synaptic operations": counts.synaptic_operations,
+        "neuron updates": counts.updates,
+        "spikes to cores": counts.messages,
+    }
+    rows = [("", "in a step", "pJ for one", "nJ in a step")]
+    for kind, part in result.parts.items():
+        one = _span(part, 1e12 / numbers[kind]) if numbers[kind] else ""
+        rows.append(
+            (kind, _number(numbers[kind] / steps), one, _span(part, 1e9 / steps))
+        )
+    rows.append(("in all", "", "", _span(result.per_step, 1e9)))
+    yield (
+        f"Estimate for Loihi: {steps:,} steps of {counts.dt:g} s, "
+        f"{counts.compartments:,} compartments on {counts.cores} cores"
+    )
+    yield from _aligned(rows)
+    yield f"{_span(result.per_second, 1e6)} microwatts, in real time"
+    yield f"Not included: {'; '.join(result.left_out)}."
+    yield "The same network on processors, all of it in each step:"
+    rows = [("", "operations", "nJ in a step")]
+    for one in result.processors:
+        name = f"{one.name}, by {one.method}"
+        rows.append((name, _number(one.operations), _number(1e9 * one.joules)))
+    yield from _aligned(rows)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for first, *rest in rows:
+        cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]
+        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+
+
+def _span(values: Range, factor: float) -> str:
+    low, high = (_number(value * factor) for value in values)
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
