@@ -35,7 +35,7 @@ def _run_one(model: Model, u: np.ndarray, seed: int, dt: float) -> Recording:
         sim.run_steps(len(u))
         data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
     times = built - start, time.perf_counter() - built
-    return Recording(data, sim.data, *times, stand_ins=sim.stand_ins)
+    return Recording(data, sim.data, *times, neuron_types=sim.neuron_types)
 
 
 _BACKENDS = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 import nengo
 import numpy as np
@@ -40,8 +40,10 @@ FREQ, RMS = 3.0, 1.0  # of the input, in Hz
 DT, STEPS = 0.001, 2000
 READOUT_SYNAPSE = 0.02  # seconds
 POINTS = 100  # of the window
-THESIS_SYNAPSE = 0.01  # seconds, for Loihi "any higher causes issues" says the code
 NEGLIGIBLE = 1e-8  # transforms that are zero but for rounding
+
+
+Range = Union[tuple[float, float], None]
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,6 @@ class Platform:
 
     Attributes
     ----------
-    name : str
-        For the reader.
     network : str
         ``"thesis"`` or ``"memory"``, a `LegendreMemory`.
     neuron_type : str
@@ -60,28 +60,37 @@ class Platform:
         ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator.
     target : str
         Of the emulator: ``"sim"`` or ``"simreal"``; none of the others.
+    synapse : float
+        Of the recurrence, in seconds.
+    max_rates, intercepts : (float, float), optional
+        Bounds of uniform distributions; by default those of `LegendreMemory`.
+    allocation : str
+        Of the `LegendreMemory`.
     """
 
-    name: str
     network: str
     neuron_type: str
     backend: str
     target: str = ""
+    synapse: float = 0.1
+    max_rates: Range = None
+    intercepts: Range = None
+    allocation: str = "optimal"
 
+
+# each tuned as it was in the published code; the second by the defaults of Nengo 2
+_LOIHI = Platform("thesis", "lif", "loihi", "sim", 0.01, (100, 120), (-1, 0.5), "equal")
+_NENGO = Platform("thesis", "lif", "nengo", "", 0.01, (200, 400), (-1, 1), "equal")
 
 PLATFORMS = {
-    "thesis-loihi": Platform("emulator", "thesis", "lif", "loihi", "sim"),
-    "thesis-nengo": Platform("Nengo", "thesis", "lif", "nengo"),
-    "lif-nengo": Platform("LIF, Nengo", "memory", "lif", "nengo"),
-    "lif-nengo-dl": Platform("LIF, NengoDL", "memory", "lif", "nengo-dl"),
-    "lif-simreal": Platform(
-        "LIF, emulator, real numbers", "memory", "lif", "loihi", "simreal"
-    ),
-    "lif-sim": Platform("LIF, emulator", "memory", "lif", "loihi", "sim"),
-    "poisson-nengo": Platform("Poisson, Nengo", "memory", "poisson", "nengo"),
-    "poisson-sim": Platform(
-        "stochastic, emulator", "memory", "poisson", "loihi", "sim"
-    ),
+    "thesis-loihi": _LOIHI,
+    "thesis-nengo": _NENGO,
+    "lif-nengo": Platform("memory", "lif", "nengo"),
+    "lif-nengo-dl": Platform("memory", "lif", "nengo-dl"),
+    "lif-simreal": Platform("memory", "lif", "loihi", "simreal"),
+    "lif-sim": Platform("memory", "lif", "loihi", "sim"),
+    "poisson-nengo": Platform("memory", "poisson", "nengo"),
+    "poisson-sim": Platform("memory", "poisson", "loihi", "sim"),
 }
 
 
@@ -149,16 +158,15 @@ def thesis_coordinates() -> np.ndarray:
 
 def make_model(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
     """The network of a task, and the T that takes what it decodes to m."""
-    if task["network"] == "thesis":
-        return make_thesis(task["n_neurons"], task["seed"], task["backend"] == "loihi")
-    return make_memory(task)
+    tuning = {n: Uniform(*task[n]) for n in ("max_rates", "intercepts") if task[n]}
+    make = make_thesis if task["network"] == "thesis" else make_memory
+    return make(task, tuning)
 
 
-def make_memory(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
+def make_memory(
+    task: dict[str, Any], tuning: dict[str, Uniform]
+) -> tuple[Model, np.ndarray]:
     """A `LegendreMemory`, read from where it decodes its spikes."""
-    options = {
-        name: Uniform(*task[name]) for name in ("max_rates", "intercepts") if task[name]
-    }
     with nengo.Network(seed=task["seed"]) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
         memory = LegendreMemory(
@@ -171,49 +179,49 @@ def make_memory(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
             allocation=task["allocation"],
             freq=FREQ,
             rms=RMS,
-            **options,
+            **tuning,
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
-        probes = {"decoded 0": nengo.Probe(memory.decoded[0])}
-        probes |= _spikes(memory.ensembles)
+        decoded = {"decoded": nengo.Probe(memory.decoded[0])}
+        probes = {**decoded, **_spikes(memory.ensembles)}
     return Model(network, stimulus, probes), memory.realization.T
 
 
-def make_thesis(n_neurons: int, seed: int, for_loihi: bool) -> tuple[Model, np.ndarray]:
+def make_thesis(
+    task: dict[str, Any], tuning: dict[str, Uniform]
+) -> tuple[Model, np.ndarray]:
     """The network of Voelker 2019: ensembles connected one by one.
 
-    Tuned as it was for Loihi, where each connection became one of weights, or left
-    at Nengo's defaults, as it was for Nengo. Voltages begin at zero, as in Nengo 2
+    For Loihi each connection is one of weights. Voltages begin at zero, as in Nengo 2
     and on the chip.
     """
-    T = thesis_coordinates()
+    T, tau = thesis_coordinates(), task["synapse"]
     A, B = state_space(THETA, ORDER)
     A, B = np.linalg.solve(T, A @ T), np.linalg.solve(T, B)
-    recurrent, feed = map_to_synapse(A, B, THESIS_SYNAPSE)
-    tuning = {}
-    if for_loihi:
-        tuning = {"max_rates": Uniform(100, 120), "intercepts": Uniform(-1.0, 0.5)}
+    recurrent, feed = map_to_synapse(A, B, tau)
+    solver = LstsqL2(reg=0.1, weights=task["backend"] == "loihi")
     lif = nengo.LIF(initial_state={"voltage": Choice([0])})
-    with nengo.Network(seed=seed) as network:
+    with nengo.Network(seed=task["seed"]) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
         ensembles = [
-            nengo.Ensemble(n_neurons, 1, neuron_type=lif, label=f"x{i}", **tuning)
-            for i in range(ORDER)
+            nengo.Ensemble(task["n_neurons"], 1, neuron_type=lif, **tuning)
+            for _ in range(ORDER)
         ]
         for i, j in np.argwhere(np.abs(recurrent) > NEGLIGIBLE):
             nengo.Connection(
                 ensembles[j],
                 ensembles[i],
                 transform=recurrent[i, j],
-                synapse=THESIS_SYNAPSE,
-                solver=LstsqL2(reg=0.1, weights=for_loihi),
+                synapse=tau,
+                solver=solver,
             )
-        for i, ensemble in enumerate(ensembles):
-            part = nengo.Node(_Scaled(feed[i, 0]), size_in=1, label=f"input of x{i}")
+        for b, ensemble in zip(feed[:, 0], ensembles):
+            # a node of its own for each, or nengo-loihi refuses
+            part = nengo.Node(_Scaled(b), size_in=1)
             nengo.Connection(stimulus, part, synapse=None)
-            nengo.Connection(part, ensemble, synapse=THESIS_SYNAPSE)
-        probes = {f"decoded {i}": nengo.Probe(e) for i, e in enumerate(ensembles)}
-        probes |= _spikes(ensembles)
+            nengo.Connection(part, ensemble, synapse=tau)
+        decoded = {f"decoded {i}": nengo.Probe(e) for i, e in enumerate(ensembles)}
+        probes = {**decoded, **_spikes(ensembles)}
     return Model(network, stimulus, probes), T
 
 
@@ -314,3 +322,20 @@ def run_loihi(
         Recording({name: d[k] for name, d in data.items()}, {}, *times)
         for k in range(share)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One run in full, states in Legendre coordinates."""
+
+    task: dict[str, Any]
+    u: np.ndarray
+    ideal: np.ndarray
+    estimate: np.ndarray
+
+
+def run_example(task: dict[str, Any]) -> Example:
+    """Run the network of a task again, on the first of its inputs."""
+    task = {**task, "cases": task["cases"][:1], "input_seeds": task["input_seeds"][:1]}
+    ((u, decoded, _, _),) = run_network(task)
+    return Example(task, u, ideal_state(u), estimate_state(decoded, u))

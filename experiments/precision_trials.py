@@ -273,7 +273,7 @@ def measure(
     ideal = simulate(*discretize(*state_space(memory.theta, memory.order), dt), u)
     exact = lowpass(ideal, tau, dt)
     decoded = recorded.data["state"]
-    built = recorded.parameters, recorded.stand_ins
+    built = recorded.parameters, recorded.neuron_types
     populations = memory.populations(*built)
     distorted = simulate_distorted(memory.realization, populations, u)
     coordinates, allocation = task["design"].split("/")

@@ -35,6 +35,7 @@ from nengo_loihi.builder.probe import build_probe as build_loihi_probe
 from nengo_loihi.builder.split_blocks import split_model
 from nengo_loihi.builder.validate import validate_model
 from nengo_loihi.compat import sample_transform
+from nengo_loihi.neurons import loihi_rates
 from nengo_loihi.passthrough import PassthroughSplit, base_obj
 from nengo_loihi.probe import LoihiProbe
 from nengo_loihi.splitter import HostChipSplit, PrecomputableSplit
@@ -84,6 +85,21 @@ class ChipBuilder(Builder):
             if kind in Builder.builders:
                 break
         return super().build(model, obj, *args, **kwargs)
+
+
+class ChipRates(nengo.neurons.NeuronType):
+    """The rates of neurons on the chip, where intervals are whole time steps."""
+
+    spiking = True
+    dt = NumberParam("dt", low=0, low_open=True)
+
+    def __init__(self, neuron_type: nengo.neurons.NeuronType, dt: float) -> None:
+        super().__init__()
+        self.neuron_type = neuron_type
+        self.dt = dt
+
+    def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
+        return loihi_rates(self.neuron_type, x, gain, bias, self.dt)
 
 
 def build_network(
@@ -473,7 +489,7 @@ class InputCode(nengo.Process):
 def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
     """Build a probe; decoded values of an ensemble come from its spikes."""
     decoded = isinstance(probe.obj, nengo.Ensemble) and probe.attr == "decoded_output"
-    if not decoded:
+    if not decoded or probe in model.chip2host_params:  # what learns, to the host
         build_loihi_probe(model, probe)
         return
     ensemble = model.plan.on_chip(probe.obj)

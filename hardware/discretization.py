@@ -59,6 +59,8 @@ def discretize_scaled_block(block: LoihiBlock) -> float:
     factors = _factors(block)
     compartment.vth *= factors
     compartment.bias *= factors
+    # one for all neurons: at least as low as each of them may go
+    compartment.vmin = compartment.vmin * factors.max()
     # such that a unit of weight becomes one integer
     info = discretize_compartment(compartment, _ITS_WIDEST)
     for synapse in block.synapses:

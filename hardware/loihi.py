@@ -38,7 +38,7 @@ from nengo_loihi.hardware import HAS_NXSDK
 from nengo_loihi.simulator import SimulationData
 from nengo_loihi.simulator import Simulator as LoihiSimulator
 
-from .building import ChipModel
+from .building import ChipModel, ChipRates
 from .emulator import Emulator
 from .energy import Energy, energy
 from .running import Batch, BatchData, HostSimulator, Lane, check_inputs
@@ -100,8 +100,9 @@ class Simulator(LoihiSimulator):
     ----------
     changes : list of str
         What is other than in the network, in words.
-    stand_ins : dict of nengo.Ensemble
-        Ensembles that are on the chip in the place of others.
+    neuron_types : dict of nengo.neurons.NeuronType
+        Of ensembles on the chip: with the rates that neurons have there. For
+        ``memory.predict_rmse(sim.data, sim.neuron_types)``.
     resources : Resources or None
         What it takes of the chip; None where ``nengo_loihi`` alone has built it.
     data : mapping
@@ -155,7 +156,10 @@ class Simulator(LoihiSimulator):
         self.minibatch_size = minibatch_size
         plan = prepare(network, off_chip(network))
         self.changes = list(plan.changes)
-        self.stand_ins = dict(plan.stand_ins)
+        self.neuron_types = {
+            ensemble: ChipRates(plan.on_chip(ensemble).neuron_type, dt)
+            for ensemble in plan.chip
+        }
         self.resources = None
         self.progress_bar = progress_bar
         if plan and model is None:

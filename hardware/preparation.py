@@ -18,6 +18,7 @@ from typing import Any, Union
 import nengo
 import numpy as np
 from nengo.base import ObjView
+from nengo.connection import LearningRule
 from nengo.dists import Uniform
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
@@ -115,7 +116,8 @@ class Plan:
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.memories or self.stand_ins)
+        stochastic = any(isinstance(e.neuron_type, ChipPoisson) for e in self.chip)
+        return bool(self.memories or self.stand_ins or stochastic)
 
     def on_chip(self, end: Any) -> Any:
         """What is on the chip for an ensemble, or its neurons, of the network."""
@@ -161,10 +163,11 @@ def prepare(network: nengo.Network, off_chip: Sequence[Any] = ()) -> Plan:
     memories = [n for n in network.all_networks if isinstance(n, LegendreMemory)]
     if isinstance(network, LegendreMemory):
         memories.insert(0, network)
+    host = {*off_chip, *_taught(network)}
     chip = [
         e
         for e in network.all_ensembles
-        if e not in off_chip and not isinstance(e.neuron_type, nengo.Direct)
+        if e not in host and not isinstance(e.neuron_type, nengo.Direct)
     ]
     plan = Plan(network, memories, chip)
     for ensemble in chip:
@@ -178,9 +181,26 @@ def prepare(network: nengo.Network, off_chip: Sequence[Any] = ()) -> Plan:
     return plan
 
 
+def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:
+    """What nengo-loihi leaves on the host: where learning goes, and what teaches."""
+    for connection in network.all_connections:
+        if connection.learning_rule_type is not None:
+            yield _ensemble(connection.post_obj)
+        if isinstance(connection.post_obj, LearningRule):
+            yield _ensemble(connection.pre_obj)
+
+
 def _stochastic(ensemble: nengo.Ensemble) -> nengo.Ensemble:
     """An ensemble like this one, of neurons that fire at random on the chip."""
-    max_rates = ensemble.max_rates
+    max_rates, intercepts = ensemble.max_rates, ensemble.intercepts
+    if ensemble.gain is not None and ensemble.bias is not None:
+        gain, bias = (
+            nengo.dists.get_samples(
+                values, ensemble.n_neurons, rng=np.random.RandomState(seed)
+            )
+            for seed, values in enumerate([ensemble.gain, ensemble.bias])
+        )
+        max_rates, intercepts = ensemble.neuron_type.max_rates_intercepts(gain, bias)
     if isinstance(max_rates, Uniform):
         scale = min(1.0, MAX_RATE / max_rates.high)
         max_rates = Uniform(max_rates.low * scale, max_rates.high * scale)
@@ -194,11 +214,12 @@ def _stochastic(ensemble: nengo.Ensemble) -> nengo.Ensemble:
         ensemble.dimensions,
         radius=ensemble.radius,
         encoders=ensemble.encoders,
-        intercepts=ensemble.intercepts,
+        intercepts=intercepts,
         max_rates=max_rates,
         eval_points=ensemble.eval_points,
         neuron_type=ChipPoisson(amplitude=ensemble.neuron_type.amplitude),
         normalize_encoders=ensemble.normalize_encoders,
+        noise=ensemble.noise,
         label=ensemble.label,
         seed=ensemble.seed,
         add_to_container=False,
@@ -228,21 +249,22 @@ class _Rewiring:
         for connection in plan.network.all_connections:
             self.into[connection.post_obj].append(connection)
             self.out_of[connection.pre_obj].append(connection)
-        self.inputs = {m.input: m for m in plan.memories}
-        self.states = {m.coordinates for m in plan.memories}
+        self.on_chip = [m for m in plan.memories if self.chip.issuperset(m.ensembles)]
+        self.inputs = {m.input: m for m in self.on_chip}
+        self.states = {m.coordinates for m in self.on_chip}
+        self.from_chip = self._reached_from_chip()
         self.dropped: set[float] = set()
 
     def apply(self) -> None:
         around = self._around_memories()
         for connection in self.plan.network.all_connections:
-            if connection.pre_obj in around and self._is_chip(connection.post_obj):
+            from_node = connection.pre_obj in around and self._leads(connection)
+            if from_node and self._is_chip(connection.post_obj):
                 self._rewire(connection)
         self._part_inputs()
         self._prune(around)
-        for memory in self.plan.memories:
-            if memory.coordinates not in self.plan.removed and all(
-                e in self.chip for e in memory.ensembles
-            ):
+        for memory in self.on_chip:
+            if memory.coordinates not in self.plan.removed:
                 self._catch_up(memory)
         self._report()
 
@@ -258,6 +280,23 @@ class _Rewiring:
                 frontier += [c.post_obj for c in self.out_of[node]]
         return found
 
+    def _reached_from_chip(self) -> set[nengo.Node]:
+        """Nodes that pass on values of neurons on the chip, maybe among others."""
+        found: set[nengo.Node] = set()
+        on_host = set(self.plan.memories).difference(self.on_chip)
+        stay = {node for memory in on_host for node in memory.all_nodes}
+        frontier = [
+            connection.post_obj
+            for connection in self.plan.network.all_connections
+            if self._comes_from_chip(connection)
+        ]
+        while frontier:
+            node = frontier.pop()
+            if _passes_on(node) and node not in found and node not in stay:
+                found.add(node)
+                frontier += [c.post_obj for c in self.out_of[node]]
+        return found
+
     def _is_chip(self, end: Any) -> bool:
         return _ensemble(end) in self.chip
 
@@ -269,7 +308,7 @@ class _Rewiring:
         for source, transform, taus in self._trace(
             connection.pre_obj, _matrix(connection), _taus(connection), ()
         ):
-            if isinstance(source, LegendreMemory) or self._is_chip(source.pre_obj):
+            if isinstance(source, LegendreMemory) or self._comes_from_chip(source):
                 tau = max(taus, default=0.0)
                 self.dropped.update(t for t in taus if t < tau)
                 found[source, tau] = found[source, tau] + transform
@@ -294,21 +333,24 @@ class _Rewiring:
         A source is a connection from neurons or from a node that makes values; or a
         memory, for what the host sends to it.
         """
+        if node in self.states and taus:
+            # another synapse follows: what is decoded is the state already
+            yield from self._trace_decoded(node, transform, taus, (*passed, node))
+            return
         if node in passed:
             raise ValidationError(
                 f"{node} passes values on to itself, which no weights can do; give it "
                 "a function, and it stays on the host",
                 attr="network",
             )
-        if node in self.states and taus:
-            # another synapse follows: what is decoded is the state already
-            yield from self._trace_decoded(node, transform, taus, (*passed, node))
-            return
         memory = self.inputs.get(node)
         sent = False
         for connection in self.into[node]:
+            if memory is not None and not self._hears_chip(connection):
+                sent = True
+                continue
             before = transform @ _matrix(connection), _taus(connection) + taus
-            if _passes_on(connection.pre_obj):
+            if self._leads(connection):
                 sources = self._trace(connection.pre_obj, *before, (*passed, node))
             else:
                 sources = iter([(connection, *before)])
@@ -320,10 +362,20 @@ class _Rewiring:
         if sent:
             yield memory, transform, taus
 
+    def _leads(self, connection: nengo.Connection) -> bool:
+        """Whether to look behind the node that a connection comes from."""
+        return connection.pre_obj in self.from_chip or connection.pre_obj in self.inputs
+
+    def _hears_chip(self, connection: nengo.Connection) -> bool:
+        return connection.pre_obj in self.from_chip or self._comes_from_chip(connection)
+
     def _comes_from_chip(self, source: Any) -> bool:
-        if isinstance(source, LegendreMemory):
-            return False
-        return self._is_chip(source.pre_obj)
+        """Whether weights can take the place of this; the host gets what learns."""
+        return (
+            isinstance(source, nengo.Connection)
+            and self._is_chip(source.pre_obj)
+            and source.learning_rule_type is None
+        )
 
     def _trace_decoded(
         self, node: nengo.Node, *arguments: Any
@@ -340,30 +392,34 @@ class _Rewiring:
         """Let the host send only what does not come from the chip."""
         for memory in {feed.memory: None for feed in self.plan.feeds}:
             node = memory.input
-            sources = [
-                source
-                for connection in self.into[node]
-                for source in self._sources_of(connection, node)
-            ]
-            host = [s for s in sources if not self._comes_from_chip(s[0])]
-            if len(host) < len(sources):
+            mixed = [c for c in self.into[node] if self._hears_chip(c)]
+            if mixed:
                 part = self._add_node(node.size_in, f"{node.label} from the host")
                 self.plan.parts[memory] = part
-                self.plan.added += [_combined(s[0], part, *s[1:]) for s in host]
+                for connection in self.into[node]:
+                    if connection not in mixed:
+                        end = part[connection.post_slice]
+                        self.plan.added.append(_copy(connection, connection.pre, end))
+                    elif self._leads(connection):
+                        self._add_part(connection, memory, part)
 
-    def _sources_of(
-        self, connection: nengo.Connection, node: nengo.Node
-    ) -> list[tuple[Any, np.ndarray, tuple[float, ...]]]:
-        matrix, taus = _matrix(connection), _taus(connection)
-        if _passes_on(connection.pre_obj):
-            return list(self._trace(connection.pre_obj, matrix, taus, (node,)))
-        return [(connection, matrix, taus)]
+    def _add_part(
+        self, connection: nengo.Connection, memory: LegendreMemory, part: nengo.Node
+    ) -> None:
+        """Lead to another node what a connection to a memory brings from the host."""
+        # the synapse that follows is the memory's
+        onwards = _matrix(connection), (*_taus(connection), memory.synapse.tau)
+        found = self._trace(connection.pre_obj, *onwards, (memory.input,))
+        for source, transform, taus in found:
+            if not self._comes_from_chip(source):
+                self.plan.added.append(_combined(source, part, transform, taus[:-1]))
 
     def _prune(self, around: set[nengo.Node]) -> None:
         """Leave out nodes whose values nobody on the host asks for any more."""
         removed = self.plan.removed
         kept = {p.obj for p in self.plan.network.all_probes}
         kept |= {f.memory.input for f in self.plan.feeds}
+        kept |= {c.pre_obj for c in self.plan.added}
         idle = [n for n in around if n not in kept]
         while idle:
             unused = [n for n in idle if all(c in removed for c in self.out_of[n])]
@@ -470,18 +526,13 @@ def _redirect(plan: Plan) -> None:
             new = plan.redirect(connection)
         if new is connection:
             continue
-        if connection.learning_rule_type is not None:
-            raise ValidationError(
-                f"{connection} learns, which Poisson neurons on a chip cannot; "
-                "choose nengo.LIF for its ensembles",
-                attr="network",
-            )
         plan.removed.add(connection)
         plan.added.append(new)
 
 
 def _copy(connection: nengo.Connection, pre: Any, post: Any) -> nengo.Connection:
     """A connection like this one between other ends."""
+    _check_no_learning(connection)
     return nengo.Connection(
         pre,
         post,
@@ -497,6 +548,16 @@ def _copy(connection: nengo.Connection, pre: Any, post: Any) -> nengo.Connection
     )
 
 
+def _check_no_learning(connection: nengo.Connection) -> None:
+    if connection.learning_rule_type is not None:
+        raise ValidationError(
+            f"{connection} learns, which Poisson neurons on a chip cannot, nor what "
+            "goes on to it together with other values; choose nengo.LIF for its "
+            "ensembles, and give the node that it goes to a function",
+            attr="network",
+        )
+
+
 def _combined(
     source: nengo.Connection,
     target: Any,
@@ -504,8 +565,9 @@ def _combined(
     taus: tuple[float, ...],
 ) -> nengo.Connection:
     """A connection that does what a source and all that follows it do."""
+    _check_no_learning(source)
     return nengo.Connection(
-        source.pre,
+        source.pre_obj if _passes_on(source.pre_obj) else source.pre,
         target,
         function=source.function,
         transform=transform,

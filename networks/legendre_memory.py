@@ -361,7 +361,7 @@ class LegendreMemory(nengo.Network):
     def populations(
         self,
         data: Mapping[Any, Any],
-        stand_ins: Mapping[nengo.Ensemble, nengo.Ensemble] | None = None,
+        neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType] | None = None,
     ) -> list[Population]:
         """The neurons as a simulator has built and solved them.
 
@@ -369,8 +369,9 @@ class LegendreMemory(nengo.Network):
         ----------
         data : mapping
             ``sim.data`` of a simulator that has built this network.
-        stand_ins : mapping of nengo.Ensemble, optional
-            ``sim.stand_ins`` of a simulator that has built others in their place.
+        neuron_types : mapping of nengo.neurons.NeuronType, optional
+            By ensemble, where that simulator has neurons of its own:
+            ``sim.neuron_types``.
 
         Returns
         -------
@@ -381,7 +382,7 @@ class LegendreMemory(nengo.Network):
             raise refusal("neuron_type", self.neuron_type, "made of neurons")
         return [
             Population.solved(
-                data, (stand_ins or {}).get(ensemble, ensemble), connection
+                data, ensemble, connection, (neuron_types or {}).get(ensemble)
             )
             for ensemble, connection in zip(self.ensembles, self._decoded)
         ]
@@ -389,7 +390,7 @@ class LegendreMemory(nengo.Network):
     def predict_rmse(
         self,
         data: Mapping[Any, Any],
-        stand_ins: Mapping[nengo.Ensemble, nengo.Ensemble] | None = None,
+        neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType] | None = None,
         synapse: float | None = None,
     ) -> float:
         """RMSE of ``output`` that spiking noise causes, for these very neurons.
@@ -399,14 +400,14 @@ class LegendreMemory(nengo.Network):
 
         Parameters
         ----------
-        data, stand_ins
+        data, neuron_types
             As for `populations`.
         synapse : float, optional
             Time constant, in seconds, of a filter through which the output is read.
         """
         if not self.neuron_type.spiking:
             return 0.0
-        populations, d = self.populations(data, stand_ins), self.order
+        populations, d = self.populations(data, neuron_types), self.order
         squares = [
             noise_rmse(
                 self.realization,

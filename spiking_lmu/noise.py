@@ -70,10 +70,12 @@ class Population:
         data: Mapping[Any, Any],
         ensemble: nengo.Ensemble,
         decoded: nengo.Connection,
+        neuron_type: nengo.neurons.NeuronType | None = None,
     ) -> Population:
         """A one-dimensional ensemble as a simulator, with this ``sim.data``, built it.
 
-        ``decoded`` is the connection that decodes it.
+        ``decoded`` is the connection that decodes it, ``neuron_type`` what it was built
+        of if not of its own neuron type.
         """
         return cls(
             encoders=data[ensemble].encoders[:, 0],
@@ -81,7 +83,7 @@ class Population:
             bias=data[ensemble].bias,
             decoders=data[decoded].weights[0],
             radius=float(ensemble.radius),
-            neuron_type=ensemble.neuron_type,
+            neuron_type=neuron_type or ensemble.neuron_type,
         )
 
     def rates(self, x: np.ndarray) -> np.ndarray:

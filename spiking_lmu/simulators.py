@@ -45,15 +45,17 @@ class Recording:
         The simulator's ``sim.data``, as far as it concerns what was built.
     build_seconds, run_seconds : float
         Wall time, the share of this run where several ran at once.
-    stand_ins : dict of nengo.Ensemble
-        For ensembles that others took the place of, these.
+    neuron_types : dict of nengo.neurons.NeuronType
+        By ensemble, where the simulator has neurons of its own.
     """
 
     data: Mapping[str, np.ndarray]
     parameters: Any
     build_seconds: float
     run_seconds: float
-    stand_ins: Mapping[nengo.Ensemble, nengo.Ensemble] = field(default_factory=dict)
+    neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,203 @@
+"""The trade between precision and communication: RMSE against spikes and energy."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spiking_lmu.experiments import report as pages
+from spiking_lmu.experiments.arguments import address, integers, words
+from spiking_lmu.experiments.energy_figures import plot, plot_energy
+from spiking_lmu.experiments.energy_report import report
+from spiking_lmu.experiments.energy_trials import make_tasks, run_task
+from spiking_lmu.experiments.sweep import SweepResult, sweep
+
+__all__ = ["add_arguments", "execute", "main", "plot", "run"]
+
+OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "orders": (integers, "D,...", "state variables"),
+    "neurons": (integers, "N,...", "mean neurons per dimension"),
+    "rates": (words, "LOW-HIGH,...", "ranges of the neurons' highest rates, in Hz"),
+    "neuron_types": (words, "TYPE,...", "poisson, lif, relu"),
+    "trials": (int, "N", "runs of each combination"),
+    "theta": (float, "S", "window in seconds"),
+    "synapse": (float, "S", "recurrent synapse in seconds"),
+    "cycles": (float, "N", "highest frequency of the input, in cycles per window"),
+    "rms": (float, "X", "root mean square of the input"),
+    "duration": (float, "S", "seconds that count"),
+    "seed": (int, "N", "from which all others are derived"),
+}
+
+
+def run(
+    orders: Sequence[int] = (3, 6),
+    neurons: Sequence[int] = (32, 64, 128, 256),
+    rates: Sequence[str] = ("25-50", "50-100", "100-200", "200-400"),
+    neuron_types: Sequence[str] = ("poisson", "lif"),
+    trials: int = 3,
+    theta: float = 0.5,
+    synapse: float = 0.1,
+    cycles: float = 1.0,
+    rms: float = 0.5,
+    duration: float = 4.0,
+    seed: int = 0,
+    folder: str = "results/energy",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Measure error and cost of memories on the emulator of Loihi; one row a trial.
+
+    The memory's state is compared with that of the exact linear memory, both filtered
+    by the same readout synapse of 5 ms. The first theta and five synapses are run but
+    not counted in the error.
+
+    Parameters
+    ----------
+    orders : sequence of int
+        Numbers of state variables.
+    neurons : sequence of int
+        Mean numbers of neurons per dimension.
+    rates : sequence of str
+        Ranges that the highest rates of the neurons are drawn from, in Hz, such as
+        ``"50-100"``. The chip's random neurons, which take the place of Poisson
+        neurons, fire at up to 190 Hz: ranges that reach higher are scaled down to
+        that, and run once where several come to the same.
+    neuron_types : sequence of str
+        ``"poisson"``, ``"lif"`` or ``"relu"`` (integrate-and-fire).
+    trials : int
+        Runs of each combination, each with neurons and input of its own.
+    theta, synapse : float
+        Window and recurrent time constant, in seconds.
+    cycles : float
+        Highest frequency of the white-noise input, in cycles per window.
+    rms : float
+        Root mean square of the input.
+    duration : float
+        Seconds that count, of each run.
+    seed : int
+        From which all others are derived.
+    folder : str
+        Where finished trials are stored, and found again.
+    jobs, scheduler, progress
+        See `sweep`.
+
+    Returns
+    -------
+    trials : pandas.DataFrame
+        Failed trials are left out. Columns that end in ``energy``, ``energy_low`` or
+        ``energy_high`` are estimates in nJ for each time step.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    ImportError
+        If nengo-loihi is not installed.
+    """
+    arguments = {name: value for name, value in locals().items() if name in OPTIONS}
+    tasks = make_tasks(**arguments)
+    return execute(tasks, folder, jobs, scheduler, progress).frame
+
+
+def execute(
+    tasks: list[dict[str, Any]],
+    folder: str,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> SweepResult:
+    """Run the tasks through a sweep."""
+    try:
+        context = {"nengo-loihi": metadata.version("nengo-loihi")}
+    except metadata.PackageNotFoundError:
+        raise ImportError(
+            "the energy experiment needs nengo-loihi; install it with: "
+            "pip install 'spiking-lmu[loihi]'"
+        ) from None
+    return sweep(
+        run_task,
+        tasks,
+        folder,
+        context=context,
+        jobs=jobs,
+        scheduler=scheduler,
+        progress=progress,
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `run`."""
+    parameters = inspect.signature(run).parameters
+    for name, (kind, metavar, text) in OPTIONS.items():
+        default = parameters[name].default
+        several = isinstance(default, tuple)
+        shown = ",".join(map(str, default)) if several else f"{default:g}"
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            default=default,
+            metavar=metavar,
+            help=f"{text} ({shown})",
+        )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="local processes (one for each core)"
+    )
+    parser.add_argument(
+        "--scheduler",
+        type=address,
+        metavar="ADDRESS",
+        help="of a Dask cluster, to run there instead",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
+    """Run, draw and write everything.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As a parser with `add_arguments` returns it.
+    out : pathlib.Path
+        The results folder.
+    command : str
+        The exact command, for the record.
+
+    Returns
+    -------
+    page : pathlib.Path
+        Of the report.
+    n_failed : int
+        How many trials failed.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an option is of no use.
+    ImportError
+        If nengo-loihi is not installed.
+    OSError
+        If all trials failed, or a file cannot be written.
+    """
+    start = time.perf_counter()
+    arguments = {name: getattr(args, name) for name in OPTIONS}
+    tasks = make_tasks(**arguments)
+    result = execute(
+        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
+    )
+    if result.frame.empty:
+        raise OSError(f"all trials failed, the first with:\n{result.failures[0][1]}")
+    figures = {"tradeoff": plot(result.frame), "energy": plot_energy(result.frame)}
+    done = pages.Run(
+        command, arguments, args.seed, time.perf_counter() - start, result.failures
+    )
+    page = pages.write(out, report(result.frame), result.frame, figures, done)
+    return page, len(result.failures)

@@ -1,0 +1,216 @@
+"""Trials of the energy experiment: memories on the emulator of Loihi, and what they do.
+
+As in the precision experiment, a task is the complete description of one run.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.dists import Uniform
+
+from spiking_lmu.experiments.precision_trials import (
+    count_steps,
+    expected_spectrum,
+    length_rmse,
+    make_input,
+    warm_up,
+)
+from spiking_lmu.hardware.stochastic import MAX_RATE
+from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import neuron_type
+from spiking_lmu.signals import lowpass
+from spiking_lmu.simulators import require
+from spiking_lmu.state_space import discretize, simulate, state_space
+from spiking_lmu.validation import (
+    check_choice,
+    check_each,
+    check_integer,
+    check_number,
+    refusal,
+)
+
+NEURON_TYPES = ("poisson", "lif", "relu")
+DT = 0.001  # seconds: what the chip's own random neurons are made for
+READOUT_SYNAPSE = 0.005  # seconds
+HIGHEST_RATE = 400  # in Hz; LIF neurons reach 500 at most
+
+
+def make_tasks(
+    orders: Sequence[int],
+    neurons: Sequence[int],
+    rates: Sequence[str],
+    neuron_types: Sequence[str],
+    trials: int,
+    theta: float,
+    synapse: float,
+    cycles: float,
+    rms: float,
+    duration: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all runs, checked; see `energy.run`."""
+    check_each("orders", orders, check_integer, 1, 64)
+    check_each("neurons", neurons, check_integer, 2, 4096)
+    check_each("rates", rates, _check_rates)
+    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
+    check_integer("trials", trials, high=10**4)
+    check_number("theta", theta, 0.01, 100)
+    check_number("synapse", synapse, 0.001, 10)
+    check_number("cycles", cycles, 0.01, 1000)
+    check_number("rms", rms, 1e-6, 1e6)
+    check_number("duration", duration, 0.01, 10_000)
+    check_integer("seed", seed, low=0, high=2**32 - 1)
+    common = {
+        "theta": float(theta),
+        "synapse": float(synapse),
+        "dt": DT,
+        "cycles": float(cycles),
+        "rms": float(rms),
+        "duration": float(duration),
+        "readout_synapse": READOUT_SYNAPSE,
+    }
+    _check_cycles(common)
+    return [
+        {
+            **common,
+            "order": int(order),
+            "n_neurons": int(n),
+            "neuron_type": kind,
+            "rates": pair,
+            "seed": _derived_seed(seed, int(order), int(n), trial),
+        }
+        for order, n, kind in product(orders, neurons, neuron_types)
+        for pair in _different(kind, rates)
+        for trial in range(trials)
+    ]
+
+
+def parse_rates(text: str) -> tuple[float, float]:
+    """``"50-100"`` as (50.0, 100.0)."""
+    low, high = text.split("-")
+    return float(low), float(high)
+
+
+def _check_rates(name: str, value: Any) -> None:
+    number = r"\d+(\.\d+)?"
+    allowed = f"such as '50-100': two rates in Hz, of at most {HIGHEST_RATE}"
+    if not isinstance(value, str) or not re.fullmatch(f"{number}-{number}", value):
+        raise refusal(name, value, allowed)
+    low, high = parse_rates(value)
+    if not 1 <= low < high <= HIGHEST_RATE:
+        raise refusal(name, value, allowed)
+
+
+def _check_cycles(task: dict[str, Any]) -> None:
+    nyquist = 0.5 / task["dt"] * task["theta"]
+    if task["cycles"] > nyquist:
+        allowed = f"at most {nyquist:g}, the Nyquist frequency"
+        raise refusal("cycles", task["cycles"], allowed)
+    least = task["theta"] / (count_steps(task) * task["dt"])
+    if task["cycles"] < least:
+        raise refusal("cycles", task["cycles"], f"at least {least:.3g}, a period a run")
+
+
+def _different(kind: str, rates: Sequence[str]) -> list[str]:
+    """The ranges without those that come to the same on the chip."""
+    if kind != "poisson":
+        return list(rates)
+    on_chip: dict[tuple[float, float], str] = {}
+    for pair in rates:
+        low, high = parse_rates(pair)
+        scale = min(1.0, MAX_RATE / high)
+        on_chip.setdefault((low * scale, high * scale), pair)
+    return list(on_chip.values())
+
+
+def _derived_seed(seed: int, order: int, n_neurons: int, trial: int) -> int:
+    # types and rates share inputs and neurons, to be compared pair by pair
+    key = zlib.crc32(repr([order, n_neurons]).encode())
+    return int(np.random.SeedSequence([seed, key, trial]).generate_state(1)[0] >> 1)
+
+
+def make_model(
+    task: dict[str, Any], u: np.ndarray
+) -> tuple[nengo.Network, LegendreMemory, nengo.Probe]:
+    """The memory of a task, the input that drives it, and a probe of its state."""
+    with nengo.Network(seed=task["seed"]) as network:
+        process = nengo.processes.PresentInput(u[:, None], task["dt"])
+        stimulus = nengo.Node(process, label="stimulus")
+        memory = LegendreMemory(
+            task["theta"],
+            task["order"],
+            task["n_neurons"],
+            synapse=task["synapse"],
+            dt=task["dt"],
+            neuron_type=neuron_type(task["neuron_type"]),
+            max_rates=Uniform(*parse_rates(task["rates"])),
+            spectrum=expected_spectrum(task, None),
+        )
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        probe = nengo.Probe(memory.output, synapse=task["readout_synapse"])
+    return network, memory, probe
+
+
+def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run the memory of one task on the emulator; its one row.
+
+    The simulator makes up for the step that spikes take from the chip to the host, so
+    that the state is compared with the exact one of the same step.
+    """
+    require("nengo_loihi", "loihi")
+    from spiking_lmu.hardware import loihi
+
+    u = make_input(task, task["seed"], None)
+    network, memory, probe = make_model(task, u)
+    start = time.perf_counter()
+    with loihi.Simulator(
+        network, dt=task["dt"], seed=task["seed"], target="sim", progress_bar=False
+    ) as sim:
+        built = time.perf_counter()
+        sim.run_steps(len(u))
+        seconds = time.perf_counter() - built
+        state = np.array(sim.data[probe])
+        energy = loihi.energy(sim)
+    system = discretize(*state_space(memory.theta, memory.order), task["dt"])
+    exact = lowpass(simulate(*system, u), task["readout_synapse"], task["dt"])
+    counted = slice(warm_up(task), None)
+    return [
+        {
+            **{name: task[name] for name in ("order", "n_neurons")},
+            "total_neurons": task["n_neurons"] * task["order"],
+            **{name: task[name] for name in ("neuron_type", "rates", "theta")},
+            **{name: task[name] for name in ("synapse", "dt", "cycles", "seed")},
+            "rmse": length_rmse(state[counted] - exact[counted]),
+            "state_rms": length_rmse(exact[counted]),
+            **_costs(energy),
+            "build_seconds": built - start,
+            "run_seconds": seconds,
+        }
+    ]
+
+
+def _costs(energy: Any) -> dict[str, Any]:
+    """What a run costs: counts, and energies in nJ for each step."""
+    counts, nano = energy.counts, 1e9
+    row = {
+        "cores": counts.cores,
+        "spikes_per_second": counts.spikes / (counts.steps * counts.dt),
+        "synaptic_operations": counts.synaptic_operations / counts.steps,
+        "energy_low": nano * energy.per_step.low,
+        "energy_high": nano * energy.per_step.high,
+    }
+    for kind, part in energy.parts.items():
+        middle = nano * (part.low + part.high) / 2 / counts.steps
+        row[kind.replace(" ", "_") + "_energy"] = middle
+    for one in energy.processors:
+        name = f"{one.name}_{one.method}_energy".lower()
+        row[name] = nano * one.joules
+    return row

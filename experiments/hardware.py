@@ -1,0 +1,345 @@
+"""One benchmark, published with chips' measurements, on every backend.
+
+The Delay Network of Voelker 2019: the network of then and the memory of this package
+on the Loihi emulator, Nengo and NengoDL, beside what was measured on Loihi, on
+Braindrop and with Nengo 2.8; how the error falls with neurons; and what in the design
+of a network decides how large it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from importlib.util import find_spec
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spiking_lmu.experiments import report as pages
+from spiking_lmu.experiments.arguments import address, integers, words
+from spiking_lmu.experiments.hardware_figures import figures, plot
+from spiking_lmu.experiments.hardware_report import report
+from spiking_lmu.experiments.hardware_trials import (
+    PLATFORMS,
+    Platform,
+    run_example,
+    run_task,
+)
+from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.simulators import Backend, require
+from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
+
+__all__ = ["add_arguments", "execute", "main", "make_tasks", "plot", "report", "run"]
+
+STUDIES = ("platforms", "scaling", "ablation")
+INPUTS = ("published", "fresh")
+N_NEURONS = 128  # per dimension, of the protocol
+PUBLISHED_CASES = 10
+FULL = {"trials": 25, "study_trials": 25}
+SCALED = ("lif-nengo", "lif-sim", "poisson-sim")
+EXTRAS = {"loihi": ("nengo_loihi", "loihi"), "nengo-dl": ("nengo_dl", "dl")}
+
+_OURS = PLATFORMS["lif-sim"]
+_THEN = replace(
+    _OURS,
+    synapse=0.02,
+    max_rates=(100, 120),
+    intercepts=(-1, 0.5),
+    allocation="equal",
+)
+#: Designs of a `LegendreMemory` between that of then and that of now.
+ABLATION = {
+    "tuned as then, on Nengo": replace(_THEN, backend="nengo", target=""),
+    "tuned as then, real numbers": replace(_THEN, target="simreal"),
+    "tuned as then": _THEN,
+    "then, synapse 100 ms": replace(_THEN, synapse=0.1),
+    "then, 200 to 250 Hz": replace(_THEN, max_rates=(200, 250)),
+    "then, 200 to 400 Hz": replace(_THEN, max_rates=(200, 400)),
+    "then, 100 ms and 200 to 400 Hz": replace(
+        _THEN, synapse=0.1, max_rates=(200, 400)
+    ),
+    "as now": _OURS,
+    "now, real numbers": replace(_OURS, target="simreal"),
+    "now, synapse 20 ms": replace(_OURS, synapse=0.02),
+    "now, 100 to 120 Hz": replace(_OURS, max_rates=(100, 120)),
+    "now, 200 to 250 Hz": replace(_OURS, max_rates=(200, 250)),
+    "now, 300 to 450 Hz": replace(_OURS, max_rates=(300, 450)),
+}
+
+
+def run(
+    platforms: Sequence[str] | None = None,
+    trials: int = 5,
+    neurons: Sequence[int] = (32, 64, 128, 256, 512),
+    ablation_neurons: Sequence[int] = (128, 512),
+    study_trials: int = 3,
+    studies: Sequence[str] = STUDIES,
+    inputs: str = "published",
+    cases: int = PUBLISHED_CASES,
+    seed: int = 0,
+    folder: str = "results/hardware",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Measure the NRMSE of the remembered window; one row for each run.
+
+    Parameters
+    ----------
+    platforms : sequence of str, optional
+        Networks and simulators, of ``PLATFORMS``; by default all whose packages are
+        installed.
+    trials : int
+        Networks on each platform, each with random neurons of its own.
+    neurons, ablation_neurons : sequence of int
+        Neurons per dimension, of the studies of scaling and of design.
+    study_trials : int
+        Networks of each kind in those two studies.
+    studies : sequence of str
+        ``"platforms"``: all platforms on the protocol; ``"scaling"``: error against
+        neurons; ``"ablation"``: designs between the published one and ours.
+    inputs : str
+        ``"published"``: the inputs with which the chips were measured; or
+        ``"fresh"``: others, drawn from ``seed``.
+    cases : int
+        Inputs for each network: the first of the ten published ones, or up to 100
+        fresh ones.
+    seed : int
+        From which all others are derived.
+    folder : str
+        Where finished trials are stored, and found again.
+    jobs, scheduler, progress
+        See `sweep`.
+
+    Returns
+    -------
+    trials : pandas.DataFrame
+        Failed trials are left out.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, or a package that it needs is missing.
+
+    References
+    ----------
+    Voelker 2019, the chapter on neuromorphic hardware.
+    """
+    tasks = make_tasks(
+        platforms,
+        trials,
+        neurons,
+        ablation_neurons,
+        study_trials,
+        studies,
+        inputs,
+        cases,
+        seed,
+    )
+    return execute(tasks, folder, jobs, scheduler, progress).frame
+
+
+def execute(
+    tasks: list[dict[str, Any]],
+    folder: str,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> SweepResult:
+    """Run the tasks through a sweep."""
+    packages = Backend(run_task, packages=("nengo-loihi", "nengo-dl", "tensorflow"))
+    return sweep(
+        run_task,
+        tasks,
+        folder,
+        context=packages.versions(),
+        jobs=jobs,
+        scheduler=scheduler,
+        progress=progress,
+    )
+
+
+def make_tasks(
+    platforms: Sequence[str] | None,
+    trials: int,
+    neurons: Sequence[int],
+    ablation_neurons: Sequence[int],
+    study_trials: int,
+    studies: Sequence[str],
+    inputs: str,
+    cases: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all trials, checked; see `run`."""
+    check_integer("trials", trials, high=10**4)
+    check_each("neurons", neurons, check_integer, 4, 10**4)
+    check_each("ablation_neurons", ablation_neurons, check_integer, 4, 10**4)
+    check_integer("study_trials", study_trials, high=10**4)
+    check_each("studies", studies, check_choice, STUDIES)
+    check_choice("inputs", inputs, INPUTS)
+    check_integer("cases", cases, high=PUBLISHED_CASES if inputs == INPUTS[0] else 100)
+    check_integer("seed", seed, low=0, high=2**32 - 1)
+    chosen = _chosen(platforms)
+    shared = {
+        "inputs": inputs,
+        "cases": list(range(1, cases + 1)),
+        "input_seeds": _input_seeds(inputs, cases, seed),
+    }
+
+    def each(study: str, n_trials: int, designs: Iterator[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "study": study,
+                "platform": name,
+                "change": change,
+                "n_neurons": int(n),
+                **asdict(platform),
+                **shared,
+                "trial": trial,
+                "seed": _derived_seed(seed, trial),
+            }
+            for name, change, platform, n in designs
+            for trial in range(n_trials)
+        ]
+
+    designs = {
+        "platforms": ((p, "", PLATFORMS[p], N_NEURONS) for p in chosen),
+        "scaling": (
+            (p, "", PLATFORMS[p], n) for p in SCALED if p in chosen for n in neurons
+        ),
+        "ablation": (
+            ("", change, design, n)
+            for change, design in ABLATION.items()
+            if _installed(design)
+            for n in ablation_neurons
+        ),
+    }
+    counts = {"platforms": trials, "scaling": study_trials, "ablation": study_trials}
+    tasks = [t for s in studies for t in each(s, counts[s], designs[s])]
+    if not tasks:
+        raise refusal("platforms", platforms, f"some of {', '.join(SCALED)}")
+    return tasks
+
+
+def _chosen(platforms: Sequence[str] | None) -> tuple[str, ...]:
+    if platforms is None:
+        return tuple(name for name, p in PLATFORMS.items() if _installed(p))
+    check_each("platforms", platforms, check_choice, tuple(PLATFORMS))
+    for name in platforms:
+        if not _installed(PLATFORMS[name]):
+            require(*EXTRAS[PLATFORMS[name].backend])
+    return tuple(platforms)
+
+
+def _installed(platform: Platform) -> bool:
+    module, _ = EXTRAS.get(platform.backend, ("nengo", ""))
+    return find_spec(module) is not None
+
+
+def _derived_seed(seed: int, trial: int) -> int:
+    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
+
+
+def _input_seeds(inputs: str, cases: int, seed: int) -> list[int]:
+    if inputs == "published":
+        return list(range(1, cases + 1))
+    drawn = np.random.SeedSequence(seed, spawn_key=(1,)).generate_state(cases)
+    return [int(s >> 1) for s in drawn]
+
+
+# ---- The command -------------------------------------------------------------------
+
+OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "studies": (words, "STUDY,...", "platforms, scaling, ablation (all)"),
+    "platforms": (words, "NAME,...", f"{', '.join(PLATFORMS)} (all installed)"),
+    "trials": (int, "N", "networks on each platform (5)"),
+    "neurons": (integers, "N,...", "per dimension, of the scaling (32 to 512)"),
+    "ablation_neurons": (integers, "N,...", "per dimension, of the ablation (128,512)"),
+    "study_trials": (int, "N", "networks of each kind in scaling and ablation (3)"),
+    "inputs": (str, "KIND", "published, or fresh ones drawn from the seed (published)"),
+    "cases": (int, "N", "inputs for each network (10)"),
+    "seed": (int, "N", "from which all others are derived (0)"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `run`."""
+    for name, (kind, metavar, text) in OPTIONS.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text
+        )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="25 networks of everything, as published; takes an hour",
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="local processes")
+    parser.add_argument(
+        "--scheduler", type=address, metavar="ADDRESS", help="of a Dask cluster"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
+    """Run, draw and write everything.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As a parser with `add_arguments` returns it.
+    out : pathlib.Path
+        The results folder.
+    command : str
+        The exact command, for the record.
+
+    Returns
+    -------
+    page : pathlib.Path
+        The page of the report.
+    n_failed : int
+        How many trials failed.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an option is of no use.
+    OSError
+        If a file cannot be written, or all trials failed.
+    """
+    start = time.perf_counter()
+    parameters = signature(run).parameters
+    options = {name: parameters[name].default for name in OPTIONS}
+    options |= FULL if args.full else {}
+    options |= {k: v for k, v in vars(args).items() if k in options and v is not None}
+    tasks = make_tasks(**options)
+    result = execute(
+        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
+    )
+    if result.frame.empty:
+        raise OSError(f"all tasks failed; the first:\n{result.failures[0][1]}")
+    failed = [task for task, _ in result.failures]
+    examples = run_examples([task for task in tasks if task not in failed])
+    run_ = pages.Run(
+        command,
+        options,
+        options["seed"],
+        time.perf_counter() - start,
+        result.failures,
+    )
+    drawn = figures(result.frame, examples)
+    page = pages.write(
+        out, report(result.frame, tuple(drawn)), result.frame, drawn, run_
+    )
+    return page, len(result.failures)
+
+
+def run_examples(tasks: Sequence[dict[str, Any]]) -> list[Any]:
+    """Runs to be shown: of the network of then and of ours, on the emulator."""
+    first = {task["platform"]: task for task in reversed(tasks)}
+    shown = [first[p] for p in ("thesis-loihi", "lif-sim") if p in first]
+    return [run_example(task) for task in shown or tasks[:1]]
