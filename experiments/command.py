@@ -69,7 +69,7 @@ def _in_words(error: Exception) -> str:
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
-    from spiking_lmu.experiments import approximation
+    from spiking_lmu.experiments import approximation, energy, hardware
 
     parser = argparse.ArgumentParser(
         prog="spiking-lmu",
@@ -94,6 +94,22 @@ def make_parser() -> argparse.ArgumentParser:
     )
     approximation.add_arguments(one)
     one.set_defaults(run=run_approximation)
+
+    one = _experiment(
+        experiments,
+        "energy",
+        "precision against spikes and energy on the emulator of Loihi",
+    )
+    energy.add_arguments(one)
+    one.set_defaults(run=energy.main)
+
+    one = _experiment(
+        experiments,
+        "hardware",
+        "a benchmark that chips were measured on, on every backend",
+    )
+    hardware.add_arguments(one)
+    one.set_defaults(run=hardware.main)
     return parser
 
 

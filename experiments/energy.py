@@ -46,7 +46,7 @@ def run(
     synapse: float = 0.1,
     cycles: float = 1.0,
     rms: float = 0.5,
-    duration: float = 4.0,
+    duration: float = 3.0,
     seed: int = 0,
     folder: str = "results/energy",
     jobs: int | None = None,

@@ -99,7 +99,8 @@ def _draw_trade(
     for kind, rows in _by_type(panel).items():
         for rates, line in rows.groupby("rates"):
             line = line.sort_values("n_neurons")
-                    ax.plot(line[cost], line["rmse"], linewidth=0.6, alpha=0.35, **look)
+            color = style.colour(kind)
+            ax.plot(line[cost], line["rmse"], color=color, linewidth=0.6, alpha=0.35)
             for k, cell in line.iterrows():
                 _draw_cell(ax, cell, cost, k in best.index, marker=shapes[rates])
 
@@ -148,9 +149,7 @@ def _add_legend(figure: Figure, kinds: list[str], shapes: dict[str, str]) -> Non
         )
         for rates, shape in shapes.items()
     ]
-    entries.append(
-        entry("Pareto front", color=style.INK, linestyle="-", linewidth=0.8)
-    )
+    entries.append(entry("Pareto front", color=style.INK, linestyle="-", linewidth=0.8))
     figure.legend(
         handles=entries,
         loc="outside upper center",
@@ -198,7 +197,7 @@ def _draw_shares(ax: Axes, means: pd.DataFrame) -> None:
 
 
 def _draw_machines(ax: Axes, means: pd.DataFrame) -> None:
-    look = {"linewidth": 1.0, "color": style.QUIET}
+    look: dict[str, Any] = {"linewidth": 1.0, "color": style.QUIET}
     alike = means.groupby("total_neurons").mean(numeric_only=True)
     lines = {
         "cpu_factors_energy": ("CPU, encoders and decoders", "-"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.energy_figures import PARTS, cells, front
@@ -27,6 +28,9 @@ PROCESSORS = (
     "operation on a CPU and 0.3 nJ on a GPU with much to do at once (Degnan et al. "
     "2016, as keras-spiking has it): the memory with its encoders and decoders, as "
     "Nengo computes it, or with the weights from neuron to neuron that the chip has. "
+    "The former are some three operations for each neuron, the latter go with the "
+    "square of their number, and so do synaptic operations on the chip: "
+    "what it gains by computing only where spikes arrive shrinks with size and rates. "
     "Such figures of different sources and kinds of chips are good for orders of "
     "magnitude."
 )
@@ -41,20 +45,50 @@ def report(frame: pd.DataFrame) -> Report:
         As `run` returns it.
     """
     means = cells(frame)
-    laws = (*_scaling_laws(frame, means), *_front_laws(means), *_processor_laws(means))
+    laws = (
+        *_rate_laws(frame),
+        *_scaling_laws(frame, means),
+        *_front_laws(means),
+        *_processor_laws(means),
+    )
     lead = (
-        f"{len(frame):,} runs of memories on the emulator of Loihi: more spikes, of "
-        "more neurons or of faster ones, make a memory more precise, and cost energy. "
+        f"{len(frame):,} runs of memories on the emulator of Loihi, of different "
+        "numbers of neurons and rates: what precision costs in spikes and energy. "
     )
     lead += " ".join(law.words for law in laws if law.values["law"] == "front")
     sections = (
-        _trade_section(),
+        _trade_section(laws),
         _front_section(means),
         _energy_section(means, laws),
         Section("All combinations", table=_table(means), table_caption="Means."),
     )
     title = "Precision and communication: what a memory costs on Loihi"
     return Report("energy", title, lead, sections, laws)
+
+
+def _rate_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """RMSE as powers of the neurons and of their mean rate, by least squares."""
+    for (order, kind), rows in frame.groupby(["order", "neuron_type"], sort=False):
+        m = rows["total_neurons"].to_numpy(dtype=float)
+        rate = rows["spikes_per_second"].to_numpy() / m
+        x = np.column_stack([np.ones(len(m)), np.log(m), np.log(rate)])
+        y = np.log(rows["rmse"].to_numpy())
+        if len(y) < 6 or rows["n_neurons"].nunique() < 2 or rows["rates"].nunique() < 2:
+            continue
+        fit, squares, *_ = np.linalg.lstsq(x, y, rcond=None)
+        freedom = len(y) - 3
+        errors = np.sqrt(squares[0] / freedom * np.diag(np.linalg.inv(x.T @ x)))
+        half = stdtrit(freedom, 0.975) * errors
+        (a, b), (da, db) = fit[1:], half[1:]
+        words = (
+            f"{style.NAMES[kind]}, order {order}: RMSE goes as the number of neurons "
+            f"to the power of {number(a)} ({_between(a - da, a + da)}) and as their "
+            f"mean rate to the power of {number(b)} ({_between(b - db, b + db)})."
+        )
+        values = {"law": "rates", "order": int(order), "neuron_type": kind}
+        exponents = {"neurons": float(a), "rate": float(b)}
+        halves = {"neurons_half": float(da), "rate_half": float(db)}
+        yield Law(words, {**values, **exponents, **halves})
 
 
 def _scaling_laws(frame: pd.DataFrame, means: pd.DataFrame) -> Iterator[Law]:
@@ -71,7 +105,7 @@ def _scaling_laws(frame: pd.DataFrame, means: pd.DataFrame) -> Iterator[Law]:
             f"the power of {number(fit.exponent)} ({_between(fit.low, fit.high)}), "
             "over all numbers of neurons and rates."
         )
-        values = {"law": "energy", "order": order, "neuron_type": kind}
+        values = {"law": "energy", "order": int(order), "neuron_type": kind}
         bounds = {"low": fit.low, "high": fit.high, "constant": fit.constant}
         yield Law(words, {**values, "exponent": fit.exponent, **bounds})
 
@@ -110,13 +144,14 @@ def _processor_laws(means: pd.DataFrame) -> Iterator[Law]:
         ratios = means[column] / means["energy"]
         low, high = float(ratios.min()), float(ratios.max())
         yield Law(
-            f"As Nengo computes it, the same network takes {number(low)} to "
-            f"{number(high)} times as much on the {name}.",
+            f"On the {name}, as Nengo computes it, the same network takes "
+            f"{number(low)} to {number(high)} times what it is estimated to take on "
+            "Loihi.",
             {"law": "processor", "processor": name, "low": low, "high": high},
         )
 
 
-def _trade_section() -> Section:
+def _trade_section(laws: tuple[Law, ...]) -> Section:
     caption = (
         "RMSE of the state against what it costs, for memories of ever more neurons "
         "(along the faint lines) and of different highest rates. Points are means over "
@@ -135,6 +170,7 @@ def _trade_section() -> Section:
             "at up to 190 Hz: ranges of rates beyond that are scaled down.",
             "Costs are means over all steps of a run, and those of all neurons on the "
             "chip.",
+            *(law.words for law in laws if law.values["law"] == "rates"),
         ),
         figure="tradeoff",
         caption=caption,

@@ -1,6 +1,6 @@
 """One benchmark, published with chips' measurements, on every backend.
 
-The Delay Network of Voelker 2019: the network of then and the memory of this package
+The Delay Network of Voelker 2019: the published network and the memory of this package
 on the Loihi emulator, Nengo and NengoDL, beside what was measured on Loihi, on
 Braindrop and with Nengo 2.8; how the error falls with neurons; and what in the design
 of a network decides how large it is.
@@ -31,7 +31,7 @@ from spiking_lmu.experiments.hardware_trials import (
     run_task,
 )
 from spiking_lmu.experiments.sweep import SweepResult, sweep
-from spiking_lmu.simulators import Backend, require
+from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
 
 __all__ = ["add_arguments", "execute", "main", "make_tasks", "plot", "report", "run"]
@@ -41,34 +41,34 @@ INPUTS = ("published", "fresh")
 N_NEURONS = 128  # per dimension, of the protocol
 PUBLISHED_CASES = 10
 FULL = {"trials": 25, "study_trials": 25}
+PACKAGES = ("nengo-loihi", "nengo-dl", "tensorflow")
 SCALED = ("lif-nengo", "lif-sim", "poisson-sim")
 EXTRAS = {"loihi": ("nengo_loihi", "loihi"), "nengo-dl": ("nengo_dl", "dl")}
 
-_OURS = PLATFORMS["lif-sim"]
-_THEN = replace(
-    _OURS,
+_TUNED = PLATFORMS["lif-sim"]
+_EVEN = replace(
+    _TUNED,
     synapse=0.02,
     max_rates=(100, 120),
     intercepts=(-1, 0.5),
     allocation="equal",
 )
-#: Designs of a `LegendreMemory` between that of then and that of now.
+#: Designs of a `LegendreMemory`: first neurons spread evenly, as in the published
+#: network for Loihi; then by the distribution of the state, as is the default.
 ABLATION = {
-    "tuned as then, on Nengo": replace(_THEN, backend="nengo", target=""),
-    "tuned as then, real numbers": replace(_THEN, target="simreal"),
-    "tuned as then": _THEN,
-    "then, synapse 100 ms": replace(_THEN, synapse=0.1),
-    "then, 200 to 250 Hz": replace(_THEN, max_rates=(200, 250)),
-    "then, 200 to 400 Hz": replace(_THEN, max_rates=(200, 400)),
-    "then, 100 ms and 200 to 400 Hz": replace(
-        _THEN, synapse=0.1, max_rates=(200, 400)
-    ),
-    "as now": _OURS,
-    "now, real numbers": replace(_OURS, target="simreal"),
-    "now, synapse 20 ms": replace(_OURS, synapse=0.02),
-    "now, 100 to 120 Hz": replace(_OURS, max_rates=(100, 120)),
-    "now, 200 to 250 Hz": replace(_OURS, max_rates=(200, 250)),
-    "now, 300 to 450 Hz": replace(_OURS, max_rates=(300, 450)),
+    "even: 20 ms, 100 to 120 Hz, Nengo": replace(_EVEN, backend="nengo", target=""),
+    "even: 20 ms, 100 to 120 Hz, real numbers": replace(_EVEN, target="simreal"),
+    "even: 20 ms, 100 to 120 Hz": _EVEN,
+    "even: 100 ms, 100 to 120 Hz": replace(_EVEN, synapse=0.1),
+    "even: 20 ms, 200 to 250 Hz": replace(_EVEN, max_rates=(200, 250)),
+    "even: 20 ms, 200 to 400 Hz": replace(_EVEN, max_rates=(200, 400)),
+    "even: 100 ms, 200 to 400 Hz": replace(_EVEN, synapse=0.1, max_rates=(200, 400)),
+    "tuned: 100 ms, 200 to 400 Hz": _TUNED,
+    "tuned: 100 ms, 200 to 400 Hz, real numbers": replace(_TUNED, target="simreal"),
+    "tuned: 20 ms, 200 to 400 Hz": replace(_TUNED, synapse=0.02),
+    "tuned: 100 ms, 100 to 120 Hz": replace(_TUNED, max_rates=(100, 120)),
+    "tuned: 100 ms, 200 to 250 Hz": replace(_TUNED, max_rates=(200, 250)),
+    "tuned: 100 ms, 300 to 450 Hz": replace(_TUNED, max_rates=(300, 450)),
 }
 
 
@@ -102,7 +102,8 @@ def run(
         Networks of each kind in those two studies.
     studies : sequence of str
         ``"platforms"``: all platforms on the protocol; ``"scaling"``: error against
-        neurons; ``"ablation"``: designs between the published one and ours.
+        neurons; ``"ablation"``: designs from low rates and a
+        short synapse to the defaults.
     inputs : str
         ``"published"``: the inputs with which the chips were measured; or
         ``"fresh"``: others, drawn from ``seed``.
@@ -152,12 +153,12 @@ def execute(
     progress: bool = False,
 ) -> SweepResult:
     """Run the tasks through a sweep."""
-    packages = Backend(run_task, packages=("nengo-loihi", "nengo-dl", "tensorflow"))
+    installed = pages.versions()
     return sweep(
         run_task,
         tasks,
         folder,
-        context=packages.versions(),
+        context={name: installed.get(name, "none") for name in PACKAGES},
         jobs=jobs,
         scheduler=scheduler,
         progress=progress,
@@ -339,7 +340,7 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
 
 
 def run_examples(tasks: Sequence[dict[str, Any]]) -> list[Any]:
-    """Runs to be shown: of the network of then and of ours, on the emulator."""
+    """Runs to be shown: of the published network and of ours, on the emulator."""
     first = {task["platform"]: task for task in reversed(tasks)}
     shown = [first[p] for p in ("thesis-loihi", "lif-sim") if p in first]
     return [run_example(task) for task in shown or tasks[:1]]

@@ -18,6 +18,7 @@ from nengo.builder.network import seed_network
 from nengo.builder.transforms import multiply
 from nengo.connection import LearningRule
 from nengo.ensemble import Neurons
+from nengo.exceptions import BuildError
 from nengo.params import IntParam, NumberParam
 from nengo_loihi import BlockShape, add_params
 from nengo_loihi.block import Axon, LoihiBlock, Synapse
@@ -35,10 +36,11 @@ from nengo_loihi.builder.probe import build_probe as build_loihi_probe
 from nengo_loihi.builder.split_blocks import split_model
 from nengo_loihi.builder.validate import validate_model
 from nengo_loihi.compat import sample_transform
+from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.neurons import loihi_rates
 from nengo_loihi.passthrough import PassthroughSplit, base_obj
 from nengo_loihi.probe import LoihiProbe
-from nengo_loihi.splitter import HostChipSplit, PrecomputableSplit
+from nengo_loihi.splitter import HostChipSplit
 
 from spiking_lmu.networks import LegendreMemory
 
@@ -122,12 +124,12 @@ def build_network(
     for connection in model.split.passthrough.to_add:
         model.seeds[connection], model.seeded[connection] = None, False
         model.build(connection)
-    _build_links(model)
-    _build_feeds(model)
     blocks = split_model(model)
     model.block_comp_map = {
         new: indices for parts in blocks.values() for new, indices in parts.items()
     }
+    _build_links(model)
+    _build_feeds(model)
     if discretize:
         discretize_model(model)
     validate_model(model)
@@ -153,8 +155,10 @@ class Split:
         self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
         self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
         if self._before is None and precompute:
-            # for its error message
-            PrecomputableSplit(network, self.hostchip, self.passthrough, strict=True)
+            raise BuildError(
+                "Cannot precompute input, as it is dependent on output: choose "
+                "precompute=False or None"
+            )
         self.precompute = precompute
         if precompute is None:
             self.precompute = self._before is not None
@@ -337,13 +341,27 @@ def _build_links(model: ChipModel) -> None:
             part = np.eye(pre.size_out)[link.source.pre_slice]
             amplitude = getattr(pre.ensemble.neuron_type, "amplitude", 1.0)
         else:
-            part = _solved(model, link.source)[0]
+            part = _solve_link(model, link.source)
             amplitude = getattr(pre.neuron_type, "amplitude", 1.0)
         key = pre, post, link.tau
         weights[key] = weights.get(key, 0) + through @ part * (amplitude / model.dt)
     for (pre, post, tau), matrix in weights.items():
         order = _by_tuning(model, pre)
-        _add_synapse(model, model.objs[pre]["out"], post, matrix, tau, order)
+        _add_synapse(model, pre, post, matrix, tau, order)
+
+
+def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:
+    """Decoders (size_mid, n), which are among the data of the simulator as well."""
+    decoders, points, info = _solved(model, source)
+    if source not in model.params:
+        transform = sample_transform(source, rng=np.random.RandomState(0))
+        model.params[source] = BuiltConnection(
+            eval_points=points,
+            solver_info=info,
+            transform=transform,
+            weights=multiply(transform, decoders),
+        )
+    return decoders
 
 
 def _into(model: ChipModel, target: Any) -> np.ndarray:
@@ -369,21 +387,35 @@ def _add_synapse(
     tau: float,
     order: np.ndarray | None = None,
 ) -> None:
-    """Connect a block or an input (n,) to neurons (m,) with weights (m, n).
+    """Connect neurons or an input (n,) to neurons (m,) with weights (m, n).
 
     The axons are sorted in an order (n,), which matters for how weights are rounded.
     """
-    block = model.objs[target]["in"]
     n_axons = weights.shape[1]
     order = np.arange(n_axons) if order is None else order
-    synapse = Synapse(n_axons, label="weights")
-    synapse.set_weights(weights.T[order].astype(np.float32))
-    block.add_synapse(synapse)
-    axon = Axon(n_axons, label="weights")
-    axon.target = synapse
-    axon.set_compartment_axon_map(np.argsort(order))
-    source.add_axon(axon)
-    block.compartment.configure_filter(tau, dt=model.dt)
+    rows, rank = weights.T[order].astype(np.float32), np.argsort(order)
+    for block, columns in _pieces(model, target, "in"):
+        synapse = Synapse(n_axons, label="weights")
+        synapse.set_weights(np.ascontiguousarray(rows[:, columns]))
+        block.add_synapse(synapse)
+        block.compartment.configure_filter(tau, dt=model.dt)
+        for part, neurons in _pieces(model, source, "out"):
+            axon = Axon(len(rank[neurons]), label="weights")
+            axon.target = synapse
+            axon.set_compartment_axon_map(rank[neurons])
+            part.add_axon(axon)
+
+
+def _pieces(model: ChipModel, obj: Any, end: str) -> list[tuple[Any, Any]]:
+    """The blocks over which an ensemble is split, and which of its neurons they hold.
+
+    Links come after splitting: nengo-loihi splits synapses axon by axon, which takes
+    minutes for the largest networks.
+    """
+    if isinstance(obj, SpikeInput):
+        return [(obj, slice(None))]
+    blocks = model.objs[obj][end]
+    return [(block, model.block_comp_map[block].list) for block in blocks]
 
 
 def _build_feeds(model: ChipModel) -> None:

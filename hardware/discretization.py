@@ -20,10 +20,8 @@ from nengo_loihi.builder.discretize import (
     U_BITS,
     VTH_EXP,
     VTH_MAX,
-    array_to_int,
     decay_magnitude,
     discretize_compartment,
-    discretize_weights,
 )
 
 # weights have 127 magnitudes, in quanta of 2 to the power of 7 and of an exponent; with
@@ -35,6 +33,10 @@ _WIDEST = MAGNITUDES * QUANTUM  # at an exponent of 0
 # nengo-loihi's scale for the largest weight, at an exponent of 0
 _ITS_WIDEST = 255.0 * 2**6
 _MAX_DECAY = 2**12 - 1
+
+# share of the neurons that drive another one way which may all fire in every step for
+# long before its current overflows: populations at a mean of 250 Hz
+BUSIEST = 0.25
 
 NOISE_LEVELS = 255
 # in 4096ths: what is left of a voltage, 1/256, lets the noise of one step spread the
@@ -57,6 +59,12 @@ def discretize_scaled_block(block: LoihiBlock) -> float:
     """
     compartment = block.compartment
     factors = _factors(block)
+    gain = _gain_of_filter(compartment) * _gain_of_membrane(compartment)
+    if np.any(gain * factors * compartment.vth < 2**VTH_EXP):
+        raise BuildError(
+            f"{block}: weights or biases are too large for the chip, beside the "
+            "thresholds of its neurons"
+        )
     compartment.vth *= factors
     compartment.bias *= factors
     # one for all neurons: at least as low as each of them may go
@@ -72,14 +80,17 @@ def _factors(block: LoihiBlock) -> np.ndarray:
     """For each neuron, integers for a unit of weight."""
     compartment = block.compartment
     u, v = _gain_of_filter(compartment), _gain_of_membrane(compartment)
+    spikes, bias = _largest_input(block), np.abs(compartment.bias)
     with np.errstate(divide="ignore"):
-        largest = np.minimum(
+        limits = [
             VTH_MAX / (u * v * compartment.vth),
-            BIAS_MAX / (u * np.abs(compartment.bias)),
-        )
-        by_weights = _WIDEST / _largest_weights(block)
+            BIAS_MAX / (u * bias),
+            _WIDEST / _largest_weights(block),
+            2**Q_BITS / spikes,
+            2**U_BITS / (u * (BUSIEST * spikes + bias)),
+        ]
     # rounding must not pass the limits
-    return np.minimum(largest * (1 - 1e-4), by_weights).astype(np.float32)
+    return (np.min(limits, axis=0) * (1 - 1e-4)).astype(np.float32)
 
 
 def _largest_weights(block: LoihiBlock) -> np.ndarray:
@@ -129,9 +140,9 @@ def _discretize_synapse(synapse: Synapse, factors: np.ndarray) -> None:
     most weights are a few times as large, and those below half of it would become
     zero, all together.
     """
-    for weights, indices in zip(synapse.weights, synapse.indices):
-        weights *= factors[indices]
-    largest, exponent = synapse.max_abs_weight(), LEAST_EXPONENT
+    scaled = [w * factors[i] for w, i in zip(synapse.weights, synapse.indices)]
+    largest = max((np.abs(w).max() for w in scaled if w.size), default=0.0)
+    exponent = LEAST_EXPONENT
     if largest > 0:
         exponent = max(exponent, int(np.ceil(np.log2(largest / _WIDEST))))
     if exponent > LARGEST_EXPONENT:
@@ -139,23 +150,38 @@ def _discretize_synapse(synapse: Synapse, factors: np.ndarray) -> None:
             f"{synapse}: weights are too large for the chip, beside the thresholds "
             "of its neurons"
         )
-    _spread_errors(synapse, len(factors), QUANTUM * 2.0**exponent)
+    quantum = QUANTUM * 2.0**exponent
     synapse.format(weight_exp=exponent)
-    for weights in synapse.weights:
-        scaled = weights / 2.0 ** (6 + exponent)
-        array_to_int(weights, discretize_weights(synapse.synapse_cfg, scaled))
+    synapse.weights = [
+        (quantum * steps).astype(np.int32)
+        for steps in _round_together(scaled, synapse.indices, len(factors), quantum)
+    ]
 
 
-def _spread_errors(synapse: Synapse, n_neurons: int, quantum: float) -> None:
-    """Round weights to quanta; errors go on to the same neuron's next weight."""
+def _round_together(
+    weights: list[np.ndarray], indices: list[np.ndarray], n: int, quantum: float
+) -> list[np.ndarray]:
+    """Weights in quanta; each error goes on to the same neuron's next weight.
+
+    This is the same as to round the sums of all weights up to each.
+    """
     # neurons of similar weights must not make the same errors
-    error = quantum * np.random.RandomState(0).uniform(-0.5, 0.5, size=n_neurons)
-    for axon, index in zip(synapse.weights, synapse.indices):
-        for weights, i in zip(axon, index):
-            wanted = weights + error[i]
-            steps = np.clip(np.round(wanted / quantum), -MAGNITUDES, MAGNITUDES)
-            weights[:] = quantum * steps
-            error[i] = wanted - weights
+    start = np.random.RandomState(0).uniform(-0.5, 0.5, size=n)
+    if all(w.shape == (1, n) for w in weights):
+        exact = np.vstack([start[None], np.vstack(weights) / quantum])
+        sums = np.round(np.cumsum(exact, axis=0))
+        # the start itself is no weight
+        sums[0] = 0
+        steps = np.diff(sums, axis=0)[:, None]
+        return list(np.clip(steps, -MAGNITUDES, MAGNITUDES))
+    rounded = []
+    for rows, index in zip(weights, indices):
+        rounded.append(np.empty_like(rows))
+        for steps, wanted, i in zip(rounded[-1], rows / quantum, index):
+            wanted = wanted + start[i]
+            steps[:] = np.clip(np.round(wanted), -MAGNITUDES, MAGNITUDES)
+            start[i] = wanted - steps
+    return rounded
 
 
 def _noise_exponent(block: LoihiBlock) -> int:
@@ -172,7 +198,7 @@ def _noise_exponent(block: LoihiBlock) -> int:
         (BIAS_MAX - 2**VTH_EXP, bias.max()),  # _round_threshold may add to a bias
         (_WIDEST * 2**LARGEST_EXPONENT * gain, weight),
         (2**Q_BITS * gain, spikes.max()),
-        (2**U_BITS, (spikes + bias).max() + amplitude),
+        (2**U_BITS, (BUSIEST * spikes + bias).max() + amplitude),
     ]
     scale = min(limit / value for limit, value in limits if value > 0)
     exponent = int(np.floor(np.log2(scale * amplitude * 2 / NOISE_LEVELS)))

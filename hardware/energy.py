@@ -13,7 +13,7 @@ the grid of tiles.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,9 +22,10 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.validation import refusal
 
-from .emulator import Bundle, Emulator
+from .emulator import Emulator
 from .processors import Processor, compare
 from .resources import CORES
+from .wiring import Bundle
 
 # in joules, of Loihi
 SYNAPTIC_OPERATION = 23.6e-12  # "min"; there is no figure for the most it can be
@@ -223,7 +224,7 @@ def _count(sim: Any, emulator: Emulator) -> Counts:
         dt=sim.dt,
         cores=len(sim.model.blocks),
         compartments=spikes.size,
-        weights=int(emulator._fan_out.sum()),
+        weights=int(emulator.fan_out.sum()),
         spikes=float(spikes.sum()),
         input_spikes=float(sum(c.sum() for c in given)),
         messages=float(sum(map(_messages, sources, by_source))),
@@ -247,35 +248,47 @@ def _left_out(sim: Any, counts: Counts) -> tuple[str, ...]:
 
 
 def _table(result: Energy) -> Iterable[str]:
+    counts = result.counts
+    yield (
+        f"Estimate for Loihi: {counts.steps:,} steps of {counts.dt:g} s, "
+        f"{counts.compartments:,} compartments on {counts.cores} cores"
+    )
+    yield from _aligned(_rows(result))
+    yield f"{_span(result.per_second, 1e6)} microwatts, in real time"
+    yield f"Not included: {'; '.join(result.left_out)}."
+    yield "The same network on processors, all of it in each step:"
+    yield from _aligned(
+        [
+            ("", "operations", "nJ in a step"),
+            *(
+                (
+                    f"{p.name}, by {p.method}",
+                    _number(p.operations),
+                    _number(1e9 * p.joules),
+                )
+                for p in result.processors
+            ),
+        ]
+    )
+
+
+def _rows(result: Energy) -> Iterable[tuple[str, ...]]:
     counts, steps = result.counts, result.counts.steps
     numbers = {
         "synaptic operations": counts.synaptic_operations,
         "neuron updates": counts.updates,
         "spikes to cores": counts.messages,
     }
-    rows = [("", "in a step", "pJ for one", "nJ in a step")]
+    yield ("", "in a step", "pJ for one", "nJ in a step")
     for kind, part in result.parts.items():
-        one = _span(part, 1e12 / numbers[kind]) if numbers[kind] else ""
-        rows.append(
-            (kind, _number(numbers[kind] / steps), one, _span(part, 1e9 / steps))
-        )
-    rows.append(("in all", "", "", _span(result.per_step, 1e9)))
-    yield (
-        f"Estimate for Loihi: {steps:,} steps of {counts.dt:g} s, "
-        f"{counts.compartments:,} compartments on {counts.cores} cores"
-    )
-    yield from _aligned(rows)
-    yield f"{_span(result.per_second, 1e6)} microwatts, in real time"
-    yield f"Not included: {'; '.join(result.left_out)}."
-    yield "The same network on processors, all of it in each step:"
-    rows = [("", "operations", "nJ in a step")]
-    for one in result.processors:
-        name = f"{one.name}, by {one.method}"
-        rows.append((name, _number(one.operations), _number(1e9 * one.joules)))
-    yield from _aligned(rows)
+        n = numbers[kind]
+        one = _span(part, 1e12 / n) if n else ""
+        yield kind, _number(n / steps), one, _span(part, 1e9 / steps)
+    yield "in all", "", "", _span(result.per_step, 1e9)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
+def _aligned(rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
+    rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows)]
     for first, *rest in rows:
         cells = [cell.rjust(width) for cell, width in zip(rest, widths[1:])]

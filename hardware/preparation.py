@@ -11,7 +11,7 @@ network is touched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -169,6 +169,14 @@ def prepare(network: nengo.Network, off_chip: Sequence[Any] = ()) -> Plan:
         for e in network.all_ensembles
         if e not in host and not isinstance(e.neuron_type, nengo.Direct)
     ]
+    for ensemble in chip:
+        if isinstance(ensemble.neuron_type, nengo.AdaptiveLIF):
+            # nengo-loihi would build what these neurons are a special case of
+            raise ValidationError(
+                f"neurons of {ensemble} adapt, which those of the chip do not; choose "
+                "nengo.LIF, or leave them on the host by nengo_loihi's on_chip",
+                attr="neuron_type",
+            )
     plan = Plan(network, memories, chip)
     for ensemble in chip:
         if isinstance(ensemble.neuron_type, nengo.PoissonSpiking):
@@ -439,9 +447,7 @@ class _Rewiring:
         Ad, Bd = memory.realization.step
         one = np.eye(memory.size_in)
         late = self._add_node(memory.coordinates.size_in, "state of the step before")
-        before = self._add_node(
-            memory.size_in, "input of the step before", _StepLater(memory.size_in)
-        )
+        before = self._add_node(memory.size_in, "input of the step before")
         for connection in self.into[memory.coordinates]:
             self.plan.removed.add(connection)
             pre = before if connection.pre_obj is memory.input else connection.pre_obj
@@ -451,14 +457,12 @@ class _Rewiring:
                 connection.transform,
                 connection.synapse,
             )
-        self._add(memory.input, before)
+        self._add(memory.input, before, synapse=nengo.Lowpass(0))
         self._add(late, memory.coordinates, transform=np.kron(one, Ad))
         self._add(before, memory.coordinates, transform=np.kron(one, Bd))
 
-    def _add_node(
-        self, size_in: int, label: str, output: nengo.Process | None = None
-    ) -> nengo.Node:
-        node = nengo.Node(output, size_in=size_in, label=label, add_to_container=False)
+    def _add_node(self, size_in: int, label: str) -> nengo.Node:
+        node = nengo.Node(size_in=size_in, label=label, add_to_container=False)
         self.plan.nodes.append(node)
         return node
 
@@ -493,29 +497,6 @@ class _Rewiring:
                 f"synapses of {times} s left out, in front of slower ones: a neuron "
                 "of the chip has one"
             )
-
-
-class _StepLater(nengo.Process):
-    """Gives in each step what it was given in the one before."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__(default_size_in=size, default_size_out=size)
-
-    def make_state(
-        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
-    ) -> dict[str, Any]:
-        return {}
-
-    def make_step(
-        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
-    ) -> Callable[[float, np.ndarray], np.ndarray]:
-        before = np.zeros((2, *shape_in))
-
-        def step(t: float, x: np.ndarray) -> np.ndarray:
-            before[0], before[1] = before[1], x
-            return before[0].copy()
-
-        return step
 
 
 def _redirect(plan: Plan) -> None:

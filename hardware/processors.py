@@ -91,7 +91,8 @@ def _multiplications(
         return int(decoding + np.prod(shape))
     if isinstance(transform, nengo.Sparse):
         return int(decoding + transform.init.data.size)
-    places = transform.output_shape.n_positions
+    shape = transform.output_shape
     if isinstance(transform, nengo.ConvolutionTranspose):
-        places = transform.input_shape.n_positions
+        shape = transform.input_shape
+    places = np.prod(shape.spatial_shape)
     return int(decoding + places * np.prod(transform.kernel_shape))

@@ -163,7 +163,8 @@ def resources(network: nengo.Network) -> Resources:
 
     Notes
     -----
-    Convolutions are counted as if dense, which is more than they take.
+    Convolutions, and nodes that are connected to neurons one by one, are counted as if
+    dense, which is more than they take.
     """
     return Budget(prepare(network, off_chip(network)))
 

@@ -138,9 +138,7 @@ def test_factors_change_nothing_but_rounding(neuron_type, tau):
             spikes.add_axon(axon)
             model.add_input(spikes)
             for t in range(1, 1000):
-                spikes.add_spikes(
-                    t, np.flatnonzero(rng.random(synapse.n_axons) < 0.1)
-                )
+                spikes.add_spikes(t, np.flatnonzero(rng.random(synapse.n_axons) < 0.1))
         probe = LoihiProbe(target=block, key="spiked")
         model.add_probe(probe)
         if discretize:
@@ -176,10 +174,12 @@ def test_rounding_loses_less_than_that_of_nengo_loihi():
 
 @pytest.mark.parametrize("neuron_type", [LIF, RELU], ids=["lif", "relu"])
 def test_weights_too_large_beside_the_others(neuron_type):
-    """One synapse of three decides nothing, but has to fit."""
-    small = np.full((5, N), 0.01)
-    block = block_of(neuron_type, weights=[small, small, 1e7 * small])
-    with pytest.raises(BuildError, match="too large for the chip"):
+    """One weight that is alone among small ones has to fit as well."""
+    small = np.full((50, N), 0.01)
+    large = small.copy()
+    large[0, 0] = 1e12
+    block = block_of(neuron_type, weights=[small, small, large])
+    with pytest.raises(BuildError, match="too large for the chip, beside"):
         discretize_scaled_block(block)
 
 

@@ -13,7 +13,7 @@ from nengo_loihi.builder import Model  # noqa: E402
 from nengo_loihi.emulator import EmulatorInterface  # noqa: E402
 from nengo_loihi.simulator import StepRunner  # noqa: E402
 
-from spiking_lmu.hardware import emulator  # noqa: E402
+from spiking_lmu.hardware import emulator, wiring  # noqa: E402
 from spiking_lmu.hardware.emulator import Emulator  # noqa: E402
 
 TARGETS = ["sim", "simreal"]
@@ -201,7 +201,7 @@ def test_all_to_all_is_one_product(block, target):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_groups_apart_give_the_same(target, monkeypatch):
-    monkeypatch.setattr(emulator, "PADDED", 0)
+    monkeypatch.setattr(wiring, "PADDED", 0)
     fast = check_same(lambda: random_network(3), target)
     assert fast._projections == []  # closed
     with Simulator(random_network(3), Emulator, target) as sim:

@@ -232,7 +232,7 @@ def test_passthrough_nodes_of_the_user():
         nengo.Connection(first[[2, 0]], second, transform=two, synapse=None)
         nengo.Connection(second[0], memory.input[1], transform=5, synapse=None)
     plan = prepare(network)
-    recurrent, feed = memory.realization.transforms
+    _, feed = memory.realization.transforms
     wanted = 5 * feed @ (two @ one[[2, 0]])[:1]
     links = [k for k in plan.links if k.source.pre_obj is source]
     assert {k.target for k in links} == set(memory.ensembles[ORDER:])
@@ -322,9 +322,7 @@ def test_neurons_read_it():
         stimulate(memory)
         reader = nengo.Ensemble(5, 1)
         weights = np.arange(5.0 * ORDER).reshape(5, ORDER)
-        nengo.Connection(
-            memory.output, reader.neurons, transform=weights, synapse=0.02
-        )
+        nengo.Connection(memory.output, reader.neurons, transform=weights, synapse=0.02)
     plan = prepare(network)
     ours = links_from(plan, memory.ensembles, reader.neurons, 0.02)
     np.testing.assert_allclose(ours, weights @ memory.realization.T)

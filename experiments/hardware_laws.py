@@ -1,0 +1,291 @@
+"""What the trials of the hardware experiment say, and the published measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spiking_lmu.experiments import style
+from spiking_lmu.experiments.report import Law, number
+from spiking_lmu.metrics import Floor, Scaling, fit_floor, fit_scaling
+from spiking_lmu.validation import refusal
+
+
+@dataclass(frozen=True)
+class Published:
+    """NRMSE of 25 trials on each of ten inputs.
+
+    Attributes
+    ----------
+    name : str
+        Of what was measured.
+    mean, low, high : float
+        Of all trials; the 95 % bootstrap interval of the mean over trials.
+    cases : tuple of float
+        Mean for each input.
+    """
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    cases: tuple[float, ...]
+
+
+#: From the data published with Voelker 2019.
+PUBLISHED = {
+    "loihi": Published(
+        "Loihi, chip",
+        0.1494,
+        0.1482,
+        0.1507,
+        (
+            0.1471,
+            0.1473,
+            0.1203,
+            0.1543,
+            0.1359,
+            0.1239,
+            0.2084,
+            0.1173,
+            0.1641,
+            0.1755,
+        ),
+    ),
+    "braindrop": Published(
+        "Braindrop, chip",
+        0.1592,
+        0.1568,
+        0.1615,
+        (
+            0.1573,
+            0.1601,
+            0.1279,
+            0.1669,
+            0.1426,
+            0.1401,
+            0.2124,
+            0.1329,
+            0.1634,
+            0.1885,
+        ),
+    ),
+    "nengo": Published(
+        "Nengo 2.8",
+        0.0570,
+        0.0561,
+        0.0578,
+        (
+            0.0545,
+            0.0565,
+            0.0442,
+            0.0605,
+            0.0507,
+            0.0468,
+            0.0818,
+            0.0425,
+            0.0600,
+            0.0720,
+        ),
+    ),
+}
+
+#: The published networks that are run again, and what was measured of each.
+AGAIN = {"thesis-loihi": "loihi", "thesis-nengo": "nengo"}
+
+#: What figures and tables call platforms.
+NAMES = {
+    "thesis-loihi": "Loihi's, emulator",
+    "thesis-nengo": "Nengo's, Nengo",
+    "lif-nengo": "LIF, Nengo",
+    "lif-nengo-dl": "LIF, NengoDL",
+    "lif-simreal": "LIF, emulator, real numbers",
+    "lif-sim": "LIF, emulator",
+    "poisson-nengo": "Poisson, Nengo",
+    "poisson-sim": "on-chip noise, emulator",
+}
+
+
+def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
+    """The rows of one study."""
+    if len(frame) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
+    return frame[frame["study"] == study]
+
+
+def by_trial(rows: pd.DataFrame) -> pd.Series:
+    """Mean NRMSE of each network over its inputs."""
+    return rows.groupby("trial")["nrmse"].mean()
+
+
+def fits(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, Scaling, Any]]:
+    """Of each platform of the scaling study: its trials and the laws fitted."""
+    study = of_study(frame, "scaling")
+    for platform, rows in study.groupby("platform", sort=False):
+        means = rows.groupby(["n_neurons", "trial"])["nrmse"].mean().reset_index()
+        n = means["n_neurons"].nunique()
+        if n > 1:
+            m, errors = means["n_neurons"], means["nrmse"]
+            floor = fit_floor(m, errors) if n > 2 else None
+            yield str(platform), means, fit_scaling(m, errors), floor
+
+
+def ablation_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Mean NRMSE of each design and number of neurons, with intervals."""
+    rows = of_study(frame, "ablation")
+    return pd.DataFrame(
+        [
+            {
+                "change": change,
+                "n_neurons": n,
+                "nrmse": style.interval(by_trial(of))[0],
+                "low": style.interval(by_trial(of))[1],
+                "high": style.interval(by_trial(of))[2],
+                "rate": of["spikes_per_second"].mean(),
+            }
+            for (change, n), of in rows.groupby(["change", "n_neurons"], sort=False)
+        ]
+    )
+
+
+def inputs(frame: pd.DataFrame) -> str:
+    return str(frame["inputs"].iloc[0])
+
+
+def _interval(values: Any) -> str:
+    _, low, high = style.interval(values)
+    if not np.isfinite(low):
+        return "a single trial"
+    return f"95 % interval {number(low)} to {number(high)}"
+
+
+# ---- Laws ----------------------------------------------------------------------------
+
+
+def platform_laws(rows: pd.DataFrame, inputs: str) -> tuple[Law, ...]:
+    means = {p: by_trial(r) for p, r in rows.groupby("platform", sort=False)}
+    laws = []
+    for platform, origin in AGAIN.items():
+        if platform in means and inputs == "published":
+            laws.append(_again(platform, means[platform], PUBLISHED[origin]))
+    chip = PUBLISHED["loihi"]
+    for platform in ("lif-sim", "poisson-sim"):
+        if platform in means and inputs == "published":
+            laws.append(_against_chip(platform, means[platform], chip))
+    if inputs != "published" and {"thesis-loihi", "lif-sim"} <= set(means):
+        laws.append(_against_emulated(means["thesis-loihi"], means["lif-sim"]))
+    return tuple(laws)
+
+
+def _again(platform: str, values: pd.Series, published: Published) -> Law:
+    mean = float(values.mean())
+    where = "on the emulator" if platform == "thesis-loihi" else "on today's Nengo"
+    words = (
+        f"The published network, run {where}, has an NRMSE of {number(mean)} "
+        f"({_interval(values)}), where {number(published.mean)} was published for "
+        f"{published.name}."
+    )
+    values_ = {"law": "reproduction", "platform": platform, "nrmse": mean}
+    return Law(words, {**values_, "ratio": mean / published.mean})
+
+
+def _against_chip(platform: str, values: pd.Series, chip: Published) -> Law:
+    mean = float(values.mean())
+    ratio = chip.mean / mean
+    if platform == "lif-sim":
+        who = "LegendreMemory with as many LIF neurons"
+    else:
+        who = "With neurons that fire at random on the chip, it"
+    than = (
+        f"{number(ratio)} times less than the chip's {number(chip.mean)}"
+        if ratio > 1
+        else f"{number(1 / ratio)} times the {number(chip.mean)} that the published "
+        "network has on the chip"
+    )
+    words = f"{who} has {number(mean)} on the emulator ({_interval(values)}), {than}."
+    return Law(words, {"law": "chip", "platform": platform, "ratio": ratio})
+
+
+def _against_emulated(then: pd.Series, now: pd.Series) -> Law:
+    ratio = float(then.mean() / now.mean())
+    words = (
+        f"On inputs that nothing was tuned on, the published network has an NRMSE of "
+        f"{number(float(then.mean()))} on the emulator and LegendreMemory with as many "
+        f"LIF neurons {number(float(now.mean()))}, {number(ratio)} times less."
+    )
+    return Law(words, {"law": "fresh inputs", "ratio": ratio})
+
+
+def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    for platform, means, line, floor in fits(frame):
+        least, most = int(means["n_neurons"].min()), int(means["n_neurons"].max())
+        words = (
+            f"{_capital(NAMES[platform])}: from {number(least)} to {number(most)} "
+            f"neurons a dimension the NRMSE falls as their number to the power of "
+            f"{number(line.exponent)}"
+        )
+        words += (
+            f" (95 % interval {number(line.low)} to {number(line.high)})."
+            if np.isfinite(line.low)
+            else "."
+        )
+        values: dict[str, Any] = {
+            "law": "scaling",
+            "platform": platform,
+            "exponent": line.exponent,
+            "low": line.low,
+            "high": line.high,
+        }
+        if floor is not None:
+            words += _floor_words(floor)
+            values["floor"] = floor.floor
+            values["floor_low"], values["floor_high"] = floor.floor_interval
+        yield Law(words, values)
+
+
+def _floor_words(fit: Floor) -> str:
+    low, high = fit.floor_interval
+    if low <= 0 or not np.isfinite(high):
+        return " No floor shows at these sizes."
+    return (
+        f" A law with a floor levels off at {number(fit.floor)} ({number(low)} to "
+        f"{number(high)})."
+    )
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def ablation_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    table = ablation_table(frame)
+    if not len(table):
+        return
+    most = table["n_neurons"].max()
+    errors = table[table["n_neurons"] == most].set_index("change")["nrmse"]
+    low, best = "even: 20 ms, 100 to 120 Hz", "tuned: 100 ms, 200 to 400 Hz"
+    fast = "even: 100 ms, 200 to 400 Hz"
+    pairs = {
+        "the chip's integers instead of real numbers": (f"{low}, real numbers", low),
+        "a recurrent synapse of 100 ms instead of 20 ms": (
+            low,
+            "even: 100 ms, 100 to 120 Hz",
+        ),
+        "200 to 400 Hz instead of 100 to 120 Hz": (low, "even: 20 ms, 200 to 400 Hz"),
+        "both": (low, fast),
+        "both, and neurons placed where the state is": (low, best),
+        "the chip's integers in the best of these": (f"{best}, real numbers", best),
+    }
+    for words, (before, after) in pairs.items():
+        if before in errors and after in errors:
+            ratio = float(errors[after] / errors[before])
+            yield Law(
+                f"With {number(most)} neurons a dimension, {words}: "
+                f"{number(ratio)} times the NRMSE ({number(errors[before])} becomes "
+                f"{number(errors[after])}).",
+                {"law": "design", "change": words, "ratio": ratio},
+            )

@@ -1,0 +1,336 @@
+"""The Delay Network protocol in closed form, its networks, and the command."""
+
+from __future__ import annotations
+
+import json
+
+import nengo
+import numpy as np
+import pandas as pd
+import pytest
+from nengo.exceptions import ValidationError
+from scipy.linalg import solve_continuous_lyapunov
+
+from spiking_lmu.experiments import hardware, style
+from spiking_lmu.experiments.command import main
+from spiking_lmu.experiments.hardware_figures import figures
+from spiking_lmu.experiments.hardware_laws import PUBLISHED
+from spiking_lmu.experiments.hardware_trials import (
+    DT,
+    ORDER,
+    PLATFORMS,
+    POINTS,
+    STEPS,
+    THETA,
+    estimate_state,
+    ideal_state,
+    make_input,
+    make_model,
+    run_network,
+    thesis_coordinates,
+    window,
+    window_error,
+)
+from spiking_lmu.state_space import readout, state_space
+
+ARGUMENTS = {
+    "platforms": ("lif-nengo",),
+    "trials": 1,
+    "neurons": (16,),
+    "ablation_neurons": (16,),
+    "study_trials": 1,
+    "studies": ("platforms",),
+    "inputs": "published",
+    "cases": 1,
+    "seed": 0,
+}
+
+
+def task_of(platform, **changes):
+    given = {**ARGUMENTS, "platforms": (platform,)}
+    (task,) = hardware.make_tasks(**given)
+    return {**task, **changes}
+
+
+# ---- The protocol ------------------------------------------------------------------
+
+
+def test_input_is_that_of_the_protocol():
+    u = make_input(3)
+    assert u.shape == (STEPS,)
+    assert 0.7 < np.sqrt(np.mean([make_input(k) ** 2 for k in range(1, 11)])) < 1.3
+    power = np.abs(np.fft.rfft(u)) ** 2
+    assert power[7:].sum() < 1e-6 * power.sum()  # up to 3 Hz, in two seconds
+
+
+def test_the_exact_state_has_no_error():
+    """Principle 3 and its synapse give back the state, a step late."""
+    u = make_input(1)
+    ideal = ideal_state(u)
+    estimate = estimate_state(ideal, u)
+    # it differs by the one step between a synapse's input and its output
+    assert window_error(np.vstack([ideal[1:], ideal[-1:]]), u) < 0.1
+    assert np.allclose(estimate, ideal, atol=1e-9)
+    assert window_error(ideal, u) < 1e-9
+
+
+def test_silence_has_an_error_of_the_input_alone():
+    u = make_input(2)
+    assert window_error(np.zeros((STEPS, ORDER)), u) > 0.5
+
+
+def test_window_runs_from_now_to_theta_ago():
+    u = make_input(4)
+    values = window(ideal_state(u))
+    assert values.shape == (STEPS, POINTS)
+    late = int(THETA / DT)
+    assert np.abs(values[late:, -1] - u[:-late]).max() < 0.1 * np.abs(u).max()
+    assert np.abs(values[1:, 0] - u[:-1]).max() < 0.2 * np.abs(u).max()
+
+
+def test_coordinates_are_balanced_and_scaled():
+    T = thesis_coordinates() * np.arange(1, ORDER + 1)
+    A, B = state_space(THETA, ORDER)
+    A, B, C = (
+        np.linalg.solve(T, A @ T),
+        np.linalg.solve(T, B),
+        readout(ORDER, [1.0]) @ T,
+    )
+    reached = solve_continuous_lyapunov(A, -B @ B.T)
+    observed = solve_continuous_lyapunov(A.T, -C.T @ C)
+    assert np.allclose(reached, observed)
+    assert np.allclose(reached, np.diag(np.diag(reached)))
+    assert np.all(np.diff(np.diag(reached)) < 0)
+
+
+def test_coordinates_lie_within_their_radii():
+    T = thesis_coordinates()
+    x = np.concatenate(
+        [ideal_state(make_input(s)) @ np.linalg.inv(T).T for s in range(1, 11)]
+    )
+    assert np.all(np.abs(x).max(axis=0) < 1.25)
+    assert np.all(np.abs(x).max(axis=0) > 0.5)
+
+
+@pytest.mark.parametrize("of", PUBLISHED.values(), ids=PUBLISHED)
+def test_published_means_agree_with_each_other(of):
+    assert np.mean(of.cases) == pytest.approx(of.mean, abs=1e-4)
+    assert of.low < of.mean < of.high
+
+
+# ---- Networks ----------------------------------------------------------------------
+
+
+def test_memory_decodes_the_state_without_spikes():
+    model, T = make_model(task_of("lif-nengo"))
+    model.network.config[nengo.Ensemble].neuron_type = nengo.Direct()
+    for ensemble in model.network.all_ensembles:
+        ensemble.neuron_type = nengo.LIFRate()
+    u = make_input(1)
+    model.stimulus.output = nengo.processes.PresentInput(u[:, None], DT)
+    with nengo.Simulator(model.network, dt=DT, progress_bar=False) as sim:
+        sim.run_steps(STEPS)
+    decoded = sim.data[model.probes["decoded"]] @ T.T
+    assert window_error(decoded, u) < 0.02
+
+
+def test_published_network_errs_on_nengo_as_published():
+    ((_, decoded, rate, _),) = run_network(task_of("thesis-nengo"))
+    error = window_error(decoded, make_input(1))
+    assert error == pytest.approx(PUBLISHED["nengo"].cases[0], rel=0.25)
+    assert 30 < rate < 200
+
+
+def test_published_network_errs_on_the_emulator_as_on_the_chip():
+    pytest.importorskip("nengo_loihi")
+    task = task_of("thesis-loihi", cases=[1, 2, 3], input_seeds=[1, 2, 3])
+    rows = hardware.run_task(task)
+    mean = np.mean([row["nrmse"] for row in rows])
+    assert mean == pytest.approx(np.mean(PUBLISHED["loihi"].cases[:3]), abs=0.01)
+    assert [row["test_case"] for row in rows] == [1, 2, 3]
+
+
+def test_published_network_is_the_same_to_nengo_loihi():
+    nengo_loihi = pytest.importorskip("nengo_loihi")
+    from spiking_lmu.hardware import loihi
+
+    model, _ = make_model(task_of("thesis-loihi", n_neurons=32))
+    model.stimulus.output = nengo.processes.PresentInput(make_input(1)[:, None], DT)
+    data = []
+    for simulator in (nengo_loihi.Simulator, loihi.Simulator):
+        with pytest.warns() if simulator is nengo_loihi.Simulator else _quiet():
+            sim = simulator(model.network, dt=DT, progress_bar=False, target="sim")
+        with sim:
+            sim.run_steps(300)
+            data.append([sim.data[p] for p in model.probes.values()])
+    for stock, ours in zip(*data):
+        assert np.array_equal(stock, ours)
+
+
+def _quiet():
+    import warnings
+
+    catcher = warnings.catch_warnings()
+    warnings.filterwarnings("ignore", "tau_s is already set")
+    return catcher
+
+
+# ---- The experiment ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def frame(tmp_path_factory):
+    return hardware.run(
+        platforms=("thesis-nengo", "lif-nengo", "poisson-nengo"),
+        trials=2,
+        neurons=(16, 32, 64),
+        study_trials=1,
+        studies=("platforms", "scaling"),
+        cases=1,
+        folder=tmp_path_factory.mktemp("hardware"),
+        jobs=1,
+    )
+
+
+def test_one_row_a_run(frame):
+    counts = frame.groupby("study").size()
+    assert counts["platforms"] == 3 * 2
+    assert counts["scaling"] == 3  # of platforms that scaling is about
+    assert (frame["nrmse"] > 0).all()
+    shared = frame[frame["study"] == "platforms"].groupby("trial")["seed"].nunique()
+    assert (shared == 1).all()  # platforms share their seeds, trials do not
+    assert frame["seed"].nunique() == 2
+
+
+def test_default_neurons_err_least_on_nengo(frame):
+    means = frame[frame["study"] == "platforms"].groupby("platform")["nrmse"].mean()
+    assert means["lif-nengo"] < means["thesis-nengo"] < means["poisson-nengo"]
+
+
+def test_error_falls_with_neurons(frame):
+    means = frame[frame["study"] == "scaling"].groupby("n_neurons")["nrmse"].mean()
+    assert means[64] < means[32] < means[16]
+
+
+def test_figures_and_report(frame):
+    drawn = figures(frame, hardware.run_examples([task_of("lif-nengo")]))
+    assert set(drawn) == {"platforms", "scaling", "example"}
+    assert all(style.render(f, "png").startswith(b"\x89PNG") for f in drawn.values())
+    report = hardware.report(frame, tuple(drawn))
+    laws = [law.values["law"] for law in report.laws]
+    assert laws == ["reproduction", "scaling"]
+    table = report.sections[0].table
+    assert len(table) == len(PUBLISHED) + 3
+    words = report.lead + " ".join(p for s in report.sections for p in s.paragraphs)
+    assert "nan" not in words
+
+
+def test_fresh_inputs_are_others_and_depend_on_the_seed():
+    seeds = []
+    for seed in (0, 1):
+        given = {**ARGUMENTS, "inputs": "fresh", "cases": 20, "seed": seed}
+        (task,) = hardware.make_tasks(**given)
+        seeds += task["input_seeds"]
+    assert len(set(seeds)) == 40
+    assert not set(seeds) & set(range(1, 11))
+
+
+def test_no_trials_are_refused():
+    with pytest.raises(ValidationError, match="frame"):
+        hardware.plot(pd.DataFrame())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("platforms", ()),
+        ("platforms", "lif-sim"),
+        ("platforms", ("truenorth",)),
+        ("trials", 0),
+        ("trials", 1.5),
+        ("neurons", ()),
+        ("neurons", (1,)),
+        ("neurons", (64, 64)),
+        ("neurons", (10**6,)),
+        ("ablation_neurons", (0,)),
+        ("study_trials", -1),
+        ("studies", ("speed",)),
+        ("studies", ()),
+        ("inputs", "secret"),
+        ("cases", 0),
+        ("cases", 11),
+        ("seed", -1),
+        ("seed", 2**40),
+    ],
+)
+def test_bad_arguments_are_named(name, value, tmp_path):
+    with pytest.raises(ValidationError, match=name):
+        hardware.run(**{**ARGUMENTS, name: value}, folder=tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_nothing_to_scale_is_refused():
+    given = {**ARGUMENTS, "platforms": ("thesis-nengo",), "studies": ("scaling",)}
+    with pytest.raises(ValidationError, match="platforms"):
+        hardware.make_tasks(**given)
+
+
+@pytest.mark.parametrize("name", ["thesis-loihi", "lif-nengo-dl"])
+def test_a_missing_package_is_named(name, monkeypatch):
+    monkeypatch.setattr(hardware, "find_spec", lambda module: None)
+    module, extra = hardware.EXTRAS[PLATFORMS[name].backend]
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    with pytest.raises(ValidationError, match=rf"spiking-lmu\[{extra}\]"):
+        hardware.make_tasks(**{**ARGUMENTS, "platforms": (name,)})
+
+
+def test_designs_are_told_apart(tmp_path, monkeypatch):
+    pytest.importorskip("nengo_loihi")
+    few = [name for name in hardware.ABLATION if "100 to 120" in name]
+    few.append("tuned: 100 ms, 200 to 400 Hz")
+    designs = {name: hardware.ABLATION[name] for name in few}
+    monkeypatch.setattr(hardware, "ABLATION", designs)
+    rows = hardware.run(
+        **{**ARGUMENTS, "studies": ("ablation",)}, folder=tmp_path, jobs=1
+    )
+    assert set(rows["change"]) == set(few)
+    assert style.render(figures(rows)["ablation"], "svg")
+    report = hardware.report(rows, ("ablation",))
+    assert {law.values["law"] for law in report.laws} == {"design"}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "platforms"),
+    [("published", "thesis-loihi,poisson-sim"), ("fresh", "thesis-loihi,lif-sim")],
+)
+def test_command_writes_everything(inputs, platforms, tmp_path):
+    pytest.importorskip("nengo_loihi")
+    out = tmp_path / "out"
+    command = (
+        f"hardware --platforms {platforms} --studies platforms "
+        f"--trials 1 --cases 1 --inputs {inputs} --jobs 1 --quiet --out {out}"
+    )
+    assert main(command.split()) == 0
+    written = {path.name for path in out.iterdir()}
+    assert {"report.html", "platforms.png", "platforms.svg", "example.png"} <= written
+    facts = json.loads((out / "summary.json").read_text())
+    laws = {law["law"] for law in facts["laws"]}
+    assert laws == (
+        {"reproduction", "chip"} if inputs == "published" else {"fresh inputs"}
+    )
+    assert facts["arguments"]["trials"] == 1
+
+
+def test_runs_on_nengo_dl_give_the_numbers_of_nengo():
+    pytest.importorskip("nengo_dl")
+    errors = [
+        hardware.run_task(task_of(name, n_neurons=32))[0]["nrmse"]
+        for name in ("lif-nengo", "lif-nengo-dl")
+    ]
+    assert errors[0] == pytest.approx(errors[1], rel=0.05)
+
+
+def test_command_names_bad_options(capsys):
+    with pytest.raises(SystemExit):
+        main(["hardware", "--cases", "11", "--quiet"])
+    assert "--cases" in capsys.readouterr().err

@@ -1,0 +1,647 @@
+"""Networks on the emulated chip, against Nengo and against nengo-loihi."""
+
+import io
+import warnings
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import BuildError, SimulatorClosed, ValidationError
+
+nengo_loihi = pytest.importorskip("nengo_loihi")
+
+from nengo.utils.progress import ProgressBar  # noqa: E402
+
+from spiking_lmu.hardware import loihi  # noqa: E402
+from spiking_lmu.hardware.stochastic import ChipPoisson  # noqa: E402
+from spiking_lmu.metrics import nrmse  # noqa: E402
+from spiking_lmu.networks import LegendreMemory  # noqa: E402
+from spiking_lmu.neurons import poisson  # noqa: E402
+from spiking_lmu.signals import white_noise  # noqa: E402
+from spiking_lmu.state_space import discretize, simulate, state_space  # noqa: E402
+
+THETA, ORDER, DT = 0.2, 3, 0.001
+TARGETS = ["sim", "simreal"]
+STEPS = 1000
+SETTLED = slice(300, None)
+U = white_noise(STEPS * DT, DT, 1 / THETA, 0.5, seed=0)
+IDEAL = simulate(*discretize(*state_space(THETA, ORDER), DT), U)
+
+
+def make(n_neurons=50, neuron_type=None, **kwargs):
+    neuron_type = neuron_type or nengo.LIF()
+    kwargs = {"freq": 1 / THETA, "rms": 0.5, **kwargs}
+    return LegendreMemory(THETA, ORDER, n_neurons, neuron_type=neuron_type, **kwargs)
+
+
+def stimulus(*signals):
+    values = np.stack([*signals] or [U], axis=1)
+    return nengo.Node(nengo.processes.PresentInput(values, DT))
+
+
+def fed(**kwargs):
+    with nengo.Network(seed=0) as network:
+        memory = make(**kwargs)
+        nengo.Connection(stimulus(*[U] * memory.size_in), memory.input, synapse=None)
+    return network, memory
+
+
+def simulator(network, target="sim", **kwargs):
+    if target == "nengo":
+        return nengo.Simulator(network, progress_bar=False, optimize=False)
+    return loihi.Simulator(network, **{"progress_bar": False, **kwargs}, target=target)
+
+
+def run(network, target="sim", steps=STEPS, **kwargs):
+    with simulator(network, target, **kwargs) as sim:
+        sim.run_steps(steps)
+    return sim
+
+
+# the memory
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("coordinates", ["legendre", "balanced"])
+def test_noise_is_that_of_the_theory(target, coordinates):
+    network, memory = fed(n_neurons=100, neuron_type=poisson(), coordinates=coordinates)
+    with network:
+        probe = nengo.Probe(memory.output)
+    sim = run(network, target)
+    predicted = memory.predict_rmse(sim.data, sim.neuron_types)
+    error = (sim.data[probe] - IDEAL)[SETTLED]
+    # of correlated noise there are few independent samples
+    assert np.sqrt(np.mean(np.sum(error**2, axis=1))) < 1.7 * predicted
+    assert predicted < 0.4
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "neuron_type", [nengo.LIF(), nengo.SpikingRectifiedLinear()], ids=["lif", "relu"]
+)
+def test_regular_neurons_are_better_than_the_theory_of_random_ones(target, neuron_type):
+    network, memory = fed(n_neurons=100, neuron_type=neuron_type)
+    with network:
+        probe = nengo.Probe(memory.output)
+    sim = run(network, target)
+    error = (sim.data[probe] - IDEAL)[SETTLED]
+    predicted = memory.predict_rmse(sim.data, sim.neuron_types)
+    assert np.sqrt(np.mean(np.sum(error**2, axis=1))) < predicted
+    assert nrmse(sim.data[probe][SETTLED], IDEAL[SETTLED]) < 0.08
+
+
+def test_output_is_not_late():
+    """The host makes up for the step that spikes take to it."""
+    network, memory = fed(n_neurons=300)
+    with network:
+        probe = nengo.Probe(memory.output)
+    m = run(network, "simreal").data[probe]
+    errors = [
+        np.mean((m[300 + lag : STEPS] - IDEAL[300 : STEPS - lag]) ** 2)
+        for lag in range(4)
+    ]
+    assert np.argmin(errors) == 0
+
+
+# all that can be around it
+
+
+def feeding_ensemble(synapse=None, host=False):
+    with nengo.Network(seed=0) as network:
+        memory = make(rms=1)
+        source = nengo.Ensemble(100, 1, radius=2)
+        nengo.Connection(stimulus(), source, synapse=None)
+        nengo.Connection(source, memory.input, synapse=synapse)
+        if host:
+            nengo.Connection(stimulus(), memory.input, synapse=None, transform=0.5)
+        nengo.Probe(memory.output, synapse=0.03)
+    return network
+
+
+def on_host(network, number):
+    nengo_loihi.add_params(network)
+    network.config[network.ensembles[number]].on_chip = False
+    return network
+
+
+def chain():
+    network, first = fed()
+    with network:
+        second = make(coordinates="legendre")
+        nengo.Connection(first.add_readout(THETA / 2), second.input, synapse=None)
+        nengo.Probe(second.output, synapse=0.03)
+    return network
+
+
+def readers(synapse):
+    network, memory = fed()
+    with network:
+        reader = nengo.Ensemble(150, 2, radius=1.5)
+        window = memory.add_readout([0, THETA])
+        nengo.Connection(window, reader, synapse=synapse)
+        nengo.Probe(reader, synapse=0.03)
+        nengo.Probe(window, synapse=0.03)
+    return network
+
+
+def two_inputs():
+    with nengo.Network(seed=0) as network:
+        memory = make(size_in=2)
+        nengo.Connection(stimulus(U, -0.5 * U), memory.input, synapse=None)
+        nengo.Probe(memory.output, synapse=0.03)
+        nengo.Probe(memory.coordinates, synapse=0.03)
+    return network
+
+
+def function_of_the_window():
+    network, memory = fed()
+    with network:
+        nengo.Probe(memory.add_output(np.sum, [0, THETA / 2]), synapse=0.03)
+    return network
+
+
+def nested():
+    with nengo.Network(seed=0) as network:
+        hub = nengo.Node(size_in=1)
+        with nengo.Network(), nengo.Network():
+            memory = make()
+        nengo.Connection(stimulus(), hub, synapse=0.01)
+        nengo.Connection(hub, memory.input, synapse=None)
+        other = nengo.Node(size_in=ORDER)
+        nengo.Connection(memory.output, other, synapse=None)
+        reader = nengo.networks.EnsembleArray(60, ORDER, radius=1.5)
+        nengo.Connection(other, reader.input, synapse=0.03)
+        nengo.Probe(reader.output, synapse=0.03)
+        nengo.Probe(other, synapse=0.03)
+    return network
+
+
+def hearing_itself():
+    network, memory = fed(rms=0.7)
+    with network:
+        window = memory.add_readout(THETA)
+        nengo.Connection(window, memory.input, transform=-0.3, synapse=None)
+        nengo.Probe(window, synapse=0.03)
+    return network
+
+
+def beside_host_functions():
+    """The host hears the input, the memory, and what it makes of both."""
+    network, memory = fed()
+    with network:
+        both = nengo.Node(lambda t, x: x[0] - x[1], size_in=2)
+        direct = nengo.Ensemble(1, 1, neuron_type=nengo.Direct())
+        nengo.Connection(network.nodes[0], both[0], synapse=None)
+        nengo.Connection(memory.add_readout(0), both[1], synapse=0.01)
+        nengo.Connection(both, direct, synapse=0.01)
+        nengo.Connection(memory.input, direct, function=None, synapse=0.01)
+        nengo.Probe(both, synapse=0.03)
+        nengo.Probe(direct, synapse=0.03)
+        nengo.Probe(network.nodes[0], synapse=0.03)
+        nengo.Probe(memory.input, synapse=0.03)
+    return network
+
+
+def host_in_the_loop():
+    """What the chip sends comes back to it in the step after."""
+    network, memory = fed()
+    with network:
+        host = nengo.Node(lambda t, x: x, size_in=1)
+        reader = nengo.Ensemble(100, 1, radius=2)
+        nengo.Connection(memory.add_readout(0), host, synapse=0.01)
+        nengo.Connection(host, reader, synapse=None)
+        nengo.Probe(reader, synapse=0.03)
+    return network
+
+
+def memory_on_the_host():
+    """Between two on the chip."""
+    network, first = fed()
+    with network:
+        middle, last = make(neuron_type=nengo.Direct()), make(rms=1)
+        nengo.Connection(first.add_readout(0), middle.input, synapse=0.01)
+        nengo.Connection(middle.add_readout(0), last.input, synapse=None)
+        nengo.Probe(last.output, synapse=0.03)
+    return network
+
+
+def learning():
+    """The window is the teacher of an ensemble that hears the input."""
+    network, memory = fed()
+    with network:
+        pre = nengo.Ensemble(100, 1, radius=2)
+        post, error = nengo.Node(size_in=1), nengo.Node(size_in=1)
+        nengo.Connection(network.nodes[0], pre, synapse=None)
+        learned = nengo.Connection(
+            pre,
+            post,
+            function=lambda x: x,
+            learning_rule_type=nengo.PES(1e-5),
+            synapse=0.01,
+        )
+        nengo.Connection(post, error)
+        nengo.Connection(memory.add_readout(0), error, transform=-1)
+        nengo.Connection(error, learned.learning_rule)
+        nengo.Probe(post, synapse=0.03)
+        nengo.Probe(memory.output, synapse=0.03)
+    return network
+
+
+NETWORKS = {
+    "fed by an ensemble": feeding_ensemble,
+    "through a synapse": lambda: feeding_ensemble(0.005),
+    "fed by both": lambda: feeding_ensemble(host=True),
+    "fed by the host's ensemble": lambda: on_host(feeding_ensemble(host=True), 0),
+    "chain": chain,
+    "readers": lambda: readers(0.03),
+    "readers without synapse": lambda: readers(None),
+    "readers on the host": lambda: on_host(readers(0.03), 0),
+    "two inputs": two_inputs,
+    "function": function_of_the_window,
+    "nested": nested,
+    "hearing itself": hearing_itself,
+    "beside functions": beside_host_functions,
+    "host in the loop": host_in_the_loop,
+    "memory on the host": memory_on_the_host,
+    "learning": learning,
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_whole_networks_do_what_they_do_in_nengo(name, target):
+    network = NETWORKS[name]()
+    theirs = run(network, "nengo")
+    ours = run(network, target)
+    for probe in network.all_probes:
+        expected = theirs.data[probe][SETTLED]
+        assert np.std(expected) > 0.1 or name == "beside functions"
+        error = (ours.data[probe][SETTLED] - expected).std()
+        # what learns is decoded on the chip, by neurons of its own
+        allowed = 0.25 if name == "learning" else 0.15
+        assert error < allowed * max(np.std(expected), 0.5), probe
+    np.testing.assert_array_equal(ours.trange(), theirs.trange())
+
+
+@pytest.mark.parametrize("excess", [1, 3])
+@pytest.mark.parametrize("max_rates", [(200, 400), (100, 200)])
+def test_fast_neurons_do_not_overflow(max_rates, excess):
+    """Their currents are large, and wrap around at the chip's limit."""
+    with nengo.Network(seed=0) as network:
+        memory = make(rms=3)
+        rates = nengo.dists.Uniform(*max_rates)
+        ensemble = nengo.Ensemble(100, 1, max_rates=rates)
+        nengo.Connection(nengo.Node(excess), ensemble, synapse=None)
+        nengo.Connection(ensemble, memory.input, synapse=None)
+        probe = nengo.Probe(ensemble.neurons)
+    with simulator(network) as sim:
+        sim.run_steps(200)
+    built = sim.data[ensemble]
+    # those that are driven by it fire as fast as they do at the edge, or faster
+    driven = built.encoders[:, 0] > 0
+    rates = sim.data[probe][50:].mean(axis=0)
+    assert np.all(rates[driven] > 0.9 * max_rates[0])
+    assert np.all(rates[~driven & (built.intercepts > -0.9)] < 10)
+
+
+@pytest.mark.parametrize("name", ["beside functions", "fed by both"])
+def test_computing_inputs_beforehand_does_not_show(name):
+    network = NETWORKS[name]()
+    with network:
+        for ensemble in network.all_ensembles:
+            if not isinstance(ensemble.neuron_type, nengo.Direct):
+                nengo.Probe(ensemble.neurons)
+    before = run(network, precompute=True)
+    with pytest.warns(UserWarning, match="precompute=False may slow"):
+        at_each_step = run(network, precompute=False)
+    assert before.precompute and not at_each_step.precompute
+    for probe in network.all_probes:
+        np.testing.assert_allclose(
+            before.data[probe], at_each_step.data[probe], rtol=0, atol=1e-12
+        )
+
+
+def test_what_depends_on_the_chip_cannot_be_computed_beforehand():
+    with pytest.raises(BuildError, match="precompute"):
+        simulator(host_in_the_loop(), precompute=True)
+
+
+# what simulators offer
+
+
+def test_everything_can_be_probed():
+    network, memory = fed(neuron_type=poisson(), n_neurons=20)
+    ensemble = memory.ensembles[0]
+    with network:
+        other = nengo.Ensemble(7, ORDER)
+        nengo.Connection(memory.output, other)
+        probes = {
+            nengo.Probe(memory.input): 1,
+            nengo.Probe(memory.output): ORDER,
+            nengo.Probe(memory.output[1:]): ORDER - 1,
+            nengo.Probe(memory.coordinates): ORDER,
+            nengo.Probe(memory.decoded[0]): ORDER,
+            nengo.Probe(memory.add_readout([0, THETA])): 2,
+            nengo.Probe(ensemble): 1,
+            nengo.Probe(ensemble, synapse=0.1, solver=nengo.solvers.LstsqL2()): 1,
+            nengo.Probe(ensemble.neurons): ensemble.n_neurons,
+            nengo.Probe(ensemble.neurons[2:5]): 3,
+            nengo.Probe(ensemble.neurons, "input"): ensemble.n_neurons,
+            nengo.Probe(other.neurons, "voltage"): 7,
+        }
+    sim = run(network, steps=50)
+    for probe, size in probes.items():
+        assert sim.data[probe].shape == (50, size), probe
+        assert np.isfinite(sim.data[probe]).all() and np.ptp(sim.data[probe]) > 0
+    spikes = sim.data[next(p for p in probes if p.obj == ensemble.neurons)]
+    assert set(np.unique(spikes)) == {0, 1 / DT}
+    np.testing.assert_array_equal(sim.data[next(iter(probes))], U[:50, None])
+
+
+def test_decoded_values_are_those_of_spikes():
+    """What is probed is what the host makes of the spikes, exactly."""
+    network, memory = fed(neuron_type=poisson(), n_neurons=20)
+    ensemble = memory.ensembles[1]
+    with network:
+        spikes = nengo.Probe(ensemble.neurons)
+        value = nengo.Probe(ensemble, solver=nengo.solvers.LstsqL2(reg=0.1))
+    sim = run(network, steps=200)
+    built = sim.data[ensemble]
+    rates = ChipPoisson().rates(
+        built.eval_points @ built.encoders.T / ensemble.radius, built.gain, built.bias
+    )
+    decoders, _ = nengo.solvers.LstsqL2(reg=0.1)(rates, built.eval_points)
+    np.testing.assert_allclose(sim.data[value], sim.data[spikes] @ decoders, rtol=1e-4)
+
+
+def test_data_of_what_was_built():
+    network, memory = fed(neuron_type=poisson())
+    with simulator(network) as sim:
+        for ensemble in memory.ensembles:
+            built = sim.data[ensemble]
+            assert built.gain.shape == built.bias.shape == (ensemble.n_neurons,)
+            assert built.max_rates.max() <= 190 * (1 + 1e-6)
+        populations = memory.populations(sim.data)
+    sizes = [len(p.gain) for p in populations]
+    assert sizes == list(memory.neurons_per_ensemble)
+
+
+def test_pieces_are_one_run():
+    network = NETWORKS["fed by both"]()
+    whole = run(network, steps=450, seed=3)
+    with simulator(network, seed=3) as sim:
+        sim.step()
+        sim.run_steps(0)
+        sim.run_steps(219)
+        sim.run(0.23)
+        assert (sim.n_steps, sim.time) == (450, pytest.approx(0.45))
+    assert sim.closed
+    np.testing.assert_allclose(sim.trange(), DT * np.arange(1, 451))
+    for probe in network.all_probes:
+        np.testing.assert_array_equal(sim.data[probe], whole.data[probe])
+    with pytest.raises(SimulatorClosed):
+        sim.run_steps(1)
+    sim.close()
+
+
+def test_probes_can_be_cleared():
+    network, memory = fed(neuron_type=poisson())
+    with network:
+        probes = [nengo.Probe(memory.output), nengo.Probe(memory.ensembles[0].neurons)]
+    whole = run(network, steps=60)
+    with simulator(network) as sim:
+        sim.run_steps(20)
+        sim.clear_probes()
+        sim.run_steps(40)
+        for probe in probes:
+            np.testing.assert_array_equal(sim.data[probe], whole.data[probe][20:])
+
+
+def test_seeds_decide_what_is_random():
+    network, memory = fed(neuron_type=poisson())
+    with network:
+        probe = nengo.Probe(memory.ensembles[0].neurons)
+    runs = [run(network, steps=100, seed=s).data[probe] for s in (1, 1, 2)]
+    np.testing.assert_array_equal(runs[0], runs[1])
+    assert (runs[0] != runs[2]).any()
+
+
+class Bar(ProgressBar):
+    def __init__(self):
+        self.seen = []
+
+    def update(self, progress):
+        self.seen.append((progress.name_during, progress.progress))
+
+
+@pytest.mark.parametrize("progress_bar", [True, False, None])
+def test_progress_bars_are_no_matter_for_warnings(progress_bar, monkeypatch):
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    run(fed()[0], steps=20, progress_bar=progress_bar)
+
+
+def test_progress_is_shown():
+    bar = Bar()
+    run(fed()[0], steps=900, progress_bar=bar)
+    shares = {name: [p for n, p in bar.seen if n == name] for name, _ in bar.seen}
+    assert set(shares) == {"Building", "Simulating"}
+    assert len(set(shares["Simulating"])) > 2
+    for values in shares.values():
+        assert values == sorted(values) and values[-1] == 1
+
+
+def test_networks_are_left_as_they_are():
+    network = NETWORKS["nested"]()
+    before = {kind: list(objects) for kind, objects in network.objects.items()}
+    attributes = [
+        (c, c.pre, c.post, c.synapse, c.transform) for c in network.all_connections
+    ]
+    run(network, steps=10)
+    assert network.objects == before
+    after = [
+        (c, c.pre, c.post, c.synapse, c.transform) for c in network.all_connections
+    ]
+    assert after == attributes
+
+
+def test_changes_are_told():
+    network, _ = fed(neuron_type=poisson())
+    with simulator(network) as sim:
+        text = "\n".join(sim.changes)
+    assert "3 ensembles of 150 Poisson neurons" in text
+    assert "connections from population to population" in text
+    assert "synapses" in str(sim.resources)
+
+
+def test_inputs_out_of_range_are_told_once():
+    network, memory = fed(rms=0.05)
+    with network:
+        nengo.Probe(memory.output)
+    with simulator(network) as sim, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sim.run_steps(300)
+    (warning,) = [w for w in caught if "announces" in str(w.message)]
+    assert "freq" in str(warning.message) and warning.filename == __file__
+    peak = np.abs(U[:300]).max() / (memory.spectrum.peak * 0.05)
+    assert f"reached {peak:.2f} times" in str(warning.message)
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"dt": 0}, "dt: .* but is 0"),
+        ({"dt": "fast"}, "dt"),
+        ({"dt": 0.002}, "dt: .*LegendreMemory\\(dt=...\\) was built"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"target": "chip"}, "target.*'sim'"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    network, _ = fed()
+    arguments = {"target": "sim", **arguments}
+    with pytest.raises(ValidationError, match=message):
+        loihi.Simulator(network, progress_bar=False, **arguments)
+
+
+def test_a_chip_is_refused_where_none_is():
+    if loihi.HAS_NXSDK:
+        pytest.skip("there is one")
+    with pytest.raises(ValidationError, match="target.*NxSDK"):
+        simulator(fed()[0], "loihi")
+
+
+@pytest.mark.parametrize("steps", [-1, 0.5, None])
+def test_bad_numbers_of_steps(steps):
+    with simulator(fed()[0]) as sim, pytest.raises(ValidationError, match="steps"):
+        sim.run_steps(steps)
+
+
+def test_a_network_is_needed():
+    with pytest.raises(ValidationError, match="network: must be a nengo.Network"):
+        loihi.Simulator(None)
+
+
+@pytest.mark.parametrize(
+    "neuron_type, error, message",
+    [
+        (nengo.LIFRate(), BuildError, "'LIFRate' cannot be simulated on Loihi.*LIF"),
+        (nengo.AdaptiveLIF(), ValidationError, "adapt, .*choose nengo.LIF, or leave"),
+    ],
+)
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_neurons_that_no_chip_has(neuron_type, error, message, in_memory):
+    network, _ = fed(neuron_type=neuron_type if in_memory else None)
+    with network:
+        nengo.Ensemble(10, 1, neuron_type=nengo.LIF() if in_memory else neuron_type)
+    with pytest.raises(error, match=message):
+        simulator(network)
+
+
+def test_networks_too_large_are_refused_before_anything_is_solved(monkeypatch):
+    network, _ = fed(n_neurons=1500)
+
+    def solved(*args, **kwargs):
+        raise AssertionError("solved")
+
+    monkeypatch.setattr("spiking_lmu.neurons.PoissonL2.__call__", solved)
+    with pytest.raises(ValidationError, match="4,096 input axons"):
+        simulator(network)
+
+
+# networks without memories
+
+
+def nodes_and_ensembles():
+    with nengo.Network(seed=1) as network:
+        source = nengo.Node(lambda t: np.sin(20 * t))
+        one, two = nengo.Ensemble(50, 1), nengo.Ensemble(60, 2)
+        function = nengo.Node(lambda t, x: x**2, size_in=1)
+        nengo.Connection(source, one)
+        nengo.Connection(one, two, function=lambda x: [x, -x])
+        nengo.Connection(two[0], one, synapse=0.1, transform=0.5)
+        nengo.Connection(one, function)
+        for obj in (source, one, two, function, one.neurons):
+            nengo.Probe(obj, synapse=0.01)
+        nengo.Probe(two.neurons, "voltage")
+    return network
+
+
+def ensemble_array():
+    with nengo.Network(seed=1) as network:
+        source = nengo.Node([0.5, -0.5])
+        arrays = [nengo.networks.EnsembleArray(30, 2) for _ in range(2)]
+        product = nengo.networks.Product(30, 2)
+        nengo.Connection(source, arrays[0].input)
+        nengo.Connection(arrays[0].output, arrays[1].input)
+        nengo.Connection(arrays[0].output, product.input_a)
+        nengo.Connection(arrays[1].output, product.input_b)
+        for array in (*arrays, product):
+            nengo.Probe(array.output, synapse=0.01)
+    return network
+
+
+def pes():
+    with nengo.Network(seed=1) as network:
+        source = nengo.Node(lambda t: np.sin(20 * t))
+        pre, post = nengo.Ensemble(50, 1), nengo.Node(size_in=1)
+        error = nengo.Ensemble(50, 1)
+        nengo.Connection(source, pre)
+        learned = nengo.Connection(
+            pre, post, learning_rule_type=nengo.PES(1e-3), function=lambda x: 0
+        )
+        nengo.Connection(post, error)
+        nengo.Connection(source, error, transform=-1)
+        nengo.Connection(error, learned.learning_rule)
+        nengo.Probe(post, synapse=0.01)
+        nengo.Probe(error, synapse=0.01)
+    return network
+
+
+def only_chip():
+    with nengo.Network(seed=1) as network:
+        one, two = nengo.Ensemble(50, 1), nengo.Ensemble(50, 1)
+        weights = nengo.solvers.LstsqL2(weights=True)
+        nengo.Connection(one, two, solver=weights)
+        nengo.Connection(two.neurons, one.neurons, transform=1e-3 * np.ones((50, 50)))
+        nengo.Probe(two)
+        nengo.Probe(two.neurons)
+    return network
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("remove_passthrough", [True, False])
+@pytest.mark.parametrize("make", [nodes_and_ensembles, ensemble_array, pes, only_chip])
+def test_other_networks_are_those_of_nengo_loihi(make, target, remove_passthrough):
+    results = []
+    for kind in (loihi.Simulator, nengo_loihi.Simulator):
+        network = make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with kind(
+                network,
+                target=target,
+                seed=5,
+                progress_bar=False,
+                remove_passthrough=remove_passthrough,
+            ) as sim:
+                sim.run_steps(150)
+        results.append([sim.data[probe] for probe in network.all_probes])
+    for ours, theirs in zip(*results):
+        np.testing.assert_array_equal(ours, theirs)
+        assert np.ptp(theirs) > 0
+
+
+def test_a_model_to_build_into_is_used():
+    network = nodes_and_ensembles()
+    model = nengo_loihi.builder.Model(dt=DT)
+    built = []
+    model.build_callback = built.append
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with simulator(network, model=model) as sim:
+            assert sim.model is model
+    assert set(network.ensembles) <= set(built)
