@@ -34,8 +34,8 @@ _WIDEST = MAGNITUDES * QUANTUM  # at an exponent of 0
 _ITS_WIDEST = 255.0 * 2**6
 _MAX_DECAY = 2**12 - 1
 
-# share of the neurons that drive another one way which may all fire in every step for
-# long before its current overflows: populations at a mean of 250 Hz
+# share of many neurons that may fire in every step, for long, before the current that
+# they cause overflows: a mean of 250 Hz
 BUSIEST = 0.25
 
 NOISE_LEVELS = 255
@@ -80,14 +80,14 @@ def _factors(block: LoihiBlock) -> np.ndarray:
     """For each neuron, integers for a unit of weight."""
     compartment = block.compartment
     u, v = _gain_of_filter(compartment), _gain_of_membrane(compartment)
-    spikes, bias = _largest_input(block), np.abs(compartment.bias)
+    (at_once, for_long), bias = _largest_input(block), np.abs(compartment.bias)
     with np.errstate(divide="ignore"):
         limits = [
             VTH_MAX / (u * v * compartment.vth),
             BIAS_MAX / (u * bias),
             _WIDEST / _largest_weights(block),
-            2**Q_BITS / spikes,
-            2**U_BITS / (u * (BUSIEST * spikes + bias)),
+            2**Q_BITS / at_once,
+            2**U_BITS / (u * (for_long + bias)),
         ]
     # rounding must not pass the limits
     return (np.min(limits, axis=0) * (1 - 1e-4)).astype(np.float32)
@@ -193,12 +193,12 @@ def _noise_exponent(block: LoihiBlock) -> int:
     amplitude, bias = compartment.vth[0], np.abs(compartment.bias)
     gain = _gain_of_filter(compartment)
     weight = max((s.max_abs_weight() for s in block.synapses), default=0)
-    spikes = _largest_input(block)
+    at_once, for_long = _largest_input(block)
     limits = [
         (BIAS_MAX - 2**VTH_EXP, bias.max()),  # _round_threshold may add to a bias
         (_WIDEST * 2**LARGEST_EXPONENT * gain, weight),
-        (2**Q_BITS * gain, spikes.max()),
-        (2**U_BITS, (BUSIEST * spikes + bias).max() + amplitude),
+        (2**Q_BITS * gain, at_once.max()),
+        (2**U_BITS, (for_long + bias).max() + amplitude),
     ]
     scale = min(limit / value for limit, value in limits if value > 0)
     exponent = int(np.floor(np.log2(scale * amplitude * 2 / NOISE_LEVELS)))
@@ -207,9 +207,13 @@ def _noise_exponent(block: LoihiBlock) -> int:
     return exponent
 
 
-def _largest_input(block: LoihiBlock) -> np.ndarray:
-    """Largest synaptic current (n_neurons,) of either sign that spikes can cause."""
-    total = np.zeros((2, block.n_neurons))
+def _largest_input(block: LoihiBlock) -> tuple[np.ndarray, np.ndarray]:
+    """Largest sums of weights (n_neurons,), of either sign, of spikes at once.
+
+    First in a single step; then in every step for long: few inputs may all keep
+    firing, of many only a share.
+    """
+    total, squares = np.zeros((2, block.n_neurons)), np.zeros((2, block.n_neurons))
     for synapse in block.synapses:
         for axon in range(synapse.n_axons):
             base = synapse.axon_compartment_base(axon)
@@ -218,9 +222,14 @@ def _largest_input(block: LoihiBlock) -> np.ndarray:
             # a spike picks one of these populations; all of them are a safe bound
             i = synapse.axon_weight_idx(axon)
             w, index = synapse.weights[i], synapse.indices[i] + base
-            np.add.at(total[0], index, np.maximum(w, 0))
-            np.add.at(total[1], index, np.maximum(-w, 0))
-    return total.max(axis=0)
+            for sign, row in enumerate([np.maximum(w, 0), np.maximum(-w, 0)]):
+                np.add.at(total[sign], index, row)
+                np.add.at(squares[sign], index, row**2)
+    # as if of so many equal weights
+    with np.errstate(invalid="ignore"):
+        inputs = np.maximum(np.nan_to_num(total**2 / squares), 1)
+    share = np.minimum(1, BUSIEST + 2 / np.sqrt(inputs))
+    return total.max(axis=0), (share * total).max(axis=0)
 
 
 def _gain_of_filter(compartment: Compartment) -> float:

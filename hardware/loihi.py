@@ -154,7 +154,7 @@ class Simulator(LoihiSimulator):
             if target == "loihi":
                 raise refusal("minibatch_size", minibatch_size, "None on the chip")
         self.minibatch_size = minibatch_size
-        plan = prepare(network, off_chip(network))
+        plan = prepare(network, off_chip(network), dt)
         self.changes = list(plan.changes)
         self.neuron_types = {
             ensemble: ChipRates(plan.on_chip(ensemble).neuron_type, dt)
@@ -212,7 +212,14 @@ class Simulator(LoihiSimulator):
             self.progress_bar, Progress("Building", "Build", objects)
         ) as tracker:
             progress = tracker.total_progress
-            model.build_callback = lambda obj: progress.step()
+            given = model.build_callback
+
+            def after(obj: Any) -> None:
+                progress.step()
+                if given is not None:
+                    given(obj)
+
+            model.build_callback = after
             yield
 
     @contextmanager
@@ -267,7 +274,7 @@ class Simulator(LoihiSimulator):
         steps = check_integer("steps", steps, low=0)
         inputs = check_inputs(self.network, data, self.minibatch_size, steps)
         bar = self.progress_bar if steps > 1 else False
-        progress = Progress("Simulating", "Simulation", steps)
+        progress = Progress("Simulating", "Simulation", max(steps, 1))
         try:
             for lane, values in zip(self._lanes, inputs):
                 lane.feed(values)

@@ -142,7 +142,9 @@ class Plan:
         return self.on_chip(end)
 
 
-def prepare(network: nengo.Network, off_chip: Sequence[Any] = ()) -> Plan:
+def prepare(
+    network: nengo.Network, off_chip: Sequence[Any] = (), dt: float = 0.001
+) -> Plan:
     """Plan how to put a network on a chip.
 
     Parameters
@@ -150,6 +152,8 @@ def prepare(network: nengo.Network, off_chip: Sequence[Any] = ()) -> Plan:
     network : nengo.Network
     off_chip : sequence of nengo.Ensemble
         That the user wants to stay on the host.
+    dt : float
+        Time step, in seconds, on which the highest rates depend.
 
     Returns
     -------
@@ -178,11 +182,16 @@ def prepare(network: nengo.Network, off_chip: Sequence[Any] = ()) -> Plan:
                 attr="neuron_type",
             )
     plan = Plan(network, memories, chip)
+    high = MAX_RATE * 0.001 / dt
     for ensemble in chip:
         if isinstance(ensemble.neuron_type, nengo.PoissonSpiking):
-            plan.stand_ins[ensemble] = _stochastic(ensemble)
+            plan.stand_ins[ensemble] = _stochastic(ensemble, high)
     if plan.stand_ins:
-        plan.changes.append(_about_stand_ins(plan.stand_ins))
+        n_neurons = sum(e.n_neurons for e in plan.stand_ins)
+        plan.changes.append(
+            f"{len(plan.stand_ins)} ensembles of {n_neurons} Poisson neurons: the "
+            f"chip's own noise, on rectified linear tuning curves up to {high:g} Hz"
+        )
     if memories:
         _Rewiring(plan).apply()
     _redirect(plan)
@@ -198,8 +207,8 @@ def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:
             yield _ensemble(connection.pre_obj)
 
 
-def _stochastic(ensemble: nengo.Ensemble) -> nengo.Ensemble:
-    """An ensemble like this one, of neurons that fire at random on the chip."""
+def _stochastic(ensemble: nengo.Ensemble, high: float) -> nengo.Ensemble:
+    """An ensemble like this one, of neurons that fire at random, up to a rate."""
     max_rates, intercepts = ensemble.max_rates, ensemble.intercepts
     if ensemble.gain is not None and ensemble.bias is not None:
         gain, bias = (
@@ -210,13 +219,13 @@ def _stochastic(ensemble: nengo.Ensemble) -> nengo.Ensemble:
         )
         max_rates, intercepts = ensemble.neuron_type.max_rates_intercepts(gain, bias)
     if isinstance(max_rates, Uniform):
-        scale = min(1.0, MAX_RATE / max_rates.high)
+        scale = min(1.0, high / max_rates.high)
         max_rates = Uniform(max_rates.low * scale, max_rates.high * scale)
     else:
         drawn = nengo.dists.get_samples(
             max_rates, ensemble.n_neurons, rng=np.random.RandomState(0)
         )
-        max_rates = drawn * min(1.0, MAX_RATE / drawn.max())
+        max_rates = drawn * min(1.0, high / drawn.max())
     return nengo.Ensemble(
         ensemble.n_neurons,
         ensemble.dimensions,
@@ -231,14 +240,6 @@ def _stochastic(ensemble: nengo.Ensemble) -> nengo.Ensemble:
         label=ensemble.label,
         seed=ensemble.seed,
         add_to_container=False,
-    )
-
-
-def _about_stand_ins(stand_ins: dict[nengo.Ensemble, nengo.Ensemble]) -> str:
-    n_neurons = sum(e.n_neurons for e in stand_ins)
-    return (
-        f"{len(stand_ins)} ensembles of {n_neurons} Poisson neurons: the chip's own "
-        f"noise, on rectified linear tuning curves up to {MAX_RATE:g} Hz"
     )
 
 
