@@ -300,12 +300,6 @@ class Simulator(LoihiSimulator):
         }
         self._batch.record(built)
 
-    def clear_probes(self) -> None:
-        """Forget what all probes have recorded."""
-        if self._batch is not None:
-            self._batch.clear()
-        super().clear_probes()
-
     def close(self) -> None:
         """Close the simulator: what was recorded stays, but it runs no more."""
         if self._batch is not None:

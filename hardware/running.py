@@ -153,10 +153,6 @@ class Batch:
             for item, rows in enumerate(self.recorded[probe]):
                 rows.extend(self.emulator.collect_probe_output(built, item=item))
 
-    def clear(self) -> None:
-        """Forget what was recorded."""
-        self.recorded.clear()
-
     def close(self) -> None:
         """Close the simulators of all lanes."""
         for lane in self.lanes:
@@ -184,9 +180,13 @@ class BatchData(Mapping):
         self._built, self._recorded = built, batch.recorded
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, nengo.Probe) and key in self._recorded:
+        if isinstance(key, nengo.Probe) and key in self._built:
             return np.asarray(self._recorded[key])
         return self._built[key]
+
+    def reset(self) -> None:
+        """Forget what was recorded."""
+        self._recorded.clear()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._built)
