@@ -102,8 +102,8 @@ def run(
         Networks of each kind in those two studies.
     studies : sequence of str
         ``"platforms"``: all platforms on the protocol; ``"scaling"``: error against
-        neurons; ``"ablation"``: designs from low rates and a
-        short synapse to the defaults.
+        neurons; ``"ablation"``: designs from low rates and a short synapse to the
+        defaults.
     inputs : str
         ``"published"``: the inputs with which the chips were measured; or
         ``"fresh"``: others, drawn from ``seed``.

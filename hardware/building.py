@@ -49,6 +49,11 @@ from .preparation import Feed, Plan
 from .resources import CODE_BITS, Budget
 from .stochastic import ChipPoisson, build_stochastic
 
+# how far beyond its radius a coordinate may go before a current overflows
+RADII = 4.0
+# evaluation points and components to tell tuning curves apart by
+SAMPLES, CURVES = 300, 12
+
 
 class ChipModel(Model):
     """A model of nengo-loihi that knows the plan which it is built to.
@@ -73,6 +78,9 @@ class ChipModel(Model):
         self.relays: list[tuple[nengo.Node, nengo.Node]] = []
         self.codes: dict[LegendreMemory, InputCode] = {}
         self.solved: dict[nengo.Connection, Any] = {}
+        self.curves: dict[nengo.Ensemble, np.ndarray] = {}
+        self.tuning: dict[Synapse, np.ndarray] = {}
+        self.drive: dict[LoihiBlock, np.ndarray] = {}
 
 
 class ChipBuilder(Builder):
@@ -130,6 +138,7 @@ def build_network(
     }
     _build_links(model)
     _build_feeds(model)
+    _bound_currents(model)
     if discretize:
         discretize_model(model)
     validate_model(model)
@@ -346,8 +355,7 @@ def _build_links(model: ChipModel) -> None:
         key = pre, post, link.tau
         weights[key] = weights.get(key, 0) + through @ part * (amplitude / model.dt)
     for (pre, post, tau), matrix in weights.items():
-        order = _by_tuning(model, pre)
-        _add_synapse(model, pre, post, matrix, tau, order)
+        _add_synapse(model, pre, post, matrix, tau, _tuning(model, pre))
 
 
 def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:
@@ -371,12 +379,23 @@ def _into(model: ChipModel, target: Any) -> np.ndarray:
     return model.params[target].scaled_encoders / target.radius
 
 
-def _by_tuning(model: ChipModel, pre: Any) -> np.ndarray:
-    """Neurons in an order in which neighbours are tuned alike."""
-    if isinstance(pre, Neurons) or pre.dimensions > 1:
-        return np.arange(pre.size_out if isinstance(pre, Neurons) else pre.n_neurons)
-    built = model.params[pre]
-    return np.lexsort((built.intercepts, built.encoders[:, 0]))
+def _tuning(model: ChipModel, pre: Any) -> np.ndarray | None:
+    """Tuning curves (n, k) of an ensemble, in as few values as tell them apart."""
+    if isinstance(pre, Neurons):
+        return None
+    if pre not in model.curves:
+        built = model.params[pre]
+        points = built.eval_points[:: max(1, len(built.eval_points) // SAMPLES)]
+        rates = loihi_rates(
+            pre.neuron_type,
+            points @ built.encoders.T / pre.radius,
+            built.gain,
+            built.bias,
+            model.dt,
+        )
+        _, sizes, directions = np.linalg.svd(rates, full_matrices=False)
+        model.curves[pre] = (sizes[:CURVES, None] * directions[:CURVES]).T
+    return model.curves[pre]
 
 
 def _add_synapse(
@@ -385,24 +404,25 @@ def _add_synapse(
     target: Any,
     weights: np.ndarray,
     tau: float,
-    order: np.ndarray | None = None,
+    tuning: np.ndarray | None = None,
 ) -> None:
     """Connect neurons or an input (n,) to neurons (m,) with weights (m, n).
 
-    The axons are sorted in an order (n,), which matters for how weights are rounded.
+    The tuning (n, k) of the neurons matters for how weights are rounded.
     """
     n_axons = weights.shape[1]
-    order = np.arange(n_axons) if order is None else order
-    rows, rank = weights.T[order].astype(np.float32), np.argsort(order)
+    rows, axons = weights.T.astype(np.float32), np.arange(n_axons)
     for block, columns in _pieces(model, target, "in"):
         synapse = Synapse(n_axons, label="weights")
         synapse.set_weights(np.ascontiguousarray(rows[:, columns]))
+        if tuning is not None:
+            model.tuning[synapse] = tuning
         block.add_synapse(synapse)
         block.compartment.configure_filter(tau, dt=model.dt)
         for part, neurons in _pieces(model, source, "out"):
-            axon = Axon(len(rank[neurons]), label="weights")
+            axon = Axon(len(axons[neurons]), label="weights")
             axon.target = synapse
-            axon.set_compartment_axon_map(rank[neurons])
+            axon.set_compartment_axon_map(axons[neurons])
             part.add_axon(axon)
 
 
@@ -416,6 +436,19 @@ def _pieces(model: ChipModel, obj: Any, end: str) -> list[tuple[Any, Any]]:
         return [(obj, slice(None))]
     blocks = model.objs[obj][end]
     return [(block, model.block_comp_map[block].list) for block in blocks]
+
+
+def _bound_currents(model: ChipModel) -> None:
+    """Note how far the state of memories can drive neurons.
+
+    The weights into a population can be large and cancel: what drives it is only
+    what it represents.
+    """
+    for memory in model.plan.memories:
+        for ensemble in map(model.plan.on_chip, memory.ensembles):
+            if ensemble in model.objs:
+                for block, neurons in _pieces(model, ensemble, "in"):
+                    model.drive[block] = RADII * model.params[ensemble].gain[neurons]
 
 
 def _build_feeds(model: ChipModel) -> None:
@@ -550,18 +583,19 @@ def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
 
 def discretize_model(model: ChipModel) -> None:
     """Turn all numbers into those of the chip."""
-    scales = {block: _discretizer(block)(block) for block in model.blocks}
+    scales = {block: _discretize(model, block) for block in model.blocks}
     for probe in model.probes:
         for i, block in enumerate(probe.target):
             discretize_probe(probe, i, scales[block])
 
 
-def _discretizer(block: LoihiBlock) -> Callable[[LoihiBlock], float]:
+def _discretize(model: ChipModel, block: LoihiBlock) -> float:
+    drive = model.drive.get(block)
     if np.any(block.compartment.enable_noise):
-        return discretize_stochastic_block
+        return discretize_stochastic_block(block, model.tuning, drive)
     if any(s.learning or s.pop_type for s in block.synapses):
-        return discretize_block
-    return discretize_scaled_block
+        return discretize_block(block)
+    return discretize_scaled_block(block, model.tuning, drive)
 
 
 _BUILD: dict[type, Callable[..., Any]] = {

@@ -5,11 +5,14 @@ factor. nengo-loihi has one factor for a whole block, so that the neuron with th
 largest bias leaves the others, and those behind slow synapses above all, with a few
 bits of their weights. Here each neuron has its own, and each synapse its own exponent.
 
-What remains of rounding is made to cancel: neurons of a population that are tuned alike
-hand their errors on to each other.
+What remains of rounding is made to cancel: the weights of a population are rounded
+together, such that what they decode stays the same.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from nengo.exceptions import BuildError
@@ -44,8 +47,21 @@ NOISE_LEVELS = 255
 STOCHASTIC_DECAY_V = 4096 - 16
 
 
-def discretize_scaled_block(block: LoihiBlock) -> float:
+def discretize_scaled_block(
+    block: LoihiBlock,
+    tuning: Mapping[Synapse, np.ndarray] | None = None,
+    drive: np.ndarray | None = None,
+) -> float:
     """Turn a block into integers, in place, as nengo_loihi's `discretize_block`.
+
+    Parameters
+    ----------
+    block : nengo_loihi.block.LoihiBlock
+    tuning : mapping of Synapse to (n_axons, k) ndarray, optional
+        As for `round_together`.
+    drive : (n_neurons,) ndarray, optional
+        Largest magnitude of the synaptic currents, where more is known of them than
+        what each spike adds.
 
     Returns
     -------
@@ -58,7 +74,7 @@ def discretize_scaled_block(block: LoihiBlock) -> float:
         If weights are too large for the chip.
     """
     compartment = block.compartment
-    factors = _factors(block)
+    factors = _factors(block, drive)
     gain = _gain_of_filter(compartment) * _gain_of_membrane(compartment)
     if np.any(gain * factors * compartment.vth < 2**VTH_EXP):
         raise BuildError(
@@ -72,15 +88,16 @@ def discretize_scaled_block(block: LoihiBlock) -> float:
     # such that a unit of weight becomes one integer
     info = discretize_compartment(compartment, _ITS_WIDEST)
     for synapse in block.synapses:
-        _discretize_synapse(synapse, factors)
+        _discretize_synapse(synapse, factors, (tuning or {}).get(synapse))
     return float(info["v_scale"])
 
 
-def _factors(block: LoihiBlock) -> np.ndarray:
+def _factors(block: LoihiBlock, drive: np.ndarray | None = None) -> np.ndarray:
     """For each neuron, integers for a unit of weight."""
     compartment = block.compartment
     u, v = _gain_of_filter(compartment), _gain_of_membrane(compartment)
-    (at_once, for_long), bias = _largest_input(block), np.abs(compartment.bias)
+    at_once, for_long = _largest_input(block, drive)
+    bias = np.abs(compartment.bias)
     with np.errstate(divide="ignore"):
         limits = [
             VTH_MAX / (u * v * compartment.vth),
@@ -102,12 +119,25 @@ def _largest_weights(block: LoihiBlock) -> np.ndarray:
     return np.median(largest, axis=0)
 
 
-def discretize_stochastic_block(block: LoihiBlock) -> float:
+def discretize_stochastic_block(
+    block: LoihiBlock,
+    tuning: Mapping[Synapse, np.ndarray] | None = None,
+    drive: np.ndarray | None = None,
+) -> float:
     """Turn a block of `build_stochastic` into integers, in place.
 
     Takes the place of nengo_loihi's `discretize_block`, which rounds the amplitude of
     the noise to a power of two and so bends the tuning curves. Here all else is
     scaled such that this amplitude is a power of two.
+
+    Parameters
+    ----------
+    block : nengo_loihi.block.LoihiBlock
+    tuning : mapping of Synapse to (n_axons, k) ndarray, optional
+        As for `round_together`.
+    drive : (n_neurons,) ndarray, optional
+        Largest magnitude of the synaptic currents, where more is known of them than
+        what each spike adds.
 
     Returns
     -------
@@ -120,7 +150,7 @@ def discretize_stochastic_block(block: LoihiBlock) -> float:
         If weights or biases are too large for the chip.
     """
     compartment = block.compartment
-    noise_step = 2.0 ** _noise_exponent(block)
+    noise_step = 2.0 ** _noise_exponent(block, drive)
     scale = NOISE_LEVELS / 2 * noise_step / compartment.vth[0]
     _round_threshold(compartment, scale)
     # a largest weight of this size makes nengo_loihi choose this scale
@@ -129,11 +159,13 @@ def discretize_stochastic_block(block: LoihiBlock) -> float:
     compartment.decay_v[:] = STOCHASTIC_DECAY_V
     factors = np.full(block.n_neurons, unit, dtype=np.float32)
     for synapse in block.synapses:
-        _discretize_synapse(synapse, factors)
+        _discretize_synapse(synapse, factors, (tuning or {}).get(synapse))
     return float(info["v_scale"])
 
 
-def _discretize_synapse(synapse: Synapse, factors: np.ndarray) -> None:
+def _discretize_synapse(
+    synapse: Synapse, factors: np.ndarray, tuning: np.ndarray | None
+) -> None:
     """Round weights, times each neuron's factor, such that their errors cancel.
 
     Behind a slow filter the chip's smallest weight is not small: with a hundred neurons
@@ -152,39 +184,57 @@ def _discretize_synapse(synapse: Synapse, factors: np.ndarray) -> None:
         )
     quantum = QUANTUM * 2.0**exponent
     synapse.format(weight_exp=exponent)
+    steps: Any
+    if all(w.shape == (1, len(factors)) for w in scaled):
+        steps = round_together(np.vstack(scaled) / quantum, tuning)[:, None]
+    else:
+        steps = [np.round(w / quantum) for w in scaled]
     synapse.weights = [
-        (quantum * steps).astype(np.int32)
-        for steps in _round_together(scaled, synapse.indices, len(factors), quantum)
+        (quantum * np.clip(each, -MAGNITUDES, MAGNITUDES)).astype(np.int32)
+        for each in steps
     ]
 
 
-def _round_together(
-    weights: list[np.ndarray], indices: list[np.ndarray], n: int, quantum: float
-) -> list[np.ndarray]:
-    """Weights in quanta; each error goes on to the same neuron's next weight.
+def round_together(weights: np.ndarray, tuning: np.ndarray | None = None) -> np.ndarray:
+    """Round weights such that what they make of activities stays the same.
 
-    This is the same as to round the sums of all weights up to each.
+    Each weight is rounded to make up for the errors of those before, as far as its
+    neuron's tuning curve can.
+
+    Parameters
+    ----------
+    weights : (n_axons, n) ndarray
+    tuning : (n_axons, k) ndarray, optional
+        Of the neurons behind the axons: activities, in as few values as tell them
+        apart. By default, all neurons are taken to be alike.
+
+    Returns
+    -------
+    rounded : (n_axons, n) ndarray
+
+    References
+    ----------
+    E. Lybrand and R. Saab, "A greedy algorithm for quantizing neural networks",
+    Journal of Machine Learning Research 22, 2021.
     """
+    n_axons, n = weights.shape
+    if tuning is None:
+        tuning = np.ones((n_axons, 1))
+    squares = np.sum(tuning**2, axis=1)
+    # of neurons that are all but silent, an error is none
+    usual = 1 / np.maximum(squares, 1e-6 * squares.max(initial=1e-300))
     # neurons of similar weights must not make the same errors
     start = np.random.RandomState(0).uniform(-0.5, 0.5, size=n)
-    if all(w.shape == (1, n) for w in weights):
-        exact = np.vstack([start[None], np.vstack(weights) / quantum])
-        sums = np.round(np.cumsum(exact, axis=0))
-        # the start itself is no weight
-        sums[0] = 0
-        steps = np.diff(sums, axis=0)[:, None]
-        return list(np.clip(steps, -MAGNITUDES, MAGNITUDES))
-    rounded = []
-    for rows, index in zip(weights, indices):
-        rounded.append(np.empty_like(rows))
-        for steps, wanted, i in zip(rounded[-1], rows / quantum, index):
-            wanted = wanted + start[i]
-            steps[:] = np.clip(np.round(wanted), -MAGNITUDES, MAGNITUDES)
-            start[i] = wanted - steps
+    left = np.outer(tuning.mean(axis=0), start)
+    rounded = np.empty_like(weights)
+    for axon, (along, scale) in enumerate(zip(tuning, usual)):
+        wanted = weights[axon] + scale * (along @ left)
+        rounded[axon] = np.round(wanted)
+        left += np.outer(along, weights[axon] - rounded[axon])
     return rounded
 
 
-def _noise_exponent(block: LoihiBlock) -> int:
+def _noise_exponent(block: LoihiBlock, drive: np.ndarray | None = None) -> int:
     """Exponent of the largest step of the noise that lets nothing overflow.
 
     The larger it is, the finer are the weights and biases.
@@ -193,7 +243,7 @@ def _noise_exponent(block: LoihiBlock) -> int:
     amplitude, bias = compartment.vth[0], np.abs(compartment.bias)
     gain = _gain_of_filter(compartment)
     weight = max((s.max_abs_weight() for s in block.synapses), default=0)
-    at_once, for_long = _largest_input(block)
+    at_once, for_long = _largest_input(block, drive)
     limits = [
         (BIAS_MAX - 2**VTH_EXP, bias.max()),  # _round_threshold may add to a bias
         (_WIDEST * 2**LARGEST_EXPONENT * gain, weight),
@@ -207,11 +257,13 @@ def _noise_exponent(block: LoihiBlock) -> int:
     return exponent
 
 
-def _largest_input(block: LoihiBlock) -> tuple[np.ndarray, np.ndarray]:
+def _largest_input(
+    block: LoihiBlock, drive: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Largest sums of weights (n_neurons,), of either sign, of spikes at once.
 
     First in a single step; then in every step for long: few inputs may all keep
-    firing, of many only a share.
+    firing, of many only a share, and no more than what is known to drive a neuron.
     """
     total, squares = np.zeros((2, block.n_neurons)), np.zeros((2, block.n_neurons))
     for synapse in block.synapses:
@@ -229,7 +281,10 @@ def _largest_input(block: LoihiBlock) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(invalid="ignore"):
         inputs = np.maximum(np.nan_to_num(total**2 / squares), 1)
     share = np.minimum(1, BUSIEST + 2 / np.sqrt(inputs))
-    return total.max(axis=0), (share * total).max(axis=0)
+    for_long = (share * total).max(axis=0)
+    if drive is not None:
+        for_long = np.minimum(for_long, drive)
+    return total.max(axis=0), for_long
 
 
 def _gain_of_filter(compartment: Compartment) -> float:

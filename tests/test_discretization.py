@@ -27,6 +27,7 @@ from spiking_lmu.hardware.discretization import (  # noqa: E402
     _factors,
     discretize_scaled_block,
     discretize_stochastic_block,
+    round_together,
 )
 from spiking_lmu.hardware.stochastic import ChipPoisson, build_stochastic  # noqa: E402
 
@@ -265,3 +266,36 @@ def test_rounded_weights_keep_their_sums(tau):
     if tau == 0.1:
         assert np.abs(scale * wanted[1]).mean() < QUANTUM / 4
         assert integers(block.synapses[1]).any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_that_are_rounded_together_decode_the_same(seed):
+    """Far better than each by itself, for neurons with a few kinds of tuning."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(-1, 1, 40)[:, None]
+    slopes, offsets = rng.uniform(-2, 2, size=(2, 400))
+    rates = np.maximum(slopes * x + offsets, 0)
+    weights = rng.normal(scale=2.0, size=(400, 20))
+    _, sizes, directions = np.linalg.svd(rates, full_matrices=False)
+    tuning = (sizes[:8, None] * directions[:8]).T
+    together = round_together(weights, tuning)
+    assert np.array_equal(together, np.round(together))
+
+    def error(rounded):
+        return np.sqrt(np.mean((rates @ (rounded - weights)) ** 2))
+
+    assert error(together) < 0.2 * error(np.round(weights))
+    assert error(together) < 0.5 * error(round_together(weights))
+
+
+def test_weights_are_rounded_by_less_than_their_neighbours_need():
+    """Without tuning curves, sums are never off by more than one."""
+    weights = np.random.default_rng(0).uniform(-3, 3, size=(100, 7))
+    off = np.cumsum(round_together(weights) - weights, axis=0)
+    assert np.abs(off).max() <= 1 + 1e-9
+
+
+def test_silent_neurons_take_no_part():
+    tuning = np.vstack([np.ones((5, 2)), np.zeros((5, 2))])
+    weights = np.full((10, 3), 0.4)
+    np.testing.assert_array_equal(round_together(weights, tuning)[5:], 0)

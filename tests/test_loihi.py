@@ -445,7 +445,7 @@ def test_progress_is_shown():
     run(fed()[0], steps=900, progress_bar=bar)
     shares = {name: [p for n, p in bar.seen if n == name] for name, _ in bar.seen}
     assert set(shares) == {"Building", "Simulating"}
-    assert len(set(shares["Simulating"])) > 2
+    assert len(set(shares["Simulating"])) >= 2  # Nengo shows no more than it has time
     for values in shares.values():
         assert values == sorted(values) and values[-1] == 1
 

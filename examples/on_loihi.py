@@ -1,0 +1,39 @@
+"""Run a memory on Loihi's emulator: what it takes, what it changes, how good it is.
+
+Needs nengo-loihi, the extra ``loihi``.
+"""
+
+import nengo
+
+from spiking_lmu import discretize, readout, rmse, simulate, state_space
+from spiking_lmu.hardware import loihi
+from spiking_lmu.networks import LegendreMemory
+
+THETA, ORDER, FREQ, RMS = 0.5, 6, 2.0, 0.4
+
+with nengo.Network(seed=0) as model:
+    signal = nengo.processes.WhiteSignal(period=10, high=FREQ, rms=RMS, seed=0)
+    stimulus = nengo.Node(signal)
+    memory = LegendreMemory(
+        THETA, ORDER, n_neurons=100, freq=FREQ, rms=RMS, label="memory"
+    )
+    nengo.Connection(stimulus, memory.input, synapse=None)
+    u = nengo.Probe(stimulus)
+    delayed = nengo.Probe(memory.add_readout(delays=[THETA]))
+
+print("What it takes, before anything is built:")
+print(loihi.resources(model))
+
+with loihi.Simulator(model, target="sim", progress_bar=False) as sim:
+    print("\nWhat is other than in the network:")
+    print(*sim.changes, sep="\n")
+    sim.run(5)
+
+exact = simulate(*discretize(*state_space(THETA, ORDER), sim.dt), sim.data[u][:, 0])
+exact = exact @ readout(ORDER, [1.0]).T  # delays relative to theta
+settled = sim.trange() > 2 * THETA
+error = rmse(sim.data[delayed][settled], exact[settled])
+energy = loihi.energy(sim)
+print(f"\nRMSE of the input {THETA} s ago: {error:.3f}, of an input of rms {RMS}")
+print(f"Spikes: {energy.counts.spikes / sim.time:,.0f} each second of {sim.time:g} s\n")
+print(energy)
