@@ -277,7 +277,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--full",
         action="store_true",
-        help="25 networks of everything, as published; takes an hour",
+        help="25 networks of everything, as published; an hour on two cores",
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="local processes")
     parser.add_argument(

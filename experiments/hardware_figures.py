@@ -288,7 +288,7 @@ def _draw_lines(
 def _title(example: Example) -> str:
     platform = example.task["platform"]
     if platform in AGAIN:
-        return f"Published network, {NAMES[platform]}"
+        return f"Published network {NAMES[platform]}"
     if platform in NAMES:
         return f"LegendreMemory, {NAMES[platform]}"
     return f"LegendreMemory, {example.task['change']}"

@@ -99,8 +99,8 @@ AGAIN = {"thesis-loihi": "loihi", "thesis-nengo": "nengo"}
 
 #: What figures and tables call platforms.
 NAMES = {
-    "thesis-loihi": "Loihi's, emulator",
-    "thesis-nengo": "Nengo's, Nengo",
+    "thesis-loihi": "for Loihi, emulator",
+    "thesis-nengo": "for Nengo, Nengo",
     "lif-nengo": "LIF, Nengo",
     "lif-nengo-dl": "LIF, NengoDL",
     "lif-simreal": "LIF, emulator, real numbers",
@@ -168,56 +168,69 @@ def _interval(values: Any) -> str:
 
 def platform_laws(rows: pd.DataFrame, inputs: str) -> tuple[Law, ...]:
     means = {p: by_trial(r) for p, r in rows.groupby("platform", sort=False)}
-    laws = []
-    for platform, origin in AGAIN.items():
-        if platform in means and inputs == "published":
-            laws.append(_again(platform, means[platform], PUBLISHED[origin]))
-    chip = PUBLISHED["loihi"]
+    rates = rows.groupby("platform")["spikes_per_second"].mean()
+    if inputs != "published":
+        return tuple(_against_emulated(means, rates))
+    laws = [
+        _again(platform, means[platform], PUBLISHED[origin])
+        for platform, origin in AGAIN.items()
+        if platform in means
+    ]
     for platform in ("lif-sim", "poisson-sim"):
-        if platform in means and inputs == "published":
-            laws.append(_against_chip(platform, means[platform], chip))
-    if inputs != "published" and {"thesis-loihi", "lif-sim"} <= set(means):
-        laws.append(_against_emulated(means["thesis-loihi"], means["lif-sim"]))
+        if platform in means:
+            laws.append(_against_chip(platform, means[platform], rates))
     return tuple(laws)
 
 
 def _again(platform: str, values: pd.Series, published: Published) -> Law:
-    mean = float(values.mean())
+    mean, low, high = style.interval(values)
     where = "on the emulator" if platform == "thesis-loihi" else "on today's Nengo"
     words = (
         f"The published network, run {where}, has an NRMSE of {number(mean)} "
         f"({_interval(values)}), where {number(published.mean)} was published for "
-        f"{published.name}."
+        f"{published.name}"
     )
-    values_ = {"law": "reproduction", "platform": platform, "nrmse": mean}
-    return Law(words, {**values_, "ratio": mean / published.mean})
+    if published.mean < low or published.mean > high:
+        words += ", which is beyond that interval"
+    facts = {"law": "reproduction", "platform": platform, "nrmse": mean}
+    return Law(f"{words}.", {**facts, "ratio": mean / published.mean})
 
 
-def _against_chip(platform: str, values: pd.Series, chip: Published) -> Law:
-    mean = float(values.mean())
-    ratio = chip.mean / mean
-    if platform == "lif-sim":
-        who = "LegendreMemory with as many LIF neurons"
+def _against_chip(platform: str, values: pd.Series, rates: pd.Series) -> Law:
+    chip, (mean, low, high) = PUBLISHED["loihi"], style.interval(values)
+    who = {
+        "lif-sim": "LegendreMemory with as many LIF neurons has",
+        "poisson-sim": "With neurons that fire at random on the chip, it has",
+    }[platform]
+    if low <= chip.mean <= high:
+        than = f"no more and no less, within chance, than the chip's {chip.mean:.3f}"
     else:
-        who = "With neurons that fire at random on the chip, it"
-    than = (
-        f"{number(ratio)} times less than the chip's {number(chip.mean)}"
-        if ratio > 1
-        else f"{number(1 / ratio)} times the {number(chip.mean)} that the published "
-        "network has on the chip"
-    )
-    words = f"{who} has {number(mean)} on the emulator ({_interval(values)}), {than}."
-    return Law(words, {"law": "chip", "platform": platform, "ratio": ratio})
+        than = f"{number(mean / chip.mean)} times the chip's {chip.mean:.3f}"
+    words = f"{who} {number(mean)} on the emulator ({_interval(values)}), {than}"
+    words += f"{_spikes(platform, rates)}."
+    facts = {"law": "chip", "platform": platform, "nrmse": mean}
+    return Law(words, {**facts, "ratio": mean / chip.mean})
 
 
-def _against_emulated(then: pd.Series, now: pd.Series) -> Law:
-    ratio = float(then.mean() / now.mean())
+def _spikes(platform: str, rates: pd.Series) -> str:
+    """How many spikes that takes, against those of the published network."""
+    if "thesis-loihi" not in rates:
+        return ""
+    ratio = float(rates[platform] / rates["thesis-loihi"])
+    return f", for {number(ratio)} times the spikes of the published network"
+
+
+def _against_emulated(means: dict[Any, pd.Series], rates: pd.Series) -> Iterator[Law]:
+    if not {"thesis-loihi", "lif-sim"} <= means.keys():
+        return
+    then, now = (float(means[p].mean()) for p in ("thesis-loihi", "lif-sim"))
     words = (
         f"On inputs that nothing was tuned on, the published network has an NRMSE of "
-        f"{number(float(then.mean()))} on the emulator and LegendreMemory with as many "
-        f"LIF neurons {number(float(now.mean()))}, {number(ratio)} times less."
+        f"{number(then)} on the emulator, and LegendreMemory with as many LIF neurons "
+        f"{number(now)}, {number(now / then)} times as much"
     )
-    return Law(words, {"law": "fresh inputs", "ratio": ratio})
+    words += f"{_spikes('lif-sim', rates)}."
+    yield Law(words, {"law": "fresh inputs", "ratio": now / then})
 
 
 def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:

@@ -14,7 +14,7 @@ from scipy.linalg import solve_continuous_lyapunov
 from spiking_lmu.experiments import hardware, style
 from spiking_lmu.experiments.command import main
 from spiking_lmu.experiments.hardware_figures import figures
-from spiking_lmu.experiments.hardware_laws import PUBLISHED
+from spiking_lmu.experiments.hardware_laws import PUBLISHED, platform_laws
 from spiking_lmu.experiments.hardware_trials import (
     DT,
     ORDER,
@@ -297,6 +297,27 @@ def test_designs_are_told_apart(tmp_path, monkeypatch):
     assert style.render(figures(rows)["ablation"], "svg")
     report = hardware.report(rows, ("ablation",))
     assert {law.values["law"] for law in report.laws} == {"design"}
+
+
+@pytest.mark.parametrize(
+    ("nrmse", "words"),
+    [((0.14, 0.15, 0.16), "within chance"), ((0.02, 0.021), "times the chip's 0.149")],
+)
+def test_chance_is_told_from_a_difference(nrmse, words):
+    rows = pd.DataFrame(
+        {
+            "platform": "lif-sim",
+            "trial": range(len(nrmse)),
+            "nrmse": nrmse,
+            "spikes_per_second": 60.0,
+        }
+    )
+    (law,) = platform_laws(rows, "published")
+    assert words in law.words
+    then = rows.assign(platform="thesis-loihi", spikes_per_second=30.0)
+    laws = platform_laws(pd.concat([rows, then]), "published")
+    assert "2.00 times the spikes" in laws[-1].words
+    assert ("beyond that interval" in laws[0].words) == (words != "within chance")
 
 
 @pytest.mark.parametrize(
