@@ -197,7 +197,11 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave out what tells where the floor of LIF neurons comes from",
     )
-    add("--backend", metavar="NAME", help="simulator: nengo or nengo-dl (nengo)")
+    add(
+        "--backend",
+        metavar="NAME",
+        help="simulator: nengo, nengo-dl, or loihi, its emulator (nengo)",
+    )
     add("--seed", type=int, default=0, help="from which all others are derived (0)")
     add("--jobs", type=int, metavar="N", help="local processes (one for each core)")
     add(

@@ -165,7 +165,7 @@ class Simulator(LoihiSimulator):
         if plan and model is None:
             self.resources = Budget(plan)
             model = ChipModel(plan, self.resources, dt)
-        with self._telling(), self._building(network, model):
+        with self._telling(), self._closing(), self._building(network, model):
             super().__init__(
                 network,
                 dt=dt,
@@ -201,6 +201,16 @@ class Simulator(LoihiSimulator):
             self._runner = self._batch = Batch(self.model, emulator, *run[2:])
             self._lanes = self._batch.lanes
             self.data = BatchData(self.data, self._batch)
+
+    @contextmanager
+    def _closing(self) -> Iterator[None]:
+        """Leave nothing open if the network cannot be built."""
+        try:
+            yield
+        except BaseException:
+            for sim in getattr(self, "sims", {}).values():
+                sim.close()
+            raise
 
     @contextmanager
     def _building(self, network: nengo.Network, model: Any) -> Iterator[None]:

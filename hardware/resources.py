@@ -123,7 +123,8 @@ class Resources:
         ]
         lines.append(
             f"{self.compartments:,} compartments and {self.synapses:,} synapses on "
-            f"{self.cores} cores of {self.chips} chip{'s' * (self.chips > 1)}; a core "
+            f"{self.cores} core{'s' * (self.cores > 1)} of {self.chips} "
+            f"chip{'s' * (self.chips > 1)}; a core "
             f"has {COMPARTMENTS:,} compartments, {IN_AXONS:,} axons each way and "
             f"{SYNAPSE_BITS // 8192} KiB for synapses"
         )

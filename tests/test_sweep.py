@@ -176,13 +176,16 @@ def test_a_task_that_kills_its_process_fails_and_others_complete(tmp_path):
 def test_ctrl_c_keeps_what_has_finished_and_ends_the_workers(tmp_path):
     tasks = [{"seed": seed} for seed in range(8)]
     function = functools.partial(slow, folder=tmp_path)
-    interrupt = threading.Timer(3, _thread.interrupt_main)
-    interrupt.start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(function, tasks, tmp_path, jobs=2)
-    finally:
-        interrupt.cancel()
+
+    def interrupt():
+        # while processes start, an interrupt can get lost in what starts them
+        wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=60)
+        time.sleep(1)
+        _thread.interrupt_main()
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(function, tasks, tmp_path, jobs=2)
     pids = [int(path.stem) for path in tmp_path.glob("*.pid")]
     assert len(pids) == 2
     wait_for(lambda: not any(map(alive, pids)))
