@@ -1,4 +1,4 @@
-"""Types of command-line arguments: lists are comma-separated."""
+"""Command-line arguments: their types, lists comma-separated, and those of all."""
 
 from __future__ import annotations
 
@@ -45,6 +45,19 @@ def address(text: str) -> str:
             f"must be an address such as tcp://host:8786, but is {text!r}"
         )
     return text
+
+
+def add_execution(parser: argparse.ArgumentParser) -> None:
+    """Add where and how visibly a sweep runs: what does not change its results."""
+    add = parser.add_argument
+    add("--jobs", type=int, metavar="N", help="local processes (one for each core)")
+    add(
+        "--scheduler",
+        type=address,
+        metavar="ADDRESS",
+        help="of a Dask cluster, to run there instead",
+    )
+    add("--quiet", action="store_true", help="no progress bar")
 
 
 def _items(text: str, kind: Callable[[str], Item], name: str) -> tuple[Item, ...]:

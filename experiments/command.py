@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import shlex
 import sys
 import time
@@ -13,10 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.arguments import address, folder, integers, numbers, words
+from spiking_lmu.experiments.arguments import (
+    add_execution,
+    folder,
+    integers,
+    numbers,
+    words,
+)
 
 if TYPE_CHECKING:
-    from spiking_lmu.experiments.sweep import SweepResult
+    pass
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else list(argv)
+    # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = make_parser()
     args = parser.parse_args(argv)
     command = shlex.join(["spiking-lmu", *argv])
@@ -203,14 +212,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         help="simulator: nengo, nengo-dl, or loihi, its emulator (nengo)",
     )
     add("--seed", type=int, default=0, help="from which all others are derived (0)")
-    add("--jobs", type=int, metavar="N", help="local processes (one for each core)")
-    add(
-        "--scheduler",
-        type=address,
-        metavar="ADDRESS",
-        help="of a Dask cluster, to run there instead",
-    )
-    add("--quiet", action="store_true", help="no progress bar")
+    add_execution(parser)
 
 
 _MEMORY_ONLY = (
@@ -250,7 +252,7 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
         args.scheduler,
         progress=not args.quiet,
     )
-    _check_some(result)
+    result.check_some()
     failed = [task for task, _ in result.failures]
     finished = [task for task in tasks if task not in failed]
     example = run_example(finished, options["signal"])
@@ -286,7 +288,7 @@ def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
     result = channel.execute(
         tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
     )
-    _check_some(result)
+    result.check_some()
     page = report.write(
         out,
         channel.report(result.frame),
@@ -314,14 +316,6 @@ def _options(
     options = {n: p.default for n, p in parameters.items() if n not in _EXECUTION}
     given = {n: v for n, v in vars(args).items() if n in options and v is not None}
     return {**options, **full, **given}
-
-
-def _check_some(result: SweepResult) -> None:
-    if result.frame.empty:
-        task, error = result.failures[0]
-        raise OSError(
-            f"all {len(result.failures)} tasks failed; the first, {task}:\n{error}"
-        )
 
 
 if __name__ == "__main__":

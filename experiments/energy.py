@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import address, integers, words
+from spiking_lmu.experiments.arguments import add_execution, integers, words
 from spiking_lmu.experiments.energy_figures import plot, plot_energy
 from spiking_lmu.experiments.energy_report import report
 from spiking_lmu.experiments.energy_trials import make_tasks, run_task
@@ -147,16 +147,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar=metavar,
             help=f"{text} ({shown})",
         )
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="local processes (one for each core)"
-    )
-    parser.add_argument(
-        "--scheduler",
-        type=address,
-        metavar="ADDRESS",
-        help="of a Dask cluster, to run there instead",
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_execution(parser)
 
 
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
@@ -193,8 +184,7 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
     result = execute(
         tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
     )
-    if result.frame.empty:
-        raise OSError(f"all trials failed, the first with:\n{result.failures[0][1]}")
+    result.check_some()
     figures = {"tradeoff": plot(result.frame), "energy": plot_energy(result.frame)}
     done = pages.Run(
         command, arguments, args.seed, time.perf_counter() - start, result.failures

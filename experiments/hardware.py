@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import address, integers, words
+from spiking_lmu.experiments.arguments import add_execution, integers, words
 from spiking_lmu.experiments.hardware_figures import figures, plot
 from spiking_lmu.experiments.hardware_report import report
 from spiking_lmu.experiments.hardware_trials import (
@@ -279,11 +279,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="25 networks of everything, as published; an hour on two cores",
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="local processes")
-    parser.add_argument(
-        "--scheduler", type=address, metavar="ADDRESS", help="of a Dask cluster"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_execution(parser)
 
 
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
@@ -321,8 +317,7 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
     result = execute(
         tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
     )
-    if result.frame.empty:
-        raise OSError(f"all tasks failed; the first:\n{result.failures[0][1]}")
+    result.check_some()
     failed = [task for task, _ in result.failures]
     examples = run_examples([task for task in tasks if task not in failed])
     run_ = pages.Run(

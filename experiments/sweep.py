@@ -44,6 +44,14 @@ class SweepResult:
     reused: int
     new: int
 
+    def check_some(self) -> None:
+        """Raise an OSError if no task finished, with the first one's error."""
+        if self.frame.empty:
+            task, error = self.failures[0]
+            raise OSError(
+                f"all {len(self.failures)} tasks failed; the first, {task}:\n{error}"
+            )
+
 
 def sweep(
     function: Function,
