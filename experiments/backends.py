@@ -43,7 +43,10 @@ _BACKENDS = {
     "nengo-dl": Backend(
         run_nengo_dl, shares_network=True, packages=("nengo-dl", "tensorflow")
     ),
-    "loihi": Backend(run_loihi, packages=("nengo-loihi",)),
+    # all neurons of a memory and its input must find axons into each core
+    "loihi": Backend(
+        run_loihi, spiking_only=True, most_neurons=4080, packages=("nengo-loihi",)
+    ),
 }
 
 

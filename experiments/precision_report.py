@@ -54,12 +54,26 @@ def figures(frame: pd.DataFrame, example: Example) -> dict[str, Figure]:
     return {**drawn, "example": plot_example(example)}
 
 
+def _where(frame: pd.DataFrame) -> str:
+    """What is to be known of the simulator, if it is not Nengo's."""
+    if set(grid(frame)["backend"]) != {"loihi"}:
+        return ""
+    text = ", on the emulator of Loihi, with its integers"
+    if "poisson" in set(frame["neuron_type"]):
+        text += (
+            "; in the place of Poisson neurons there are the chip's own, which fire "
+            "at random, up to 190 Hz"
+        )
+    return text
+
+
 def _lead(frame: pd.DataFrame) -> str:
     trials = grid(frame)
     text = (
         f"{len(frame):,} runs of memories of {_listed(trials['order'])} state "
         f"variables with {_listed(trials['n_neurons'])} neurons a dimension, each "
-        "compared with the exact linear memory on the same input. "
+        "compared with the exact linear memory on the same input"
+        f"{_where(frame)}. "
     )
     ratios = theory_ratios(frame)
     if len(ratios):

@@ -15,7 +15,7 @@ import nengo
 import numpy as np
 
 from spiking_lmu.distortion import simulate_distorted
-from spiking_lmu.experiments.backends import backend, backends
+from spiking_lmu.experiments import backends
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import ALLOCATIONS, NEURON_TYPES, neuron_type
@@ -64,7 +64,8 @@ def make_tasks(
     check_each("designs", designs, check_choice, allowed)
     check_integer("trials", trials, high=10**4)
     check_integer("seed", seed, low=0, high=2**32 - 1)
-    check_choice("backend", backend, backends())
+    check_choice("backend", backend, backends.backends())
+    _check_fits(backend, orders, neurons, neuron_types)
     for name, value in (
         ("cycles", cycles),
         ("rms", rms),
@@ -121,6 +122,22 @@ def make_tasks(
     return [task for cell in cells for task in _with_seeds(cell, seed, trials)]
 
 
+def _check_fits(
+    name: str,
+    orders: Sequence[int],
+    neurons: Sequence[int],
+    neuron_types: Sequence[str],
+) -> None:
+    """Refuse what a backend does not have."""
+    chosen = backends.backend(name)
+    if chosen.spiking_only and "rate" in neuron_types:
+        raise refusal("neuron_types", "rate", f"of spikes, with the backend {name!r}")
+    order, n = max(orders), max(neurons)
+    if chosen.most_neurons is not None and order * n > chosen.most_neurons:
+        allowed = f"at most {chosen.most_neurons // order} at order {order}"
+        raise refusal("neurons", n, f"{allowed}, with the backend {name!r}")
+
+
 def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What becomes of the largest LIF network if one thing about it changes."""
     lif = [cell for cell in cells if cell["neuron_type"] == "lif"]
@@ -131,6 +148,8 @@ def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {"synapse": 2 * cell["synapse"]},
         {"neuron_type": "rate"},
     ]
+    if backends.backend(cell["backend"]).spiking_only:
+        changes[-1]["backend"] = "nengo"
     if cell["signal"] == "white noise":  # a recording has the steps that it has
         changes += [{"dt": cell["dt"] / 2}, {"cycles": cell["cycles"] / 2}]
     return [{**cell, **change} for change in changes]
@@ -167,7 +186,7 @@ def _with_seeds(cell: dict[str, Any], seed: int, trials: int) -> list[dict[str, 
         int(np.random.SeedSequence([seed, key, k]).generate_state(1)[0] >> 1)
         for k in range(trials)
     ]
-    if backend(cell["backend"]).shares_network:
+    if backends.backend(cell["backend"]).shares_network:
         return [{**cell, "seeds": seeds}]
     return [{**cell, "seeds": [one]} for one in seeds]
 
@@ -178,10 +197,10 @@ def run_task(
     """Run the networks of one task; one row for each of its seeds."""
     inputs = [make_input(task, one, recording) for one in task["seeds"]]
     built = [make_model(task, one, recording) for one in task["seeds"]]
-    recordings = backend(task["backend"]).run(
+    recordings = backends.backend(task["backend"]).run(
         [model for model, _ in built], inputs, task["dt"], task["seeds"]
     )
-    if backend(task["backend"]).shares_network:
+    if backends.backend(task["backend"]).shares_network:
         built = [built[0]] * len(built)
     return [
         measure(task, one, memory, u, recorded)

@@ -69,12 +69,18 @@ class Backend:
     shares_network : bool
         Whether runs that come together share one network, that of the first
         model, and differ by input and spikes alone.
+    spiking_only : bool
+        Whether it has no neurons that give rates.
+    most_neurons : int, optional
+        Of a memory, in all.
     packages : tuple of str
         Distributions that the results depend on, beside Nengo.
     """
 
     run: Callable[..., list[Recording]]
     shares_network: bool = False
+    spiking_only: bool = False
+    most_neurons: int | None = None
     packages: tuple[str, ...] = ()
 
     def versions(self) -> dict[str, str]:

@@ -356,6 +356,37 @@ def test_nengo_dl_runs_the_same_network(tmp_path):
     assert "tensorflow" in versions
 
 
+def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
+    pytest.importorskip("nengo_loihi")
+    given = {"designs": ("balanced/optimal",), "neuron_types": ("lif", "poisson")}
+    argv = options(**given, backend="loihi")
+    assert command.main([*argv, f"--out={tmp_path}"]) == 0
+    frame = read_trials(tmp_path)
+    assert frame["backend"].unique().tolist() == ["loihi"]
+    reference = precision.run(
+        **{**ARGUMENTS, **given}, folder=tmp_path / "nengo", jobs=1
+    )
+    lif = (frame["neuron_type"] == "lif").to_numpy()
+    # LIF neurons nearly as in Nengo; the chip's random ones fire less, and err more
+    ratio = frame["rmse"].to_numpy() / reference["rmse"].to_numpy()
+    assert (ratio[lif] < 2).all() and (ratio[lif] > 0.7).all()
+    assert (ratio[~lif] < 4).all() and np.mean(ratio[~lif]) > 1
+    shown = (tmp_path / "report.html").read_text()
+    assert "on the emulator of Loihi" in shown and "up to 190 Hz" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"neuron_types": ("lif", "rate")}, "neuron_types: must be of spikes"),
+        ({"orders": (3, 24), "neurons": (10, 200)}, "neurons: must be at most 170"),
+    ],
+)
+def test_what_does_not_go_on_the_chip_is_refused_at_once(changes, words):
+    with pytest.raises(ValidationError, match=words):
+        tasks_of(**changes, backend="loihi")
+
+
 @pytest.fixture
 def recording():
     t = np.arange(0, 2, 0.01)
