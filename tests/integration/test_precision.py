@@ -362,10 +362,12 @@ def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
     argv = options(**given, backend="loihi")
     assert command.main([*argv, f"--out={tmp_path}"]) == 0
     frame = read_trials(tmp_path)
-    assert frame["backend"].unique().tolist() == ["loihi"]
-    reference = precision.run(
-        **{**ARGUMENTS, **given}, folder=tmp_path / "nengo", jobs=1
-    )
+    # rates, which the chip does not have, tell what spikes add to the error
+    other = frame[frame["backend"] != "loihi"]
+    assert other["neuron_type"].unique().tolist() == ["rate"]
+    frame = frame[frame["study"] == "grid"]
+    given = {**ARGUMENTS, **given, "floor": False}
+    reference = precision.run(**given, folder=tmp_path / "nengo", jobs=1)
     lif = (frame["neuron_type"] == "lif").to_numpy()
     # LIF neurons nearly as in Nengo; the chip's random ones fire less, and err more
     ratio = frame["rmse"].to_numpy() / reference["rmse"].to_numpy()
