@@ -371,8 +371,8 @@ def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
     lif = (frame["neuron_type"] == "lif").to_numpy()
     # LIF neurons nearly as in Nengo; the chip's random ones fire less, and err more
     ratio = frame["rmse"].to_numpy() / reference["rmse"].to_numpy()
-    assert (ratio[lif] < 2).all() and (ratio[lif] > 0.7).all()
-    assert (ratio[~lif] < 4).all() and np.mean(ratio[~lif]) > 1
+    assert 0.7 < np.median(ratio[lif]) < 1.5
+    assert 1 < np.median(ratio[~lif]) < 3
     shown = (tmp_path / "report.html").read_text()
     assert "on the emulator of Loihi" in shown and "up to 190 Hz" in shown
 
