@@ -18,9 +18,8 @@ from nengo.builder.network import seed_network
 from nengo.builder.transforms import multiply
 from nengo.connection import LearningRule
 from nengo.ensemble import Neurons
-from nengo.exceptions import BuildError
-from nengo.params import IntParam, NumberParam
-from nengo_loihi import BlockShape, add_params
+from nengo.params import NumberParam
+from nengo_loihi import BlockShape
 from nengo_loihi.block import Axon, LoihiBlock, Synapse
 from nengo_loihi.builder import Builder, Model
 from nengo_loihi.builder.connection import build_chip_to_host, build_decoders
@@ -38,15 +37,16 @@ from nengo_loihi.builder.validate import validate_model
 from nengo_loihi.compat import sample_transform
 from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.neurons import loihi_rates
-from nengo_loihi.passthrough import PassthroughSplit, base_obj
+from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
-from nengo_loihi.splitter import HostChipSplit
 
 from spiking_lmu.networks import LegendreMemory
 
 from .discretization import discretize_scaled_block, discretize_stochastic_block
-from .preparation import Feed, Plan
-from .resources import CODE_BITS, Budget
+from .input_code import CODE_BITS, InputCode
+from .plan import Feed, Plan
+from .resources import Budget
+from .splitting import Split, sent_from
 from .stochastic import ChipPoisson, build_stochastic
 
 # how far beyond its radius a coordinate may go before a current overflows
@@ -142,97 +142,6 @@ def build_network(
     if discretize:
         discretize_model(model)
     validate_model(model)
-
-
-class Split:
-    """What is built where, as nengo_loihi.splitter.Split, to a plan.
-
-    What the host computes before the chip does may also go to what it computes
-    afterwards, so that most networks need no exchange at each step.
-    """
-
-    def __init__(
-        self, plan: Plan, precompute: bool | None, remove_passthrough: bool
-    ) -> None:
-        network = self.network = plan.network
-        add_params(network)
-        self.hostchip = HostChipSplit(network)
-        for ensemble, stand_in in plan.stand_ins.items():
-            if ensemble in self.hostchip.chip_objs:
-                self.hostchip.chip_objs.add(stand_in)
-        self.hostchip.host_objs.update(plan.nodes)
-        self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
-        self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
-        if self._before is None and precompute:
-            raise BuildError(
-                "Cannot precompute input, as it is dependent on output: choose "
-                "precompute=False or None"
-            )
-        self.precompute = precompute
-        if precompute is None:
-            self.precompute = self._before is not None
-
-    def precomputable(self, obj: Any = None) -> bool:
-        if obj is None or self._before is None:
-            return obj is None and self._before is not None
-        if isinstance(obj, nengo.Probe):
-            obj = base_obj(obj.target)
-        return obj in self._before
-
-    def on_chip(self, obj: Any) -> bool:
-        return self.hostchip.on_chip(obj)
-
-
-class _Passthrough(PassthroughSplit):
-    """Leaves nodes that have to do with a memory to the plan."""
-
-    def __init__(self, plan: Plan, hostchip: Any, remove: bool) -> None:
-        self._planned = {n for m in plan.memories for n in m.all_nodes}
-        super().__init__(plan.network if remove else None, hostchip)
-        self.to_remove |= plan.removed
-        # a list: its order is that of the synapses
-        self.to_add: list[nengo.Connection] = [*self.to_add, *plan.added]
-
-    def _split_cluster(self, cluster: Any) -> None:
-        if cluster.objs.isdisjoint(self._planned):
-            super()._split_cluster(cluster)
-
-
-def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | None:
-    """What the host must compute before the chip; None where that needs the chip."""
-    connections = [
-        c
-        for c in [*plan.network.all_connections, *passthrough.to_add]
-        if c not in passthrough.to_remove
-    ]
-    if any(c.learning_rule is not None for c in connections):
-        return None
-    into = defaultdict(list)
-    for connection in connections:
-        into[base_obj(connection.post)].append(base_obj(connection.pre))
-    frontier = [_sent_from(plan, feed.memory) for feed in plan.feeds]
-    for connection in connections:
-        pre, post = base_obj(connection.pre), base_obj(connection.post)
-        if hostchip.on_chip(post) and not hostchip.on_chip(pre):
-            frontier.append(pre)
-    before: set[Any] = set()
-    while frontier:
-        obj = frontier.pop()
-        if hostchip.on_chip(obj):
-            return None
-        if obj not in before:
-            before.add(obj)
-            frontier += into[obj]
-    for connection in connections:
-        pre, post = base_obj(connection.pre), base_obj(connection.post)
-        crosses = pre in before and not hostchip.on_chip(post) and post not in before
-        if crosses and not isinstance(connection.pre_obj, nengo.Node):
-            return None
-    return before
-
-
-def _sent_from(plan: Plan, memory: LegendreMemory) -> nengo.Node:
-    return plan.parts.get(memory, memory.input)
 
 
 def build_ensemble(model: ChipModel, ensemble: nengo.Ensemble) -> None:
@@ -459,7 +368,7 @@ def _build_feeds(model: ChipModel) -> None:
     for memory, parts in feeds.items():
         spectrum = memory.spectrum
         code = InputCode(memory.size_in, spectrum.peak * spectrum.rms, CODE_BITS)
-        source = _build_code(model, _sent_from(model.plan, memory), code)
+        source = _build_code(model, sent_from(model.plan, memory), code)
         model.codes[memory] = code
         for feed in parts:
             weights = _into(model, feed.target) @ feed.transform @ code.values
@@ -484,71 +393,6 @@ def _build_code(model: ChipModel, node: nengo.Node, code: InputCode) -> Any:
     model.builder.build(model, receive)
     model.host2chip_senders[send] = receive
     return model.objs[receive]["out"]
-
-
-class InputCode(nengo.Process):
-    """Writes values as spikes: each step a binary number, one axon a digit.
-
-    What a step leaves over is carried on to the next, so that the mean over some
-    steps is finer than the digits.
-
-    Parameters
-    ----------
-    size : int
-        Values at each step.
-    scale : float
-        Magnitude up to which they are expected.
-    bits : int
-        Digits, for each sign.
-
-    Attributes
-    ----------
-    values : (size, 2 * bits * size) ndarray
-        What a spike of each axon is worth.
-    largest : (1,) ndarray
-        Largest magnitude that any run has seen, relative to the scale.
-    """
-
-    size = IntParam("size", low=1)
-    scale = NumberParam("scale", low=0, low_open=True)
-    bits = IntParam("bits", low=1)
-
-    def __init__(self, size: int, scale: float, bits: int) -> None:
-        super().__init__(default_size_in=size, default_size_out=2 * bits * size)
-        self.size = size
-        self.scale = scale
-        self.bits = bits
-        self.largest = np.zeros(1)
-
-    @property
-    def values(self) -> np.ndarray:
-        powers = 2.0 ** np.arange(self.bits)
-        digits = powers * (self.scale / (2**self.bits - 1))
-        return np.kron(np.eye(self.size), np.concatenate([digits, -digits]))
-
-    def make_state(
-        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
-    ) -> dict[str, Any]:
-        return {}
-
-    def make_step(
-        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
-    ) -> Callable[[float, np.ndarray], np.ndarray]:
-        highest = 2**self.bits - 1
-        left = np.zeros(self.size)
-        signs = np.array([1, -1])
-
-        def step(t: float, x: np.ndarray) -> np.ndarray:
-            relative = x / self.scale
-            self.largest[0] = max(self.largest[0], np.abs(relative).max())
-            wanted = np.clip(relative, -1, 1) * highest + left
-            number = np.clip(np.round(wanted), -highest, highest)
-            left[:] = wanted - number
-            magnitudes = np.maximum(number[:, None] * signs, 0).astype(int)
-            digits = magnitudes[:, :, None] >> np.arange(self.bits) & 1
-            return digits.astype(float).ravel()
-
-        return step
 
 
 def build_probe(model: ChipModel, probe: nengo.Probe) -> None:

@@ -21,7 +21,9 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from .preparation import Plan, prepare
+from .input_code import CODE_BITS
+from .plan import Plan
+from .preparation import prepare
 
 # of one core
 COMPARTMENTS = 1024
@@ -30,8 +32,6 @@ OUT_AXONS = 4096
 SYNAPSE_BITS = 16384 * 64
 # of one chip
 CORES = 128
-
-CODE_BITS = 6  # of inputs: finer than the weights that they go through
 
 # how nengo-loihi stores the weights of an axon: words of 64 bits, of up to 64 weights
 # of 8 bits each and 10 more

@@ -1,0 +1,165 @@
+"""How to put a network on a chip: what is decided before anything is built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import nengo
+import numpy as np
+from nengo.base import ObjView
+from nengo.ensemble import Neurons
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.networks import LegendreMemory
+
+from .stochastic import ChipPoisson
+
+Target = Union[nengo.Ensemble, Neurons]
+
+
+@dataclass(frozen=True, eq=False)
+class Link:
+    """Weights from neurons to neurons, through one synapse.
+
+    Attributes
+    ----------
+    source : nengo.Connection
+        Decodes the ensemble that it comes from; from there on, `transform` applies.
+    target : nengo.Ensemble or nengo.ensemble.Neurons
+    transform : (target.size_in, source.size_mid) ndarray
+    tau : float
+        In seconds.
+    """
+
+    source: nengo.Connection
+    target: Target
+    transform: np.ndarray
+    tau: float
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """A signal that the host sends to neurons, as spikes.
+
+    Attributes
+    ----------
+    memory : LegendreMemory
+        Whose input it is; what that expects is the range of the spikes' code.
+    target : nengo.Ensemble or nengo.ensemble.Neurons
+    transform : (target.size_in, memory.size_in) ndarray
+    tau : float
+        In seconds.
+    """
+
+    memory: LegendreMemory
+    target: Target
+    transform: np.ndarray
+    tau: float
+
+
+@dataclass(eq=False)
+class Plan:
+    """How to put a network on a chip.
+
+    Attributes
+    ----------
+    network : nengo.Network
+    memories : list of LegendreMemory
+    chip : list of nengo.Ensemble
+        Those of the network whose neurons go on the chip.
+    stand_ins : dict of nengo.Ensemble
+        What takes the place of ensembles whose neurons a chip does not have.
+    links : list of Link
+    feeds : list of Feed
+    parts : dict of nengo.Node
+        Nodes that sum what the host sends to a memory which the chip sends to as well.
+    nodes : list of nengo.Node
+        That are added, these among them.
+    removed : set
+        Nodes and connections that are not built.
+    added : list of nengo.Connection
+        That are built instead.
+    replaced : dict of nengo.Connection
+        Those of them that are a connection of the network with other ends.
+    changes : list of str
+        What is other than in the network, in words.
+    """
+
+    network: nengo.Network
+    memories: list[LegendreMemory]
+    chip: list[nengo.Ensemble]
+    stand_ins: dict[nengo.Ensemble, nengo.Ensemble] = field(default_factory=dict)
+    links: list[Link] = field(default_factory=list)
+    feeds: list[Feed] = field(default_factory=list)
+    parts: dict[LegendreMemory, nengo.Node] = field(default_factory=dict)
+    nodes: list[nengo.Node] = field(default_factory=list)
+    removed: set[Any] = field(default_factory=set)
+    added: list[nengo.Connection] = field(default_factory=list)
+    replaced: dict[nengo.Connection, nengo.Connection] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        stochastic = any(isinstance(e.neuron_type, ChipPoisson) for e in self.chip)
+        return bool(self.memories or self.stand_ins or stochastic)
+
+    def on_chip(self, end: Any) -> Any:
+        """What is on the chip for an ensemble, or its neurons, of the network."""
+        stand_in = self.stand_ins.get(ensemble_of(end))
+        if stand_in is None:
+            return end
+        return stand_in.neurons if isinstance(end, Neurons) else stand_in
+
+    def redirect(self, connection: nengo.Connection) -> nengo.Connection:
+        """The connection itself, or one like it between stand-ins."""
+        pre, post = self._end(connection.pre), self._end(connection.post)
+        if pre is connection.pre and post is connection.post:
+            return connection
+        if connection not in self.replaced:
+            self.replaced[connection] = copy_connection(connection, pre, post)
+        return self.replaced[connection]
+
+    def _end(self, end: Any) -> Any:
+        if isinstance(end, ObjView):
+            obj = self.on_chip(end.obj)
+            return end if obj is end.obj else obj[end.slice]
+        return self.on_chip(end)
+
+
+def copy_connection(
+    connection: nengo.Connection, pre: Any, post: Any
+) -> nengo.Connection:
+    """A connection like this one between other ends."""
+    check_no_learning(connection)
+    return nengo.Connection(
+        pre,
+        post,
+        function=connection.function,
+        transform=connection.transform,
+        synapse=connection.synapse,
+        solver=connection.solver,
+        eval_points=connection.eval_points,
+        scale_eval_points=connection.scale_eval_points,
+        label=connection.label,
+        seed=connection.seed,
+        add_to_container=False,
+    )
+
+
+def ensemble_of(end: Any) -> nengo.Ensemble | None:
+    """The ensemble that an end of a connection belongs to, if it is of neurons."""
+    if isinstance(end, Neurons):
+        return end.ensemble
+    return end if isinstance(end, nengo.Ensemble) else None
+
+
+def check_no_learning(connection: nengo.Connection) -> None:
+    """Refuse to replace a connection that learns: a copy would not."""
+    if connection.learning_rule_type is not None:
+        raise ValidationError(
+            f"{connection} learns, which Poisson neurons on a chip cannot, nor what "
+            "goes on to it together with other values; choose nengo.LIF for its "
+            "ensembles, and give the node that it goes to a function",
+            attr="network",
+        )

@@ -1,0 +1,375 @@
+"""Weights from neurons to neurons, in the place of nodes that pass values on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.networks import LegendreMemory
+
+from .plan import (
+    Feed,
+    Link,
+    Plan,
+    Target,
+    check_no_learning,
+    copy_connection,
+    ensemble_of,
+)
+
+# relative to the radii: less than this is less than the chip's weights can tell apart
+NEGLIGIBLE = 1e-5
+
+
+class Rewiring:
+    """Finds the weights that replace the nodes of memories on the chip.
+
+    Follows values backwards, from neurons on the chip, through the nodes that pass
+    them on, to the neurons and the inputs that they come from.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.chip = set(plan.chip)
+        self.into: dict[Any, list[nengo.Connection]] = defaultdict(list)
+        self.out_of: dict[Any, list[nengo.Connection]] = defaultdict(list)
+        for connection in plan.network.all_connections:
+            self.into[connection.post_obj].append(connection)
+            self.out_of[connection.pre_obj].append(connection)
+        self.on_chip = [m for m in plan.memories if self.chip.issuperset(m.ensembles)]
+        self.inputs = {m.input: m for m in self.on_chip}
+        self.states = {m.coordinates for m in self.on_chip}
+        self.from_chip = self._reached_from_chip()
+        self.dropped: set[float] = set()
+
+    def apply(self) -> None:
+        around = self._around_memories()
+        for connection in self.plan.network.all_connections:
+            from_node = connection.pre_obj in around and self._leads(connection)
+            if from_node and self._is_chip(connection.post_obj):
+                self._rewire(connection)
+        self._part_inputs()
+        self._prune(around)
+        for memory in self.on_chip:
+            if memory.coordinates not in self.plan.removed:
+                self._catch_up(memory)
+        self._report()
+
+    def _around_memories(self) -> set[nengo.Node]:
+        """Nodes that pass on values and are connected with those of a memory."""
+        found: set[nengo.Node] = set()
+        frontier = [n for m in self.plan.memories for n in m.all_nodes]
+        while frontier:
+            node = frontier.pop()
+            if node not in found and _passes_on(node):
+                found.add(node)
+                frontier += [c.pre_obj for c in self.into[node]]
+                frontier += [c.post_obj for c in self.out_of[node]]
+        return found
+
+    def _reached_from_chip(self) -> set[nengo.Node]:
+        """Nodes that pass on values of neurons on the chip, maybe among others."""
+        found: set[nengo.Node] = set()
+        on_host = set(self.plan.memories).difference(self.on_chip)
+        stay = {node for memory in on_host for node in memory.all_nodes}
+        frontier = [
+            connection.post_obj
+            for connection in self.plan.network.all_connections
+            if self._comes_from_chip(connection)
+        ]
+        while frontier:
+            node = frontier.pop()
+            if _passes_on(node) and node not in found and node not in stay:
+                found.add(node)
+                frontier += [c.post_obj for c in self.out_of[node]]
+        return found
+
+    def _is_chip(self, end: Any) -> bool:
+        return ensemble_of(end) in self.chip
+
+    def _rewire(self, connection: nengo.Connection) -> None:
+        """Replace a connection from a node to neurons on the chip."""
+        target = connection.post_obj
+        self.plan.removed.add(connection)
+        found: dict[tuple[Any, float], Any] = defaultdict(float)
+        for source, transform, taus in self._trace(
+            connection.pre_obj, _matrix(connection), _taus(connection), ()
+        ):
+            if isinstance(source, LegendreMemory) or self._comes_from_chip(source):
+                tau = max(taus, default=0.0)
+                self.dropped.update(t for t in taus if t < tau)
+                found[source, tau] = found[source, tau] + transform
+            else:
+                new = _combined(source, target, transform, taus)
+                self.plan.added.append(new)
+        for (source, tau), transform in found.items():
+            if isinstance(source, LegendreMemory):
+                self.plan.feeds.append(Feed(source, target, transform, tau))
+            elif not _is_negligible(source, target, transform):
+                self.plan.links.append(Link(source, target, transform, tau))
+
+    def _trace(
+        self,
+        node: nengo.Node,
+        transform: np.ndarray,
+        taus: tuple[float, ...],
+        passed: tuple[nengo.Node, ...],
+    ) -> Iterator[tuple[Any, np.ndarray, tuple[float, ...]]]:
+        """Where a node's values come from, and what happens to them from there on.
+
+        A source is a connection from neurons or from a node that makes values; or a
+        memory, for what the host sends to it.
+        """
+        if node in self.states and taus:
+            # another synapse follows: what is decoded is the state already
+            yield from self._trace_decoded(node, transform, taus, (*passed, node))
+            return
+        if node in passed:
+            raise ValidationError(
+                f"{node} passes values on to itself, which no weights can do; give it "
+                "a function, and it stays on the host",
+                attr="network",
+            )
+        memory = self.inputs.get(node)
+        sent = False
+        for connection in self.into[node]:
+            if memory is not None and not self._hears_chip(connection):
+                sent = True
+                continue
+            before = transform @ _matrix(connection), _taus(connection) + taus
+            if self._leads(connection):
+                sources = self._trace(connection.pre_obj, *before, (*passed, node))
+            else:
+                sources = iter([(connection, *before)])
+            for source in sources:
+                if memory is None or self._comes_from_chip(source[0]):
+                    yield source
+                else:
+                    sent = True
+        if sent:
+            yield memory, transform, taus
+
+    def _leads(self, connection: nengo.Connection) -> bool:
+        """Whether to look behind the node that a connection comes from."""
+        return connection.pre_obj in self.from_chip or connection.pre_obj in self.inputs
+
+    def _hears_chip(self, connection: nengo.Connection) -> bool:
+        return connection.pre_obj in self.from_chip or self._comes_from_chip(connection)
+
+    def _comes_from_chip(self, source: Any) -> bool:
+        """Whether weights can take the place of this; the host gets what learns."""
+        return (
+            isinstance(source, nengo.Connection)
+            and self._is_chip(source.pre_obj)
+            and source.learning_rule_type is None
+        )
+
+    def _trace_decoded(
+        self, node: nengo.Node, *arguments: Any
+    ) -> Iterator[tuple[Any, np.ndarray, tuple[float, ...]]]:
+        transform, taus, passed = arguments
+        for connection in self.into[node]:
+            if connection.pre_obj not in self.inputs:
+                part = np.arange(node.size_in)[connection.post_slice]
+                yield from self._trace(
+                    connection.pre_obj, transform[:, part], taus, passed
+                )
+
+    def _part_inputs(self) -> None:
+        """Let the host send only what does not come from the chip."""
+        for memory in {feed.memory: None for feed in self.plan.feeds}:
+            node = memory.input
+            mixed = [c for c in self.into[node] if self._hears_chip(c)]
+            if mixed:
+                part = self._add_node(node.size_in, f"{node.label} from the host")
+                self.plan.parts[memory] = part
+                for connection in self.into[node]:
+                    if connection not in mixed:
+                        end = part[connection.post_slice]
+                        self.plan.added.append(
+                            copy_connection(connection, connection.pre, end)
+                        )
+                    elif self._leads(connection):
+                        self._add_part(connection, memory, part)
+
+    def _add_part(
+        self, connection: nengo.Connection, memory: LegendreMemory, part: nengo.Node
+    ) -> None:
+        """Lead to another node what a connection to a memory brings from the host."""
+        # the synapse that follows is the memory's
+        onwards = _matrix(connection), (*_taus(connection), memory.synapse.tau)
+        found = self._trace(connection.pre_obj, *onwards, (memory.input,))
+        for source, transform, taus in found:
+            if not self._comes_from_chip(source):
+                self.plan.added.append(_combined(source, part, transform, taus[:-1]))
+
+    def _prune(self, around: set[nengo.Node]) -> None:
+        """Leave out nodes whose values nobody on the host asks for any more."""
+        removed = self.plan.removed
+        kept = {p.obj for p in self.plan.network.all_probes}
+        kept |= {f.memory.input for f in self.plan.feeds}
+        kept |= {c.pre_obj for c in self.plan.added}
+        idle = [n for n in around if n not in kept]
+        while idle:
+            unused = [n for n in idle if all(c in removed for c in self.out_of[n])]
+            if not unused:
+                break
+            for node in unused:
+                removed.add(node)
+                removed.update(self.into[node])
+            idle = [n for n in idle if n not in removed]
+
+    def _catch_up(self, memory: LegendreMemory) -> None:
+        """Make up for the step that spikes take from the chip to the host.
+
+        The host finds the state of a step ago, and what the memory's own system makes
+        of it by now.
+        """
+        Ad, Bd = memory.realization.step
+        one = np.eye(memory.size_in)
+        late = self._add_node(memory.coordinates.size_in, "state of the step before")
+        before = self._add_node(memory.size_in, "input of the step before")
+        for connection in self.into[memory.coordinates]:
+            self.plan.removed.add(connection)
+            pre = before if connection.pre_obj is memory.input else connection.pre_obj
+            self._add(
+                pre[connection.pre_slice],
+                late[connection.post_slice],
+                connection.transform,
+                connection.synapse,
+            )
+        self._add(memory.input, before, synapse=nengo.Lowpass(0))
+        self._add(late, memory.coordinates, transform=np.kron(one, Ad))
+        self._add(before, memory.coordinates, transform=np.kron(one, Bd))
+
+    def _add_node(self, size_in: int, label: str) -> nengo.Node:
+        node = nengo.Node(size_in=size_in, label=label, add_to_container=False)
+        self.plan.nodes.append(node)
+        return node
+
+    def _add(
+        self,
+        pre: Any,
+        post: Any,
+        transform: Any = 1.0,
+        synapse: nengo.synapses.Synapse | None = None,
+    ) -> None:
+        self.plan.added.append(
+            nengo.Connection(
+                pre, post, transform=transform, synapse=synapse, add_to_container=False
+            )
+        )
+
+    def _report(self) -> None:
+        plan = self.plan
+        for memory in plan.memories:
+            n_links = sum(
+                ensemble_of(link.target) in memory.all_ensembles for link in plan.links
+            )
+            if n_links:
+                plan.changes.append(
+                    f"{memory}: {n_links} connections from population to population "
+                    "take the place of its nodes; what is read from it is decoded "
+                    "from spikes, on the host"
+                )
+        if self.dropped:
+            times = ", ".join(f"{t:g}" for t in sorted(self.dropped))
+            plan.changes.append(
+                f"synapses of {times} s left out, in front of slower ones: a neuron "
+                "of the chip has one"
+            )
+
+
+def _combined(
+    source: nengo.Connection,
+    target: Any,
+    transform: np.ndarray,
+    taus: tuple[float, ...],
+) -> nengo.Connection:
+    """A connection that does what a source and all that follows it do."""
+    check_no_learning(source)
+    return nengo.Connection(
+        source.pre_obj if _passes_on(source.pre_obj) else source.pre,
+        target,
+        function=source.function,
+        transform=transform,
+        synapse=_in_series(taus),
+        solver=source.solver,
+        eval_points=source.eval_points,
+        scale_eval_points=source.scale_eval_points,
+        label=source.label,
+        add_to_container=False,
+    )
+
+
+def _in_series(taus: tuple[float, ...]) -> nengo.synapses.Synapse | None:
+    if not taus:
+        return None
+    if len(taus) == 1:
+        return nengo.Lowpass(taus[0])
+    denominator = np.ones(1)
+    for tau in taus:
+        denominator = np.polymul(denominator, [tau, 1])
+    return nengo.LinearFilter([1], denominator)
+
+
+def _passes_on(obj: Any) -> bool:
+    """Whether this is a node that only passes values on."""
+    return isinstance(obj, nengo.Node) and obj.output is None
+
+
+def _matrix(connection: nengo.Connection) -> np.ndarray:
+    """From the values of a connection's function to those of the object it goes to.
+
+    For a node that passes values on: from all of its values.
+    """
+    transform = connection.transform
+    if isinstance(transform, nengo.transforms.NoTransform):
+        matrix = np.eye(connection.size_mid)
+    elif isinstance(transform, nengo.Dense) and not isinstance(
+        transform.init, nengo.dists.Distribution
+    ):
+        matrix = np.asarray(transform.init, dtype=float)
+        if matrix.ndim < 2:
+            matrix = matrix * np.eye(connection.size_mid)
+    else:
+        raise ValidationError(
+            f"{connection} has a transform of {type(transform).__name__}, or a random "
+            "one; on its way to a chip, it must be an array",
+            attr="transform",
+        )
+    into = np.zeros((connection.post_obj.size_in, connection.size_mid))
+    into[connection.post_slice] = matrix
+    if not _passes_on(connection.pre_obj):
+        return into
+    full = np.zeros((len(into), connection.pre_obj.size_out))
+    full[:, np.arange(full.shape[1])[connection.pre_slice]] = into
+    return full
+
+
+def _taus(connection: nengo.Connection) -> tuple[float, ...]:
+    if connection.synapse is None:
+        return ()
+    if isinstance(connection.synapse, nengo.Lowpass):
+        return (connection.synapse.tau,) if connection.synapse.tau > 0 else ()
+    raise ValidationError(
+        f"{connection} has the synapse {connection.synapse!r}; on its way to a chip, "
+        "it must be a nengo.Lowpass or None",
+        attr="synapse",
+    )
+
+
+def _is_negligible(
+    source: nengo.Connection, target: Target, transform: np.ndarray
+) -> bool:
+    before = source.pre_obj
+    plain = isinstance(before, nengo.Ensemble) and isinstance(target, nengo.Ensemble)
+    if not plain or source.function is not None:
+        return not np.any(transform)
+    scale = before.radius / target.radius
+    return bool(np.all(np.abs(transform) * scale < NEGLIGIBLE))

@@ -1,0 +1,107 @@
+"""What is built on the chip and what on the host, and what the host computes when."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import nengo
+from nengo.exceptions import BuildError
+from nengo_loihi import add_params
+from nengo_loihi.passthrough import PassthroughSplit, base_obj
+from nengo_loihi.splitter import HostChipSplit
+
+from spiking_lmu.networks import LegendreMemory
+
+from .plan import Plan
+
+
+class Split:
+    """What is built where, as nengo_loihi.splitter.Split, to a plan.
+
+    What the host computes before the chip does may also go to what it computes
+    afterwards, so that most networks need no exchange at each step.
+    """
+
+    def __init__(
+        self, plan: Plan, precompute: bool | None, remove_passthrough: bool
+    ) -> None:
+        network = self.network = plan.network
+        add_params(network)
+        self.hostchip = HostChipSplit(network)
+        for ensemble, stand_in in plan.stand_ins.items():
+            if ensemble in self.hostchip.chip_objs:
+                self.hostchip.chip_objs.add(stand_in)
+        self.hostchip.host_objs.update(plan.nodes)
+        self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
+        self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
+        if self._before is None and precompute:
+            raise BuildError(
+                "Cannot precompute input, as it is dependent on output: choose "
+                "precompute=False or None"
+            )
+        self.precompute = precompute
+        if precompute is None:
+            self.precompute = self._before is not None
+
+    def precomputable(self, obj: Any = None) -> bool:
+        if obj is None or self._before is None:
+            return obj is None and self._before is not None
+        if isinstance(obj, nengo.Probe):
+            obj = base_obj(obj.target)
+        return obj in self._before
+
+    def on_chip(self, obj: Any) -> bool:
+        return self.hostchip.on_chip(obj)
+
+
+class _Passthrough(PassthroughSplit):
+    """Leaves nodes that have to do with a memory to the plan."""
+
+    def __init__(self, plan: Plan, hostchip: Any, remove: bool) -> None:
+        self._planned = {n for m in plan.memories for n in m.all_nodes}
+        super().__init__(plan.network if remove else None, hostchip)
+        self.to_remove |= plan.removed
+        # a list: its order is that of the synapses
+        self.to_add: list[nengo.Connection] = [*self.to_add, *plan.added]
+
+    def _split_cluster(self, cluster: Any) -> None:
+        if cluster.objs.isdisjoint(self._planned):
+            super()._split_cluster(cluster)
+
+
+def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | None:
+    """What the host must compute before the chip; None where that needs the chip."""
+    connections = [
+        c
+        for c in [*plan.network.all_connections, *passthrough.to_add]
+        if c not in passthrough.to_remove
+    ]
+    if any(c.learning_rule is not None for c in connections):
+        return None
+    into = defaultdict(list)
+    for connection in connections:
+        into[base_obj(connection.post)].append(base_obj(connection.pre))
+    frontier = [sent_from(plan, feed.memory) for feed in plan.feeds]
+    for connection in connections:
+        pre, post = base_obj(connection.pre), base_obj(connection.post)
+        if hostchip.on_chip(post) and not hostchip.on_chip(pre):
+            frontier.append(pre)
+    before: set[Any] = set()
+    while frontier:
+        obj = frontier.pop()
+        if hostchip.on_chip(obj):
+            return None
+        if obj not in before:
+            before.add(obj)
+            frontier += into[obj]
+    for connection in connections:
+        pre, post = base_obj(connection.pre), base_obj(connection.post)
+        crosses = pre in before and not hostchip.on_chip(post) and post not in before
+        if crosses and not isinstance(connection.pre_obj, nengo.Node):
+            return None
+    return before
+
+
+def sent_from(plan: Plan, memory: LegendreMemory) -> nengo.Node:
+    return plan.parts.get(memory, memory.input)
