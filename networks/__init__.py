@@ -1,5 +1,6 @@
 """Networks for Nengo: the spiking memory and what is built of it."""
 
 from .legendre_memory import LegendreMemory
+from .lmu import LMU
 
-__all__ = ["LegendreMemory"]
+__all__ = ["LMU", "LegendreMemory"]

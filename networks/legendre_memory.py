@@ -182,7 +182,7 @@ class LegendreMemory(nengo.Network):
             self.output = nengo.Node(size_in=n, label="output")
             for k in range(self.size_in):
                 self._add_memory(k, slice(k * d, (k + 1) * d))
-            nengo.Node(_OnlyAtDt(self.dt), size_out=1, label="time step")
+            nengo.Node(_OnlyAtDt(self.dt), size_in=1, label="time step")
         self._connect_state(self.output, self.realization.T)
 
     def _add_memory(self, k: int, part: slice) -> None:
@@ -456,7 +456,8 @@ class _OnlyAtDt(nengo.Process):
     built_for = NumberParam("built_for", low=0, low_open=True)
 
     def __init__(self, dt: float) -> None:
-        super().__init__(default_size_in=0, default_size_out=1)
+        # with an input, though nothing goes there: NengoDL wants data for other nodes
+        super().__init__(default_size_in=1, default_size_out=1)
         self.built_for = dt
 
     def make_state(
@@ -466,11 +467,11 @@ class _OnlyAtDt(nengo.Process):
 
     def make_step(
         self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
-    ) -> Callable[[float], np.ndarray]:
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
         if not np.isclose(dt, self.built_for, rtol=1e-6, atol=0):
             allowed = f"{self.built_for:g}, for which LegendreMemory(dt=...) was built"
             raise refusal("dt", dt, allowed)
-        return lambda t: np.zeros(shape_out)
+        return lambda t, x: np.zeros(shape_out)
 
 
 class _Correlated(Distribution):

@@ -552,3 +552,9 @@ def test_refuses_the_synapse_of_a_prediction(synapse):
         data = sim.data
     with pytest.raises(ValidationError, match="synapse: must be"):
         memory.predict_rmse(data, synapse=synapse)
+
+
+def test_only_its_user_gives_it_input():
+    """NengoDL asks for data of every node that has no input of its own."""
+    _, memory = fed(order=2)
+    assert all(node.size_in for node in memory.all_nodes)
