@@ -9,7 +9,7 @@ import numpy as np
 from nengo.processes import PresentInput
 
 from spiking_lmu.simulators import Backend, Model, Recording, run_nengo, run_nengo_dl
-from spiking_lmu.validation import check_choice
+from spiking_lmu.validation import check_choice, refusal
 
 
 def run_loihi(
@@ -64,3 +64,25 @@ def backend(name: str) -> Backend:
         If there is none of that name.
     """
     return _BACKENDS[check_choice("backend", name, backends())]
+
+
+def check_fits(
+    name: str,
+    orders: Sequence[int],
+    neurons: Sequence[int],
+    neuron_types: Sequence[str],
+) -> None:
+    """Refuse memories that a backend cannot hold.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it has no such neurons, or not so many.
+    """
+    chosen = backend(name)
+    if chosen.spiking_only and "rate" in neuron_types:
+        raise refusal("neuron_types", "rate", f"of spikes, with the backend {name!r}")
+    order, n = max(orders), max(neurons)
+    if chosen.most_neurons is not None and order * n > chosen.most_neurons:
+        allowed = f"at most {chosen.most_neurons // order} at order {order}"
+        raise refusal("neurons", n, f"{allowed}, with the backend {name!r}")

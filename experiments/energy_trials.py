@@ -16,6 +16,7 @@ import nengo
 import numpy as np
 from nengo.dists import Uniform
 
+from spiking_lmu.experiments.backends import check_fits
 from spiking_lmu.experiments.precision_trials import (
     count_steps,
     expected_spectrum,
@@ -61,6 +62,7 @@ def make_tasks(
     check_each("neurons", neurons, check_integer, 2, 4096)
     check_each("rates", rates, _check_rates)
     check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
+    check_fits("loihi", orders, neurons, neuron_types)
     check_integer("trials", trials, high=10**4)
     check_number("theta", theta, 0.01, 100)
     check_number("synapse", synapse, 0.001, 10)

@@ -65,7 +65,7 @@ def make_tasks(
     check_integer("trials", trials, high=10**4)
     check_integer("seed", seed, low=0, high=2**32 - 1)
     check_choice("backend", backend, backends.backends())
-    _check_fits(backend, orders, neurons, neuron_types)
+    backends.check_fits(backend, orders, neurons, neuron_types)
     for name, value in (
         ("cycles", cycles),
         ("rms", rms),
@@ -120,22 +120,6 @@ def make_tasks(
     for cell in cells:
         _check_length(cell)
     return [task for cell in cells for task in _with_seeds(cell, seed, trials)]
-
-
-def _check_fits(
-    name: str,
-    orders: Sequence[int],
-    neurons: Sequence[int],
-    neuron_types: Sequence[str],
-) -> None:
-    """Refuse what a backend does not have."""
-    chosen = backends.backend(name)
-    if chosen.spiking_only and "rate" in neuron_types:
-        raise refusal("neuron_types", "rate", f"of spikes, with the backend {name!r}")
-    order, n = max(orders), max(neurons)
-    if chosen.most_neurons is not None and order * n > chosen.most_neurons:
-        allowed = f"at most {chosen.most_neurons // order} at order {order}"
-        raise refusal("neurons", n, f"{allowed}, with the backend {name!r}")
 
 
 def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:

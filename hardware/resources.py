@@ -21,6 +21,8 @@ from nengo.base import ObjView
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.validation import refusal
+
 from .input_code import CODE_BITS
 from .plan import Plan
 from .preparation import prepare
@@ -160,13 +162,16 @@ def resources(network: nengo.Network) -> Resources:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a limit of the chip is passed; says which, and what to change.
+        If a limit of the chip is passed; says which, and what to change. And if this
+        is no network.
 
     Notes
     -----
     Convolutions, and nodes that are connected to neurons one by one, are counted as if
     dense, which is more than they take.
     """
+    if not isinstance(network, nengo.Network):
+        raise refusal("network", network, "a nengo.Network")
     return Budget(prepare(network, off_chip(network)))
 
 

@@ -220,3 +220,9 @@ def test_table():
     assert labels == {"x0", "x1", "x2", "function of the window", "source", "reader"}
     assert total.startswith(f"{60 + 60 + 70 + 200:,} compartments")
     assert "of 1 chip;" in total and "128 KiB for synapses" in total
+
+
+@pytest.mark.parametrize("network", [None, 3, "a"])
+def test_refuses_what_is_no_network(network):
+    with pytest.raises(ValidationError, match="network: must be a nengo.Network"):
+        resources(network)
