@@ -68,7 +68,7 @@ def run(
     rates : sequence of str
         Ranges that the highest rates of the neurons are drawn from, in Hz, such as
         ``"50-100"``. The chip's random neurons, which take the place of Poisson
-        neurons, fire at up to 190 Hz: ranges that reach higher are scaled down to
+        neurons, fire at up to 180 Hz: ranges that reach higher are scaled down to
         that, and run once where several come to the same.
     neuron_types : sequence of str
         ``"poisson"``, ``"lif"`` or ``"relu"`` (integrate-and-fire).

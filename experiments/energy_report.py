@@ -167,7 +167,7 @@ def _trade_section(laws: tuple[Law, ...]) -> Section:
             "of 5 ms. The step that spikes take from the chip to the host is made up "
             "for by the simulator, by the memory's own linear system. Where Poisson "
             "neurons are asked for, the chip's random neurons run instead, which fire "
-            "at up to 190 Hz: ranges of rates beyond that are scaled down.",
+            "at up to 180 Hz: ranges of rates beyond that are scaled down.",
             "Costs are means over all steps of a run, and those of all neurons on the "
             "chip.",
             *(law.words for law in laws if law.values["law"] == "rates"),

@@ -62,7 +62,7 @@ def _where(frame: pd.DataFrame) -> str:
     if "poisson" in set(frame["neuron_type"]):
         text += (
             "; in the place of Poisson neurons there are the chip's own, which fire "
-            "at random, up to 190 Hz"
+            "at random, up to 180 Hz"
         )
     return text
 

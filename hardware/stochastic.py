@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # in Hz: with steps of 1 ms, intervals of a lower rate have a coefficient of variation
 # of at least 0.9
-MAX_RATE = 190.0
+MAX_RATE = 180.0
 
 
 class ChipPoisson(nengo.RectifiedLinear):

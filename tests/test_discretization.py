@@ -45,7 +45,7 @@ def block_of(neuron_type=LIF, tau=0.1, weights=(), bias=None, **kwargs):
                 N,
                 1,
                 neuron_type=neuron_type,
-                max_rates=nengo.dists.Uniform(50, 190),
+                max_rates=nengo.dists.Uniform(50, 180),
             )
         build_stochastic(Model(dt=DT), neuron_type, ensemble.neurons, block)
         compartment.bias[:] = np.linspace(-80, 80, N)

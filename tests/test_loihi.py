@@ -380,7 +380,7 @@ def test_data_of_what_was_built():
         for ensemble in memory.ensembles:
             built = sim.data[ensemble]
             assert built.gain.shape == built.bias.shape == (ensemble.n_neurons,)
-            assert built.max_rates.max() <= 190 * (1 + 1e-6)
+            assert built.max_rates.max() <= 180 * (1 + 1e-6)
         populations = memory.populations(sim.data)
     sizes = [len(p.gain) for p in populations]
     assert sizes == list(memory.neurons_per_ensemble)

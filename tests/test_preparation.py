@@ -526,11 +526,11 @@ def poisson_ensemble(**kwargs):
 @pytest.mark.parametrize(
     "max_rates, lowest, highest",
     [
-        (Uniform(200, 400), 95, 190),
+        (Uniform(200, 400), 90, 180),
         (Uniform(50, 100), 50, 100),
         (Choice([400]), MAX_RATE, MAX_RATE),
         (Choice([40]), 40, 40),
-        (np.linspace(100, 380, 10), 50, 190),
+        (np.linspace(100, 360, 10), 50, 180),
         (np.linspace(10, 100, 10), 10, 100),
     ],
 )
@@ -603,7 +603,7 @@ def test_off_chip_ensembles_need_no_stand_ins():
 def test_neurons_of_the_chip_need_a_plan():
     """nengo-loihi does not know them."""
     with nengo.Network() as network:
-        nengo.Ensemble(10, 1, neuron_type=ChipPoisson(), max_rates=Uniform(100, 190))
+        nengo.Ensemble(10, 1, neuron_type=ChipPoisson(), max_rates=Uniform(100, 180))
     plan = prepare(network)
     assert plan and not plan.stand_ins
 

@@ -52,7 +52,7 @@ def intervals(spikes):
 
 
 def test_gain_and_bias_place_the_line():
-    max_rates, intercepts = np.array([40.0, 190, 900]), np.array([-0.9, 0, 0.95])
+    max_rates, intercepts = np.array([40.0, 180, 900]), np.array([-0.9, 0, 0.95])
     neurons = ChipPoisson()
     gain, bias = neurons.gain_bias(max_rates, intercepts)
     x = np.linspace(-1, 1, 41)
@@ -146,16 +146,16 @@ def test_extremes_saturate(target, size, recwarn):
     "arguments",
     [
         {},  # Nengo's default of up to 400 Hz
-        {"max_rates": nengo.dists.Uniform(100, 191)},
-        {"max_rates": nengo.dists.Choice([191])},
-        {"max_rates": [100.0, 150, 191]},
+        {"max_rates": nengo.dists.Uniform(100, 181)},
+        {"max_rates": nengo.dists.Choice([181])},
+        {"max_rates": [100.0, 150, 181]},
         {"gain": np.full(3, 100.0), "bias": np.full(3, 91.0)},
     ],
 )
 def test_rates_too_high_for_the_chip(arguments):
     with nengo.Network():
         ensemble = nengo.Ensemble(3, 1, neuron_type=ChipPoisson(), **arguments)
-    with pytest.raises(ValidationError, match="max_rates.*at most 190, but is"):
+    with pytest.raises(ValidationError, match="max_rates.*at most 180, but is"):
         check_max_rates(ensemble)
     check_max_rates(ensemble, dt=0.0001)
 
@@ -173,7 +173,7 @@ def test_random_neurons_beside_others():
         stimulus = nengo.Node(0.5)
         pre = nengo.Ensemble(50, 1)
         noisy = nengo.Ensemble(
-            50, 1, neuron_type=ChipPoisson(), max_rates=nengo.dists.Uniform(100, 190)
+            50, 1, neuron_type=ChipPoisson(), max_rates=nengo.dists.Uniform(100, 180)
         )
         post, error = nengo.Node(size_in=1), nengo.Node(size_in=1)
         nengo.Connection(stimulus, pre)

@@ -374,7 +374,7 @@ def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
     assert 0.7 < np.median(ratio[lif]) < 1.5
     assert 1 < np.median(ratio[~lif]) < 3
     shown = (tmp_path / "report.html").read_text()
-    assert "on the emulator of Loihi" in shown and "up to 190 Hz" in shown
+    assert "on the emulator of Loihi" in shown and "up to 180 Hz" in shown
 
 
 @pytest.mark.parametrize(
