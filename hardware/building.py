@@ -366,8 +366,7 @@ def _build_feeds(model: ChipModel) -> None:
     for feed in model.plan.feeds:
         feeds[feed.memory].append(feed)
     for memory, parts in feeds.items():
-        spectrum = memory.spectrum
-        code = InputCode(memory.size_in, spectrum.peak * spectrum.rms, CODE_BITS)
+        code = InputCode(memory.size_in, memory.realization.largest_input, CODE_BITS)
         source = _build_code(model, sent_from(model.plan, memory), code)
         model.codes[memory] = code
         for feed in parts:

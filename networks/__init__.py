@@ -2,5 +2,6 @@
 
 from .legendre_memory import LegendreMemory
 from .lmu import LMU
+from .sequence import SequenceNetwork
 
-__all__ = ["LMU", "LegendreMemory"]
+__all__ = ["LMU", "LegendreMemory", "SequenceNetwork"]

@@ -24,7 +24,7 @@ from spiking_lmu.neurons import (
     tuned_eval_points,
 )
 from spiking_lmu.noise import Population, noise_rmse, spiking_noise
-from spiking_lmu.realization import realize
+from spiking_lmu.realization import Realization, realize
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.state_space import (
     LONGEST,
@@ -93,6 +93,9 @@ class LegendreMemory(nengo.Network):
     spectrum : Spectrum, optional
         The expected input in full, instead of ``freq`` and ``rms``; for an example
         signal, ``Spectrum.from_signal(signal, dt)``.
+    realization : Realization, optional
+        Coordinates, radii and shares of neurons, instead of ``coordinates``, ``freq``,
+        ``rms`` and ``spectrum``: those of `realize_for`, for given data.
     max_rates, intercepts : nengo.dists.Distribution
         Of the neurons: by default, or by the configuration of the enclosing network,
         200 to 400 Hz and `spread_intercepts`.
@@ -120,11 +123,13 @@ class LegendreMemory(nengo.Network):
         ``size_in * order`` populations, of one dimension each.
     realization : Realization
         Coordinates, radii and shares of neurons.
+    spectrum : Spectrum or None
+        The expected input; None where a realization was given.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an argument is out of range, or ``spectrum`` comes with ``freq`` or ``rms``;
+        If an argument is out of range, or the expected input is announced twice;
         and when a simulator of another time step builds the network.
 
     References
@@ -145,6 +150,7 @@ class LegendreMemory(nengo.Network):
         freq: float | None = None,
         rms: float | None = None,
         spectrum: Spectrum | None = None,
+        realization: Realization | None = None,
         max_rates: Distribution = Default,
         intercepts: Distribution = Default,
         size_in: int = 1,
@@ -162,15 +168,23 @@ class LegendreMemory(nengo.Network):
         self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
-        self.spectrum = _expected(self.theta, order, self.dt, freq, rms, spectrum)
         self.neuron_type = _configured("neuron_type", neuron_type, poisson())
         self.max_rates = _configured("max_rates", max_rates, MAX_RATES)
         self.intercepts = _configured("intercepts", intercepts, None)
         _check_neurons(self.neuron_type, self.max_rates, self.intercepts)
 
-        self.realization = realize(
-            A, B, self.dt, self.synapse.tau, self.spectrum, coordinates
-        )
+        if realization is None:
+            spectrum = _expected(self.theta, order, self.dt, freq, rms, spectrum)
+            realization = realize(
+                A, B, self.dt, self.synapse.tau, spectrum, coordinates
+            )
+        else:
+            _check_realization(realization, A, self.dt, self.synapse.tau)
+            for name, value in (("freq", freq), ("rms", rms), ("spectrum", spectrum)):
+                if value is not None:
+                    raise refusal(name, value, "None where a realization is given")
+        self.spectrum = spectrum
+        self.realization = realization
         total = self.order * self.mean_neurons
         self.neurons_per_ensemble = self.realization.neurons(total, allocation)
         d, n = self.order, self.order * self.size_in
@@ -308,10 +322,12 @@ class LegendreMemory(nengo.Network):
         covariance = C @ self.realization.covariance @ C.T
         covariance = np.kron(np.eye(self.size_in), covariance)
         # encoders may point anywhere: the widest direction must be covered
-        radius = self.spectrum.peak * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+        expected = self.spectrum
+        peak = expected.peak if expected else float(self.realization.headrooms.max())
+        radius = peak * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
         intercepts = self.intercepts
         if intercepts is None:
-            intercepts = spread_intercepts(self.spectrum.peak)
+            intercepts = spread_intercepts(peak)
         label = label or "function of the window"
         # in a network of its own: self.ensembles are the memory's populations
         with self, nengo.Network(label=label):
@@ -510,6 +526,19 @@ def _expected(
         freq = min(usable_band(order) / theta, highest)
     freq = check_number("freq", freq, low=0, high=highest, exclusive=True)
     return Spectrum.flat(freq, 0.5 if rms is None else rms)
+
+
+def _check_realization(realization: Any, A: np.ndarray, dt: float, tau: float) -> None:
+    """Refuse a realization of another memory."""
+    if not isinstance(realization, Realization):
+        raise refusal("realization", realization, "what realize or realize_for returns")
+    theirs = (realization.order, realization.dt, realization.tau)
+    own = (len(A), dt, tau)
+    same = theirs[0] == own[0] and np.allclose(theirs[1:], own[1:], rtol=1e-6)
+    if not same or not np.allclose(realization.A, A, rtol=1e-6):
+        raise refusal(
+            "realization", theirs, f"of this theta, and of order, dt and synapse {own}"
+        )
 
 
 def _check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:

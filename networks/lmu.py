@@ -9,9 +9,10 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.dists import Distribution, Gaussian, Uniform
-from nengo.params import BoolParam, NumberParam
+from nengo.params import NumberParam
 from numpy.typing import ArrayLike
 
+from spiking_lmu.parallel import configure_training
 from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import (
     check_array,
@@ -201,8 +202,8 @@ class LMU(nengo.Network):
         self._add("W_x", W_x, x, self.hidden.neurons)
         self._add("W_h", W_h, h, self.hidden.neurons, after_hidden)
         self._add("W_m", W_m, m, self.hidden.neurons)
-        _configure_training(self, None)
-        _configure_training(self.memory, False)
+        configure_training(self)
+        configure_training(self.memory, False)
         self.config[self.hidden].trainable = False
         for connection in set(self.connections) - set(self.weights.values()):
             self.config[connection].trainable = False
@@ -363,14 +364,3 @@ def _check_synapse(synapse: Any) -> nengo.synapses.Synapse | None:
     if synapse is None or isinstance(synapse, nengo.synapses.Synapse):
         return synapse
     return nengo.Lowpass(check_number("synapse", synapse, low=0))
-
-
-def _configure_training(network: nengo.Network, trainable: bool | None) -> None:
-    """What ``nengo_dl.configure_settings`` does, without importing NengoDL.
-
-    None leaves the choice to each object, and to the enclosing networks.
-    """
-    network.config.configures(nengo.ensemble.Neurons)
-    for kind in (nengo.Ensemble, nengo.Connection, nengo.ensemble.Neurons):
-        parameter = BoolParam("trainable", trainable, optional=True)
-        network.config[kind].set_param("trainable", parameter)

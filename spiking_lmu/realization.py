@@ -35,13 +35,17 @@ from .state_space import (
     map_to_synapse,
     transfer,
 )
-from .validation import check_choice, check_integer, check_number, refusal
+from .validation import check_array, check_choice, check_integer, check_number, refusal
 
 COORDINATES = ("legendre", "balanced")
 
 # transients in the spectrum that balances the coordinates: power relative to the
 # band's, falling with the square of the frequency, as that of jumps does
 TRANSIENT_DB = -25.0
+# directions that data do not show, or an outcome does not ask for, have these powers,
+# relative to the mean: noise gets everywhere, and reaches the others from there
+STATE_FLOOR = 1e-4
+WEIGHT_FLOOR = 1e-4
 # fewer neurons cannot tell up from down, and a population that errs in its slope by
 # more than tau times a pole of the memory makes that unstable: the least shares are a
 # third of the mean, from 12 up to 32 neurons
@@ -78,7 +82,9 @@ class Realization:
         Of x under the expected input, in the long run.
     noise_weight : (d, d) ndarray
         W: noise of covariance Q in x, anew at each step, adds trace(W Q) to the mean
-        squared error of m.
+        squared error of m, or of what is made of m.
+    largest_input : float
+        Largest magnitude of the expected input.
     """
 
     A: np.ndarray
@@ -92,6 +98,7 @@ class Realization:
     allocation: np.ndarray
     covariance: np.ndarray
     noise_weight: np.ndarray
+    largest_input: float
 
     @property
     def order(self) -> int:
@@ -227,7 +234,7 @@ def realize(
     K = _covariance(H, powers)
     tail, tail_powers = _transient_tail(spectrum, dt)
     K_transient = K + _covariance(_response(Ad, Bd, tail, dt), tail_powers)
-    noise_root = _noise_root(Ad, np.exp(-dt / tau))
+    noise_root = _noise_root(Ad, np.exp(-dt / tau), np.eye(len(A)))
 
     if not np.all(np.diag(K_transient) > 0):
         raise refusal("B", B, "such that the input reaches every state")
@@ -251,6 +258,91 @@ def realize(
         allocation=shares / shares.sum(),
         covariance=T_inv @ K @ T_inv.T,
         noise_weight=weight,
+        largest_input=spectrum.peak * spectrum.rms,
+    )
+
+
+def realize_for(
+    A: ArrayLike,
+    B: ArrayLike,
+    dt: float,
+    tau: float,
+    states: ArrayLike,
+    sensitivity: ArrayLike | None = None,
+    coordinates: str = "balanced",
+    largest_input: float = 1.0,
+) -> Realization:
+    r"""Choose coordinates for given data, and for what is to be made of the state.
+
+    As `realize`, but K is the second moment of states that data have brought about,
+    and :math:`X = \bar A^T X \bar A + C^T C` with C what the outcome is sensitive to:
+    W tells what noise does to that outcome. Radii cover all of the states, and a
+    tenth more.
+
+    Parameters
+    ----------
+    A, B, dt, tau, coordinates
+        As for `realize`.
+    states : (n, d) array_like
+        States of the memory while it hears what is expected, at all times.
+    sensitivity : (k, d) array_like, optional
+        C: how the outcome changes with the state. The state itself by default.
+    largest_input : float
+        Largest magnitude of the input.
+
+    Returns
+    -------
+    realization : Realization
+        Its ``noise_weight`` tells the noise of the outcome C m.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range or of another shape.
+
+    References
+    ----------
+    Mullis & Roberts 1976; Hwang 1977.
+    """
+    A, B = check_system(A, B)
+    d = len(A)
+    dt = check_number("dt", dt, SHORTEST, LONGEST)
+    tau = check_number("tau", tau, SHORTEST, LONGEST)
+    check_choice("coordinates", coordinates, COORDINATES)
+    largest_input = check_number("largest_input", largest_input, low=0, exclusive=True)
+    states = check_array("states", states, ndims=(2,))
+    if states.shape[1] != d:
+        raise refusal("states", states.shape, f"of shape (n, {d})")
+    C = np.eye(d) if sensitivity is None else sensitivity
+    C = check_array("sensitivity", C, ndims=(2,))
+    if C.shape[1] != d:
+        raise refusal("sensitivity", C.shape, f"of shape (k, {d})")
+
+    Ad, _ = discretize(A, B, dt)
+    K = states.T @ states / len(states)
+    root = _root(K + STATE_FLOOR * np.trace(K) / d * np.eye(d))
+    weight = C.T @ C
+    weight += WEIGHT_FLOOR * np.trace(weight) / d * np.eye(d)
+    noise_root = _noise_root(Ad, np.exp(-dt / tau), weight)
+    T = np.eye(d) if coordinates == "legendre" else _balance(root, noise_root)
+    T_inv = np.linalg.inv(T)
+    deviations = np.linalg.norm(T_inv @ root, axis=1)
+    radii = np.maximum(1.1 * np.abs(states @ T_inv.T).max(axis=0), 2 * deviations)
+    weight = (noise_root @ T).T @ (noise_root @ T)
+    shares = np.sqrt(radii * deviations * np.diag(weight))
+    return Realization(
+        A=A,
+        B=B,
+        dt=dt,
+        tau=tau,
+        coordinates=coordinates,
+        T=T,
+        radii=radii,
+        deviations=deviations,
+        allocation=shares / shares.sum(),
+        covariance=T_inv @ K @ T_inv.T,
+        noise_weight=weight,
+        largest_input=largest_input,
     )
 
 
@@ -313,9 +405,9 @@ def _jump_deviations(
     return np.sqrt(largest)
 
 
-def _noise_root(Ad: np.ndarray, a: float) -> np.ndarray:
+def _noise_root(Ad: np.ndarray, a: float, weight: np.ndarray) -> np.ndarray:
     """R with R'R = W: some directions of W are so small that W itself loses them."""
-    X = solve_discrete_lyapunov(Ad.T, np.eye(len(Ad)))
+    X = solve_discrete_lyapunov(Ad.T, weight)
     return cholesky((X + X.T) / 2) @ (Ad - a * np.eye(len(Ad)))
 
 

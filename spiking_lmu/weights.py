@@ -1,0 +1,323 @@
+"""What a network has learned: drawn, read, put back, and kept in files.
+
+Files are NumPy archives of plain arrays and JSON text. Nothing in them is ever
+executed, and a file of another network is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.builder.network import seed_network
+from nengo.dists import Distribution
+from nengo.exceptions import ValidationError
+from nengo.solvers import NoSolver
+
+from .forms import Form
+from .parallel import trainable_objects
+from .validation import refusal
+
+
+def fix_seeds(network: nengo.Network, seed: int) -> None:
+    """Give every object the seed that Nengo would give it, for all simulators to come.
+
+    What is trained around random neurons is worth nothing around others.
+    """
+    if network.seed is None:
+        network.seed = seed
+    seeds: dict[Any, Any] = {network: network.seed}
+    seed_network(network, seeds, {})
+    for obj in [*network.all_ensembles, *network.all_connections, *network.all_nodes]:
+        if obj.seed is None:
+            obj.seed = seeds[obj]
+
+
+def draw_weights(network: nengo.Network, seed: int) -> None:
+    """Draw the weights that are still distributions and are to be trained."""
+    for k, c in enumerate(_trained_connections(network)):
+        if isinstance(getattr(c.transform, "init", None), Distribution):
+            (number,) = np.random.SeedSequence([seed, k]).generate_state(1)
+            c.transform = c.transform.sample(rng=np.random.RandomState(number))
+
+
+def _trained_connections(network: nengo.Network) -> list[nengo.Connection]:
+    trainable = trainable_objects(network)
+    return [c for c in network.all_connections if c in trainable]
+
+
+def store_weights(sim: Any, form: Form) -> None:
+    """Put what a NengoDL simulator has learned into the network's own objects."""
+    flat = sim.model.toplevel
+    built = {*flat.connections, *flat.ensembles}
+    for obj in form.trainable:
+        if isinstance(obj, nengo.Connection):
+            double = form.stand_ins.get(obj, obj)
+            if double in built:
+                weights = np.asarray(sim.data[double].weights, dtype=float)
+                _set_weights(obj, weights / form.scales.get(double, 1.0))
+        elif (ensemble := getattr(obj, "ensemble", obj)) in built:
+            for name, value in sim.get_nengo_params(ensemble).items():
+                setattr(ensemble, name, value)
+
+
+def _set_weights(connection: nengo.Connection, weights: np.ndarray) -> None:
+    """Let a connection have these weights: its decoders, where it decodes."""
+    if isinstance(connection.pre_obj, nengo.Ensemble):
+        connection.solver = NoSolver(weights.T)
+        connection.function = _Zeros(len(weights))
+        connection.transform = nengo.transforms.NoTransform(len(weights))
+    else:
+        connection.transform = weights
+
+
+class _Zeros:
+    """The function of a connection whose decoders are given: only its size counts."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return np.zeros(self.size)
+
+
+def read_weights(network: nengo.Network) -> dict[str, np.ndarray]:
+    """All that learns in a network, by name.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If something has not been trained yet.
+    """
+    trainable = trainable_objects(network)
+    weights: dict[str, Any] = {}
+    for k, c in enumerate(network.all_connections):
+        if c in trainable:
+            decoded = isinstance(c.pre_obj, nengo.Ensemble)
+            values = getattr(c.solver, "values", None) if decoded else c.transform.init
+            weights[f"connection {k}"] = (
+                getattr(values, "T", None) if decoded else values
+            )
+    for k, e in enumerate(network.all_ensembles):
+        if e in trainable or e.neurons in trainable:
+            for name in _OF_ENSEMBLE:
+                weights[f"ensemble {k} {name}"] = getattr(e, name)
+    if any(not isinstance(value, np.ndarray) for value in weights.values()):
+        raise refusal("network", network, "trained: some weights are still random")
+    return weights
+
+
+_OF_ENSEMBLE = ("encoders", "gain", "bias")
+
+
+def write_weights(network: nengo.Network, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a network the weights that `read_weights` has read from one like it."""
+    for k, c in enumerate(network.all_connections):
+        if f"connection {k}" in weights:
+            _set_weights(c, weights[f"connection {k}"])
+    for k, e in enumerate(network.all_ensembles):
+        if f"ensemble {k} gain" in weights:
+            for name in _OF_ENSEMBLE:
+                setattr(e, name, weights[f"ensemble {k} {name}"])
+            e.normalize_encoders = False
+            e.max_rates = nengo.Ensemble.max_rates.default
+            e.intercepts = nengo.Ensemble.intercepts.default
+
+
+def count_parameters(network: nengo.Network) -> int:
+    """How many numbers NengoDL would train."""
+    trainable = trainable_objects(network)
+    count = 0
+    for obj in trainable:
+        if isinstance(obj, nengo.Connection):
+            decoded = isinstance(obj.pre_obj, nengo.Ensemble)
+            columns = obj.pre_obj.n_neurons if decoded else obj.size_mid
+            count += obj.size_out * columns
+        elif isinstance(obj, nengo.ensemble.Neurons):
+            count += obj.ensemble.n_neurons
+        else:
+            count += obj.n_neurons * obj.dimensions
+    return count
+
+
+def describe(network: nengo.Network) -> list[str]:
+    """What a network is made of, in words: equal for networks that fit together."""
+    trainable = trainable_objects(network)
+    words = []
+    for node in network.all_nodes:
+        words.append(f"node {node.label}: {node.size_in} to {node.size_out}")
+    for e in network.all_ensembles:
+        learns = "trained" if e in trainable or e.neurons in trainable else "fixed"
+        kind = f"{e.n_neurons} neurons, {e.dimensions} dimensions, {e.neuron_type}"
+        words.append(f"ensemble {e.label}: {kind}, {learns}")
+    for c in network.all_connections:
+        learns = "trained" if c in trainable else _size_of(c)
+        words.append(f"connection {c.label}: {c.size_in} to {c.size_out}, {learns}")
+    return words
+
+
+def _size_of(connection: nengo.Connection) -> str:
+    """A few digits of what is fixed: enough to tell other fixed weights."""
+    values = getattr(connection.transform, "init", None)
+    if not isinstance(values, np.ndarray):
+        return "fixed"
+    return f"fixed {np.linalg.norm(values):.4g}"
+
+
+def save(
+    path: str | os.PathLike[str],
+    network: nengo.Network,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Save what a network has learned.
+
+    Parameters
+    ----------
+    path : path
+        Of the file, a NumPy archive, usually ``*.npz``. A file that is there is
+        replaced, at once or not at all.
+    network : nengo.Network
+        Trained.
+    about : mapping, optional
+        Anything else to keep with it that JSON can express.
+
+    Returns
+    -------
+    path : pathlib.Path
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the network has not been trained, or ``about`` is no JSON.
+    """
+    weights = read_weights(network)
+    objects = [*network.all_ensembles, *network.all_connections, *network.all_nodes]
+    seeds = [-1 if o.seed is None else int(o.seed) for o in objects]
+    texts = {"about": dict(about or {}), "architecture": describe(network)}
+    return write_archive(path, {**weights, "seeds": np.array(seeds)}, texts)
+
+
+def load(path: str | os.PathLike[str], network: nengo.Network) -> dict[str, Any]:
+    """Give a network what another one like it has learned.
+
+    Parameters
+    ----------
+    path : path
+        What `save` has written.
+    network : nengo.Network
+        Of the same architecture.
+
+    Returns
+    -------
+    about : dict
+        What was kept with it.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the file is no such file, is damaged, or was written for another network;
+        the network is then as it was.
+    """
+    arrays, texts = read_archive(path)
+    missing = {"architecture", "about"} - set(texts) or {"seeds"} - set(arrays)
+    if missing:
+        raise refusal("path", str(path), f"a saved model (no {sorted(missing)[0]})")
+    own = describe(network)
+    for mine, theirs in zip(own, texts["architecture"]):
+        if mine != theirs:
+            raise _other_network(path, f"has {theirs!r} where this one has {mine!r}")
+    if len(own) != len(texts["architecture"]):
+        n = len(texts["architecture"])
+        raise _other_network(path, f"is made of {n} parts, this one of {len(own)}")
+    seeds = arrays.pop("seeds")
+    _check_weights(path, network, arrays)
+    objects = [*network.all_ensembles, *network.all_connections, *network.all_nodes]
+    if seeds.shape != (len(objects),) or seeds.dtype.kind != "i":
+        raise refusal("path", str(path), "a saved model (its seeds do not fit)")
+    for obj, seed in zip(objects, seeds.tolist()):
+        obj.seed = None if seed < 0 else seed
+    write_weights(network, arrays)
+    return dict(texts["about"])
+
+
+def _other_network(path: Any, how: str) -> ValidationError:
+    return ValidationError(f"{path} was saved from another network: it {how}", "path")
+
+
+def _check_weights(
+    path: Any, network: nengo.Network, weights: Mapping[str, np.ndarray]
+) -> None:
+    """Refuse weights that are not all there, of other shapes, or not finite."""
+    trainable = trainable_objects(network)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for k, c in enumerate(network.all_connections):
+        if c in trainable:
+            decoded = isinstance(c.pre_obj, nengo.Ensemble)
+            columns = c.pre_obj.n_neurons if decoded else c.size_mid
+            shapes[f"connection {k}"] = (c.size_out, columns)
+    for k, e in enumerate(network.all_ensembles):
+        if e in trainable or e.neurons in trainable:
+            n = e.n_neurons
+            shapes[f"ensemble {k} encoders"] = (n, e.dimensions)
+            shapes[f"ensemble {k} gain"] = shapes[f"ensemble {k} bias"] = (n,)
+    if set(shapes) != set(weights):
+        raise _other_network(path, "has other weights")
+    for name, shape in shapes.items():
+        value = weights[name]
+        if value.shape != shape or value.dtype.kind != "f":
+            raise _other_network(path, f"has {value.shape} for {name}, not {shape}")
+        if not np.isfinite(value).all():
+            raise refusal("path", str(path), f"a saved model ({name} is not finite)")
+
+
+def write_archive(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, np.ndarray],
+    texts: Mapping[str, Any],
+) -> Path:
+    """Write arrays and JSON texts into one file, whole or not at all."""
+    path = Path(path)
+    try:
+        coded = {f"json {name}": np.array(json.dumps(v)) for name, v in texts.items()}
+    except (TypeError, ValueError) as error:
+        raise refusal("about", texts, f"what JSON can express ({error})") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, **arrays, **coded)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_archive(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and texts that `write_archive` wrote; nothing else is let in."""
+    allowed = "a file that this program has saved"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            content = {name: archive[name] for name in archive.files}
+        texts = {
+            name.removeprefix("json "): json.loads(str(content.pop(name)))
+            for name in list(content)
+            if name.startswith("json ")
+        }
+    except FileNotFoundError:
+        raise refusal("path", str(path), "a file that is there") from None
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise refusal("path", str(path), f"{allowed} ({error})") from None
+    except (zlib.error, NotImplementedError, RuntimeError, TypeError) as error:
+        raise refusal("path", str(path), f"{allowed} ({error})") from None
+    return content, texts
