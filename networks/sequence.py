@@ -14,8 +14,9 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
 from spiking_lmu.parallel import configure_training
+from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import check_integer, check_number, refusal
-from spiking_lmu.weights import read_archive
+from spiking_lmu.weights import read_archive, read_weights
 
 from .lmu import LMU
 
@@ -90,6 +91,7 @@ class SequenceNetwork(nengo.Network):
         self.presentation = check_integer("presentation", presentation, high=10**4)
         self.dt = check_number("dt", dt, low=0, exclusive=True)
         widths = list(units) if isinstance(units, Sequence) else [units]
+        self._dense = [f"into layer {k}" for k in range(1, len(widths))] + ["readout"]
         if not widths:
             raise refusal("units", units, "at least one number of hidden units")
         with self:
@@ -183,28 +185,112 @@ class SequenceNetwork(nengo.Network):
             raise refusal("path", str(path), f"a saved network ({error})") from None
         return network, training.load(path, network)["about"]
 
+    @property
+    def kernels(self) -> dict[str, nengo.Connection]:
+        """All connections that learn, by name."""
+        readouts = {c.label: c for c in self.connections if c.label in self._dense}
+        return {**{k: self.lmu.weights[k] for k in ("W_x", "W_m")}, **readouts}
 
-    def activities(self, inputs: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """States and hidden layers in the last step, by the equations themselves.
+    def learn_from(self, other: SequenceNetwork) -> None:
+        """Take over weights and biases from a network of the same sizes."""
+        if (self.size_in, self.size_out, self.order, self.units) != (
+            other.size_in,
+            other.size_out,
+            other.order,
+            other.units,
+        ):
+            raise refusal("other", other.architecture, "a network of the same sizes")
+        read_weights(other)  # refuses what has not been trained
+        for name, connection in self.kernels.items():
+            connection.transform = other.kernels[name].transform
+        for layer, theirs in zip(self.layers, other.layers):
+            layer.bias = theirs.bias
+
+    def sensitivity(self, inputs: np.ndarray, classes: bool = True) -> np.ndarray:
+        r"""How the answer to sequences changes with the memory's state at their end.
 
         Parameters
         ----------
-        inputs : (n, n_items, size_in) ndarray
+        inputs : (n, n_items, size_in) array_like
+        classes : bool
+            Whether the answer is made of logits: what counts is then how much
+            the probabilities change, :math:`J^T (\operatorname{diag}(p) - p p^T) J`
+            (the Fisher information).
 
         Returns
         -------
-        states : (n, size_in * order) ndarray
-            m.
-        hidden : list of (n, units) ndarray
-            Of each layer.
+        C : (k, size_in * order) ndarray
+            C'C is the mean square change of the answer for a change of the state.
         """
-        states = self.states(inputs, last=True)
-        x = np.asarray(inputs, dtype=float)[:, -1]
-        kernels = self.kernels
-        hidden = [np.tanh(states @ kernels[0].T + x @ self.direct.T + self.biases[0])]
-        for W, b in zip(kernels[1:-1], self.biases[1:]):
-            hidden.append(np.tanh(hidden[-1] @ W.T + b))
-        return states, hidden
+        x = np.asarray(inputs, dtype=float)
+        m = self.states(x)[:, -1]
+        weights = {k: c.transform.init for k, c in self.kernels.items()}
+        z = m @ weights["W_m"].T + x[:, -1] @ weights["W_x"].T + self.layers[0].bias
+        # J from the back: of the answer by what goes into each layer
+        inner, slopes = [weights["W_m"]], [1 - np.tanh(z) ** 2]
+        for layer, name in zip(self.layers[1:], self._dense):
+            z = np.tanh(z) @ weights[name].T + layer.bias
+            inner.append(weights[name])
+            slopes.append(1 - np.tanh(z) ** 2)
+        logits = np.tanh(z) @ weights["readout"].T
+        J = np.broadcast_to(weights["readout"], (len(x), *weights["readout"].shape))
+        for W, slope in zip(inner[::-1], slopes[::-1]):
+            J = (J * slope[:, None]) @ W
+        if classes:
+            J = _fisher(J, logits)
+        J = J.reshape(-1, J.shape[-1]) / np.sqrt(len(x))
+        # as many rows as columns hold the same
+        return J if len(J) <= J.shape[1] else np.linalg.qr(J, mode="r")
+
+    def answer(self, states: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """What the network makes of memory states and the last items, by its equations.
+
+        Parameters
+        ----------
+        states : (n, size_in * order) array_like
+        last : (n, size_in) array_like
+
+        Returns
+        -------
+        answers : (n, size_out) ndarray
+        """
+        weights = {k: c.transform.init for k, c in self.kernels.items()}
+        h = states @ weights["W_m"].T + last @ weights["W_x"].T + self.layers[0].bias
+        for layer, name in zip(self.layers[1:], self._dense):
+            h = np.tanh(h) @ weights[name].T + layer.bias
+        return np.tanh(h) @ weights["readout"].T
+
+    def states(self, inputs: np.ndarray, every: int = 1) -> np.ndarray:
+        """States of the exact memory after every so many items, and after the last.
+
+        Parameters
+        ----------
+        inputs : (n, n_items, size_in) array_like
+        every : int
+
+        Returns
+        -------
+        states : (n, n_kept, size_in * order) ndarray
+        """
+        x = np.asarray(inputs, dtype=float)
+        Ad, Bd = discretize(*state_space(float(self.window), self.order), 1.0)
+        m = np.zeros((len(x), self.size_in, self.order))
+        kept = []
+        for t in range(x.shape[1]):
+            m = m @ Ad.T + x[:, t, :, None] * Bd[:, 0]
+            if t % every == 0 and t < x.shape[1] - 1:
+                kept.append(m)
+        return np.stack([*kept, m], axis=1).reshape(
+            len(x), -1, self.size_in * self.order
+        )
+
+
+def _fisher(J: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Rows whose squares are what changes of logits do to probabilities."""
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    against_mean = J - (p[:, :, None] * J).sum(axis=1, keepdims=True)
+    return np.sqrt(p)[:, :, None] * against_mean
 
 
 def _mark(network: SequenceNetwork) -> None:

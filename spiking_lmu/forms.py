@@ -111,7 +111,7 @@ class Form:
         scales = {}
         for entry in self.entries.values() if self.cut else ():
             heard = [c for c in self.network.connections if c.pre_obj is entry]
-            whole = all(c.pre is entry and c.function is None for c in heard)
+            whole = all(c.pre_slice == slice(None) for c in heard)
             if not heard or not whole or not learns.issuperset(heard):
                 continue
             scale = np.sqrt(np.mean(x[entry].astype(float) ** 2, axis=(0, 1)))

@@ -1,0 +1,217 @@
+"""Figures of the capacity experiment, and the means that they show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from spiking_lmu.experiments import style
+from spiking_lmu.experiments.capacity_trials import (
+    COUNTED,
+    WARM_UP,
+    delay_steps,
+    delayed,
+    make_signal,
+    remember,
+)
+from spiking_lmu.validation import refusal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = {"lmu": "LMU, not trained", "lstm": "LSTM, trained"}
+COLOURS = {"lmu": "#4b3b8f", "lstm": "#c77f00"}
+MARKERS = {"lmu": "o", "lstm": "s"}
+DASHES: dict[str, Any] = {"lmu": "-", "lstm": (0, (3, 1.5))}
+DRAWN = 3000  # points of each line of the example
+
+
+def overall(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE over the delays that both models have, with its interval over trials.
+
+    One row for each model, window and amount of training.
+    """
+    if len(frame) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
+    shared = frame[frame["compared"]].assign(square=frame["rmse"] ** 2)
+    keys = ["model", "steps", "trained_steps", "updates"]
+    trials = shared.groupby([*keys, "seed"])
+    one = trials.agg(
+        square=("square", "mean"),
+        train_seconds=("train_seconds", "first"),
+        run_seconds=("run_seconds", "first"),
+        parameters=("parameters", "first"),
+        state_variables=("state_variables", "first"),
+    )
+    one["rmse"] = np.sqrt(one.pop("square"))
+    return _with_intervals(one.reset_index(), keys)
+
+
+def by_delay(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE at each delay after all training, with its interval over trials."""
+    return _with_intervals(trained(frame), ["model", "steps", "delay"])
+
+
+def trained(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows, or means, after all training."""
+    last = frame.groupby(["model", "steps"])["trained_steps"].transform("max")
+    return frame[frame["trained_steps"] == last]
+
+
+def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    groups = frame.groupby(keys)
+    means = groups.mean(numeric_only=True).reset_index()
+    ends = [style.interval(group["rmse"]) for _, group in groups]
+    _, means["low"], means["high"] = zip(*ends)
+    return means
+
+
+@style.rc()
+def plot(frame: pd.DataFrame) -> Figure:
+    """RMSE against the window, across it, and against training.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    means, delays = overall(frame), by_delay(frame)
+    has_lstm = bool((means["model"] == "lstm").any())
+    figure = style.new_figure("double", 0.42)
+    panels = figure.subplots(1, 2 + has_lstm, squeeze=False)[0]
+    shades = style.order_colours(means["steps"])
+    _draw_windows(panels[0], trained(means))
+    _draw_delays(panels[1], delays, shades)
+    if has_lstm:
+        _draw_training(panels[2], means[means["model"] == "lstm"], shades)
+    for ax, name in zip(panels, "abc"):
+        style.letter(ax, name)
+    _add_legend(figure, shades, has_lstm)
+    return figure
+
+
+def _draw_windows(ax: Axes, means: pd.DataFrame) -> None:
+    for model, rows in means.groupby("model"):
+        color = COLOURS[model]
+        ax.plot(rows["steps"], rows["rmse"], color=color, linestyle=DASHES[model])
+        _draw_points(ax, rows, "steps", color, MARKERS[model])
+    _draw_chance(ax)
+    style.log_axis(ax.yaxis)
+    style.log_axis(ax.xaxis, _ticks(means["steps"]))
+    ax.set_xlim(means["steps"].min() / 1.6, means["steps"].max() * 1.6)
+    ax.set_xlabel("Window (time steps)")
+    ax.set_ylabel("RMSE over delays, relative")
+
+
+def _ticks(steps: pd.Series) -> list[int]:
+    """Powers of ten, where there are several; else what was run."""
+    tens = [n for n in set(steps) if np.log10(n) % 1 == 0]
+    return tens if len(tens) > 1 else list(steps)
+
+
+def _draw_delays(ax: Axes, means: pd.DataFrame, shades: dict[float, str]) -> None:
+    for (model, steps), rows in means.groupby(["model", "steps"]):
+        color = shades[steps]
+        ax.plot(rows["delay"], rows["rmse"], color=color, linestyle=DASHES[model])
+        _draw_points(ax, rows, "delay", color, MARKERS[model], markersize=3)
+    _draw_chance(ax)
+    style.log_axis(ax.yaxis)
+    ax.set_xlabel("Delay (windows)")
+    ax.set_ylabel("RMSE, relative")
+
+
+def _draw_training(ax: Axes, means: pd.DataFrame, shades: dict[float, str]) -> None:
+    for steps, rows in means.groupby("steps"):
+        x = rows["trained_steps"] / 1e6
+        ax.plot(x, rows["rmse"], color=shades[steps], linestyle=DASHES["lstm"])
+        # on an axis that begins at zero, an interval cannot reach below
+        low = rows["low"].clip(lower=0)
+        look = {"marker": "s", "markersize": 3}
+        style.points(ax, x, rows["rmse"], low, rows["high"], shades[steps], **look)
+    _draw_chance(ax)
+    ax.set_ylim(0, None)
+    ax.set_xlabel("Training (millions of time steps)")
+    ax.set_ylabel("RMSE of the LSTM over delays")
+
+
+def _draw_points(
+    ax: Axes, rows: pd.DataFrame, x: str, color: str, marker: str, **look: Any
+) -> None:
+    # on a log axis an interval must not reach down to zero
+    low = np.fmax(rows["low"], rows["rmse"] / 3)
+    look = {"marker": marker, **look}
+    style.points(ax, rows[x], rows["rmse"], low, rows["high"], color, **look)
+
+
+def _draw_chance(ax: Axes) -> None:
+    """Where a model is that always answers with zero."""
+    ax.axhline(1, color=style.QUIET, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+
+
+def _add_legend(figure: Figure, shades: dict[float, str], has_lstm: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D(
+            [],
+            [],
+            color=COLOURS[model],
+            marker=MARKERS[model],
+            linestyle=DASHES[model],
+            label=NAMES[model],
+        )
+        for model in ("lmu", "lstm")[: 1 + has_lstm]
+    ]
+    entries += [
+        Line2D([], [], color=shade, linewidth=2.2, label=f"{steps:,} steps")
+        for steps, shade in shades.items()
+    ]
+    dots: dict[str, Any] = {
+        "color": style.QUIET,
+        "linewidth": 0.8,
+        "linestyle": (0, (1, 2)),
+    }
+    entries.append(Line2D([], [], label="answering zero", **dots))
+    figure.legend(
+        handles=entries,
+        loc="outside upper center",
+        ncols=min(len(entries), 8),
+        columnspacing=1.2,
+        handletextpad=0.4,
+    )
+
+
+@style.rc()
+def plot_example(task: dict[str, Any]) -> Figure:
+    """What one memory recalls, over what it should, at each delay.
+
+    Parameters
+    ----------
+    task : dict
+        Of a memory, as `make_tasks` gives it; it is run again.
+    """
+    n = task["steps"]
+    lags = delay_steps(n, task["delays"])
+    first = round(WARM_UP * n)
+    u = make_signal(n, first + round(COUNTED * n), task["cycles"], task["seed"])
+    step = max(1, len(u) // DRAWN)
+    recalled = remember(u, n, task["order"], lags)[first::step]
+    target = delayed(u, lags)[first::step]
+    time = np.arange(len(target)) * step / n
+    figure = style.new_figure("double", 0.12 + 0.075 * len(lags))
+    ax = figure.subplots()
+    gap = 1.1 * float(np.ptp(u))
+    for k in range(len(lags)):
+        shift = -gap * k
+        ax.plot(time, target[:, k] + shift, color="#c9cdd2", linewidth=3.2)
+        ax.plot(time, recalled[:, k] + shift, color=COLOURS["lmu"], linewidth=0.9)
+    names = ["now", *(f"{lag:,} steps ago" for lag in lags[1:])]
+    ax.set_yticks(-gap * np.arange(len(lags)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_xlim(0, time[-1])
+    ax.set_xlabel(f"Time (windows of {n:,} steps)")
+    return figure

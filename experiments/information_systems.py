@@ -1,0 +1,202 @@
+"""Systems whose information processing is measured: inputs in, states out.
+
+Each takes an input u (n,), a value a step, and gives states (n, size) whose row k is
+what there is once u[k] has arrived.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import nengo
+import numpy as np
+from scipy.linalg import solve_discrete_lyapunov
+
+from spiking_lmu.experiments.information_capacity import expected_memory
+from spiking_lmu.networks import LMU, LegendreMemory
+from spiking_lmu.neurons import neuron_type
+from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.signals import Spectrum
+from spiking_lmu.state_space import discretize, simulate, state_space
+
+VARIANCE = 1 / 3  # of an input that is uniform on [-1, 1]
+DT = 0.001  # seconds
+
+
+def linear_memory(u: np.ndarray, order: int, window: float) -> np.ndarray:
+    """The exact memory, with a window of so many values."""
+    return simulate(*memory_step(order, window), np.append(u, 0.0))[1:]
+
+
+def memory_step(order: int, window: float) -> tuple[np.ndarray, np.ndarray]:
+    """The memory's matrices for one value, with a window of so many."""
+    return discretize(*state_space(float(window), order), 1.0)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Random tanh units: how they are connected.
+
+    Attributes
+    ----------
+    units : int
+    radius : float
+        Spectral radius of the recurrent weights; with 0 there are none.
+    gain : float
+        Deviation of what arrives at a unit from outside, input or memory.
+    bias : float
+        Deviation of the units' biases. Without, they are odd functions of the input,
+        and nothing of even degree can be read out.
+    """
+
+    units: int
+    radius: float
+    gain: float
+    bias: float
+
+    def recurrent(self, rng: np.random.Generator) -> np.ndarray:
+        """Weights (units, units) of this spectral radius."""
+        W = rng.standard_normal((self.units, self.units))
+        if self.radius == 0:
+            return np.zeros_like(W)
+        return W * (self.radius / np.abs(np.linalg.eigvals(W)).max())
+
+    def feed(self, covariance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Weights (units, d) on variables of this covariance (d, d)."""
+        W = rng.standard_normal((self.units, len(covariance)))
+        W /= np.sqrt(np.diag(covariance))  # all variables count alike
+        spread = np.sqrt(np.einsum("ij,jk,ik->i", W, covariance, W))
+        return W * (self.gain / spread)[:, None]
+
+    def biases(self, rng: np.random.Generator) -> np.ndarray:
+        """A bias (units,) for each unit."""
+        return self.bias * rng.standard_normal(self.units)
+
+
+def echo_state(u: np.ndarray, hidden: Hidden, seed: int) -> np.ndarray:
+    """A recurrent network of tanh units with random weights (Jaeger 2001)."""
+    rng = np.random.default_rng(seed)
+    W = hidden.recurrent(rng)
+    W_in = hidden.feed(np.array([[VARIANCE]]), rng)[:, 0]
+    outside = u[:, None] * W_in + hidden.biases(rng)
+    states = np.empty((len(u), hidden.units))
+    h = np.zeros(hidden.units)
+    for k in range(len(u)):
+        h = np.tanh(W @ h + outside[k])
+        states[k] = h
+    return states
+
+
+def lmu_weights(hidden: Hidden, order: int, window: float, seed: int) -> dict[str, Any]:
+    """Random kernels of an LMU whose input is (u, 1): the 1 is for the biases."""
+    rng = np.random.default_rng(seed)
+    A, B = memory_step(order, window)
+    K = VARIANCE * solve_discrete_lyapunov(A, B @ B.T)
+    both = np.block([[K, VARIANCE * B], [VARIANCE * B.T, VARIANCE]])  # of m and u
+    W = hidden.feed(both, rng)
+    W_x = np.column_stack([W[:, -1], hidden.biases(rng)])
+    W_h = hidden.recurrent(rng) if hidden.radius else None
+    return {"W_x": W_x, "W_m": W[:, :-1], "W_h": W_h}
+
+
+def lmu(
+    u: np.ndarray, hidden: Hidden, order: int, window: float, seed: int
+) -> np.ndarray:
+    """The hidden state of an LMU with an exact memory, on Nengo's simulator."""
+    x = np.column_stack([u, np.ones(len(u))])
+    with nengo.Network(seed=seed) as network:
+        stimulus = nengo.Node(nengo.processes.PresentInput(x, DT))
+        unit = LMU(
+            hidden.units,
+            order,
+            window * DT,
+            size_in=2,
+            dt=DT,
+            e_x=[1.0, 0.0],
+            e_h=None,
+            e_m=None,
+            **lmu_weights(hidden, order, window, seed),
+        )
+        nengo.Connection(stimulus, unit.input, synapse=None)
+        probe = nengo.Probe(unit.output)
+    with nengo.Simulator(network, dt=DT, progress_bar=False) as sim:
+        sim.run_steps(len(u))
+        return np.array(sim.data[probe])
+
+
+@dataclass(frozen=True, eq=False)
+class SpikingRun:
+    """What a memory of spiking neurons gave.
+
+    Attributes
+    ----------
+    states : (n, order) ndarray
+        At the end of each value.
+    predicted : (n_delays,) ndarray
+        Memory function that the theory of Poisson spikes gives for these neurons.
+    """
+
+    states: np.ndarray
+    predicted: np.ndarray
+
+
+def spiking_memory(
+    u: np.ndarray,
+    order: int,
+    window: float,
+    presentation: int,
+    n_neurons: int,
+    kind: str,
+    synapse: float,
+    n_delays: int,
+    seed: int,
+) -> SpikingRun:
+    """The memory of spiking neurons, each value held for some time steps.
+
+    Parameters
+    ----------
+    u : (n,) ndarray
+    order : int
+    window : float
+        In values.
+    presentation : int
+        Time steps of 1 ms that each value is held for.
+    n_neurons : int
+        Mean per dimension.
+    kind : str
+        Neuron type, as the command line has it.
+    synapse : float
+        Recurrent time constant, in seconds.
+    n_delays : int
+        Of the predicted memory function.
+    seed : int
+    """
+    # the state of a step has seen the inputs up to the step before: one step more
+    held = np.append(np.repeat(u, presentation), 0.0)
+    with nengo.Network(seed=seed) as network:
+        stimulus = nengo.Node(nengo.processes.PresentInput(held[:, None], DT))
+        memory = LegendreMemory(
+            window * presentation * DT,
+            order,
+            n_neurons,
+            synapse=synapse,
+            dt=DT,
+            neuron_type=neuron_type(kind),
+            spectrum=Spectrum.from_signal(held[:-1], DT),
+        )
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        probe = nengo.Probe(memory.output)
+    # unoptimized, for the sake of equal spikes with equal seeds
+    with nengo.Simulator(
+        network, dt=DT, seed=seed, progress_bar=False, optimize=False
+    ) as sim:
+        sim.run_steps(len(held))
+        states = np.array(sim.data[probe][presentation::presentation])
+        populations = memory.populations(sim.data)
+    T = memory.realization.T
+    q = spiking_noise(memory.realization, populations)
+    noise = T @ error_covariance(memory.realization, q) @ T.T
+    # zero-order hold is exact: that a value is held for many steps does not matter
+    step = memory_step(order, window)
+    return SpikingRun(states, expected_memory(step, n_delays, noise / VARIANCE))

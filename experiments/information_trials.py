@@ -1,0 +1,214 @@
+"""Trials of the information experiment: one system each, its capacities measured.
+
+A task is the complete description of one run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spiking_lmu.experiments.information_capacity import (
+    Capacities,
+    capacities,
+    expected_memory,
+    make_terms,
+)
+from spiking_lmu.experiments.information_systems import (
+    Hidden,
+    echo_state,
+    linear_memory,
+    lmu,
+    memory_step,
+    spiking_memory,
+)
+from spiking_lmu.validation import (
+    check_choice,
+    check_each,
+    check_integer,
+    check_number,
+    refusal,
+)
+
+SYSTEMS = ("linear", "lmu-feedforward", "lmu", "tanh", "spiking")
+NEURON_TYPES = ("poisson", "lif", "relu")
+MOST_STEPS = 10**7  # of one run
+WINDOWS = 5  # delays of a spiking memory: beyond, nothing is left
+
+
+def make_tasks(
+    systems: Sequence[str],
+    units: int,
+    radius: float,
+    gain: float,
+    bias: float,
+    order: int,
+    window: float,
+    steps: int,
+    delays: Sequence[int],
+    neurons: Sequence[int],
+    neuron_types: Sequence[str],
+    synapse: float,
+    presentation: int,
+    spiking_steps: int,
+    trials: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all runs, checked, the longest first; see `run`."""
+    check_each("systems", systems, check_choice, SYSTEMS)
+    check_integer("units", units, 1, 1000)
+    check_number("radius", radius, 0, 10, exclusive=True)
+    check_number("gain", gain, 0, 100, exclusive=True)
+    check_number("bias", bias, 0, 100)
+    check_integer("order", order, 1, 64)
+    check_number("window", window, 1.0, 1000.0, exclusive=True)
+    check_integer("steps", steps, 10, MOST_STEPS)
+    make_terms(delays)
+    check_each("neurons", neurons, check_integer, 2, 10**5)
+    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
+    check_number("synapse", synapse, 0.001, 10)
+    check_integer("presentation", presentation, 1, 10**4)
+    check_integer("spiking_steps", spiking_steps, 10, MOST_STEPS // presentation)
+    check_integer("trials", trials, high=10**4)
+    check_integer("seed", seed, low=0, high=2**32 - 1)
+    _check_lengths("steps", steps, max(delays), units)
+    furthest = max(_clipped(delays, window))
+    _check_lengths("spiking_steps", spiking_steps, furthest, order)
+    memory = {"order": int(order), "window": float(window)}
+    hidden = {
+        "units": int(units),
+        "radius": float(radius),
+        "gain": float(gain),
+        "bias": float(bias),
+    }
+    long = {"steps": int(steps), "delays": [int(k) for k in delays]}
+    cells: list[dict[str, Any]] = []
+    if "spiking" in systems:
+        cells += [
+            {
+                "system": "spiking",
+                **memory,
+                "steps": int(spiking_steps),
+                "delays": _clipped(delays, window),
+                "n_neurons": int(n),
+                "neuron_type": kind,
+                "synapse": float(synapse),
+                "presentation": int(presentation),
+            }
+            for n in sorted(neurons, reverse=True)
+            for kind in neuron_types
+        ]
+    if "lmu" in systems:
+        cells.append({"system": "lmu", **hidden, **memory, **long})
+    if "lmu-feedforward" in systems:
+        parts = {**hidden, "radius": 0.0}
+        cells.append({"system": "lmu-feedforward", **parts, **memory, **long})
+    if "tanh" in systems:
+        cells.append({"system": "tanh", **hidden, **long})
+    if "linear" in systems:
+        # as many variables as the others, and as long a window for each of them
+        size = {"order": int(units), "window": float(window) * units / order}
+        cells.append({"system": "linear", **size, **long})
+    return [
+        {**cell, "seed": derived_seed(seed, k)} for cell in cells for k in range(trials)
+    ]
+
+
+def _clipped(delays: Sequence[int], window: float) -> list[int]:
+    return [min(int(delay), int(WINDOWS * window)) for delay in delays]
+
+
+def _check_lengths(name: str, steps: int, delay: int, size: int) -> None:
+    least = 2 * delay + 3 * size + 10
+    if steps < least:
+        raise refusal(name, steps, f"at least {least:,}, for such delays and sizes")
+
+
+def derived_seed(seed: int, trial: int) -> int:
+    """The seed of a trial, the same for all systems: they share inputs."""
+    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
+
+
+def make_input(task: dict[str, Any]) -> np.ndarray:
+    """Independent values, uniform on [-1, 1]."""
+    rng = np.random.default_rng(np.random.SeedSequence(task["seed"]).spawn(1)[0])
+    return rng.uniform(-1, 1, task["steps"])
+
+
+def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run one system; a row for each degree, and for each delay of linear memory."""
+    u = make_input(task)
+    start = time.perf_counter()
+    states, predicted = run_system(task, u)
+    seconds = time.perf_counter() - start
+    terms = make_terms(task["delays"])
+    found = capacities(states, u, terms, washout=max(task["delays"]))
+    common = {
+        "system": task["system"],
+        "neuron_type": task.get("neuron_type", ""),
+        "n_neurons": task.get("n_neurons", 0),
+        "variables": states.shape[1],
+        "rank": found.rank,
+        "order": task.get("order", 0),
+        "window": task.get("window", 0.0),
+        "values": len(u),
+        "threshold": found.threshold,
+        "seed": task["seed"],
+        "run_seconds": seconds,
+    }
+    return [{**common, **row} for row in _measures(found, predicted)]
+
+
+def _measures(found: Capacities, predicted: np.ndarray | None) -> list[dict[str, Any]]:
+    """``index`` is the degree, or the delay of the linear memory function."""
+    degrees, delays = found.by_degree(), found.by_delay()
+    known = np.full(len(delays), np.nan) if predicted is None else predicted
+    total = np.full(len(degrees), np.nan)
+    total[0] = known.sum()
+    return [
+        {
+            "measure": measure,
+            "index": first + k,
+            "capacity": float(value),
+            "predicted": float(theory),
+        }
+        for measure, first, values, expected in (
+            ("degree", 1, degrees, total),
+            ("delay", 0, delays, known),
+        )
+        for k, (value, theory) in enumerate(zip(values, expected))
+    ]
+
+
+def run_system(
+    task: dict[str, Any], u: np.ndarray
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """States (n, variables) of a system, and its memory function where theory has one.
+
+    That of the linear memory is exact, that of spiking neurons is for Poisson spikes.
+    """
+    n_delays = task["delays"][0] + 1
+    if task["system"] == "spiking":
+        run = spiking_memory(
+            u,
+            task["order"],
+            task["window"],
+            task["presentation"],
+            task["n_neurons"],
+            task["neuron_type"],
+            task["synapse"],
+            n_delays,
+            task["seed"],
+        )
+        return run.states, run.predicted
+    if task["system"] == "linear":
+        order, window = task["order"], task["window"]
+        exact = expected_memory(memory_step(order, window), n_delays)
+        return linear_memory(u, order, window), exact
+    hidden = Hidden(task["units"], task["radius"], task["gain"], task["bias"])
+    if task["system"] == "tanh":
+        return echo_state(u, hidden, task["seed"]), None
+    return lmu(u, hidden, task["order"], task["window"], task["seed"]), None

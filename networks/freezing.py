@@ -1,0 +1,123 @@
+"""From a network as it was trained to one whose memory is made of neurons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spiking_lmu.neurons import NEURON_TYPES, neuron_type
+from spiking_lmu.realization import COORDINATES, Realization, realize_for
+from spiking_lmu.state_space import state_space
+from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
+
+from .sequence import SequenceNetwork
+
+MEMORIES = ("exact", *NEURON_TYPES)
+SEQUENCES = 200  # that coordinates are chosen for
+MOMENTS = 100  # of each
+
+
+def freeze(
+    network: SequenceNetwork,
+    memory: str = "exact",
+    n_neurons: int | None = None,
+    inputs: ArrayLike | None = None,
+    presentation: int | None = None,
+    synapse: float = 0.1,
+    coordinates: str = "balanced",
+    classes: bool = True,
+    seed: int | None = None,
+    **memory_args: Any,
+) -> SequenceNetwork:
+    """The same network with the same weights, around a memory of another kind.
+
+    Parameters
+    ----------
+    network : SequenceNetwork
+        Trained.
+    memory : str
+        ``"exact"``, or the neurons that the memory is to be made of: ``"rate"``,
+        ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"poisson"``. To run on chip,
+        give the result to `hardware.loihi.Simulator`.
+    n_neurons : int, optional
+        Mean for each state variable; needed for neurons.
+    inputs : (n, n_items, size_in) array_like, optional
+        Sequences such as the network was trained on; needed for neurons. Coordinates,
+        radii and shares of neurons are chosen for the states that these bring about and
+        for what the network makes of them (`realize_for`). Of many, some are taken.
+    presentation : int, optional
+        Time steps for which each item is shown; that of ``network`` by default.
+    synapse : float
+        Recurrent synapse of the memory, in seconds.
+    coordinates : str
+        ``"balanced"`` or ``"legendre"``.
+    classes : bool
+        Whether the network's answers are logits; see `SequenceNetwork.sensitivity`.
+    seed : int, optional
+        Of the neurons.
+    **memory_args
+        Further arguments of `LegendreMemory`.
+
+    Returns
+    -------
+    frozen : SequenceNetwork
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range or missing, or the network is not trained.
+    """
+    if not isinstance(network, SequenceNetwork):
+        raise refusal("network", network, "a SequenceNetwork")
+    check_choice("memory", memory, MEMORIES)
+    build = {**network.architecture, "seed": seed}
+    if presentation is not None:
+        build["presentation"] = check_integer("presentation", presentation, high=10**4)
+    if memory != "exact":
+        if n_neurons is None:
+            raise refusal("n_neurons", n_neurons, "a number of neurons")
+        memory_args["realization"] = realize_memory(
+            network, inputs, build["presentation"], synapse, coordinates, classes
+        )
+        memory_args["n_neurons"] = n_neurons
+        memory_args["synapse"] = synapse
+        memory_args["neuron_type"] = neuron_type(memory)
+        build.update(memory="spiking", memory_args=memory_args)
+    frozen = SequenceNetwork(**build)
+    frozen.learn_from(network)
+    return frozen
+
+
+def realize_memory(
+    network: SequenceNetwork,
+    inputs: Any,
+    presentation: int,
+    synapse: float,
+    coordinates: str = "balanced",
+    classes: bool = True,
+) -> Realization:
+    """Coordinates for the memory of a trained network; see `freeze`."""
+    check_choice("coordinates", coordinates, COORDINATES)
+    if inputs is None:
+        raise refusal("inputs", inputs, "sequences, for a memory of neurons")
+    x = check_array("inputs", inputs, ndims=(3,))
+    if x.shape[2] != network.size_in:
+        raise refusal("inputs", x.shape, f"of shape (n, n_items, {network.size_in})")
+    some = np.linspace(0, len(x) - 1, min(len(x), SEQUENCES)).astype(int)
+    x = x[some]
+    states = network.states(x, every=max(1, x.shape[1] // MOMENTS))
+    # all memories of a network share their coordinates
+    by_memory = states.reshape(-1, network.order)
+    C = network.sensitivity(x, classes).reshape(-1, network.order)
+    theta = network.window * presentation * network.dt
+    return realize_for(
+        *state_space(theta, network.order),
+        network.dt,
+        synapse,
+        by_memory,
+        C,
+        coordinates,
+        largest_input=float(np.abs(x).max()) or 1.0,
+    )

@@ -1,0 +1,201 @@
+"""The capacity experiment: its task, its memory by two routes, its LSTM, a full run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from importlib import metadata
+
+import numpy as np
+import pandas as pd
+import pytest
+from nengo.exceptions import ValidationError
+from scipy.signal import fftconvolve
+
+from spiking_lmu.experiments import capacity
+from spiking_lmu.experiments.capacity_figures import overall, trained
+from spiking_lmu.experiments.capacity_report import report
+from spiking_lmu.experiments.capacity_trials import (
+    delay_steps,
+    delayed,
+    make_signal,
+    make_tasks,
+    remember,
+    run_task,
+)
+from spiking_lmu.experiments.report import read_trials
+
+ARGUMENTS = {
+    "steps": (40,),
+    "lstm_steps": (),
+    "order": 12,
+    "units": 4,
+    "delays": 3,
+    "cycles": 2.0,
+    "trials": 1,
+    "budget": 0.001,
+    "batch": 2,
+    "learning_rate": 0.01,
+    "seed": 0,
+}
+
+
+def run_command(out, *argv):
+    parser = argparse.ArgumentParser()
+    capacity.add_arguments(parser)
+    return capacity.main(parser.parse_args([*argv, "--quiet"]), out, "capacity")
+
+
+def test_step_by_step_or_by_convolution():
+    """The memory's outputs are its impulse responses, convolved with the input."""
+    steps, order, lags = 300, 30, delay_steps(300, 7)
+    u = make_signal(steps, 1200, 5.0, seed=1)
+    impulse = np.eye(1, len(u))[0]
+    responses = remember(impulse, steps, order, lags)
+    convolved = fftconvolve(u[:, None], responses, axes=0)[: len(u)]
+    assert np.allclose(remember(u, steps, order, lags), convolved, atol=1e-11)
+
+
+def test_delayed_by_indices():
+    u, lags = np.arange(1.0, 9.0), np.array([0, 2, 5])
+    for n, row in enumerate(delayed(u, lags)):
+        assert row.tolist() == [u[n - lag] if n >= lag else 0.0 for lag in lags]
+
+
+def test_the_memory_recalls_the_whole_window_the_better_the_finer_it_is():
+    errors = {}
+    for steps in (100, 1000):
+        (task,) = make_tasks(**{**ARGUMENTS, "steps": (steps,), "order": 40})
+        rows = pd.DataFrame(run_task(task))
+        assert rows["delay_steps"].agg(["min", "max"]).tolist() == [0, steps]
+        assert rows["compared"].sum() == 3
+        errors[steps] = rows["rmse"]
+    # the input moves by 2 pi * 2 / steps / sqrt(3) of its rms in a step, on average
+    for steps, error in errors.items():
+        assert error.max() < 2 * np.pi * 2 / steps / np.sqrt(3)
+    # read in the middle of steps, what is left inside goes with their square
+    assert errors[1000].median() < errors[100].median() / 30
+
+
+def test_reading_a_step_late_costs_what_the_signal_moves_in_it():
+    """Alignment: one step off is an error of the signal's derivative, not less."""
+    steps, lag = 500, np.array([200])
+    u = make_signal(steps, 2000, 2.0, seed=3)
+    recalled = remember(u, steps, 40, lag)[750:, 0]
+    right = np.std(recalled - delayed(u, lag)[750:, 0])
+    late = np.std(recalled - delayed(u, lag + 1)[750:, 0])
+    moved = np.std(np.diff(u))
+    assert right < moved / 50
+    assert late == pytest.approx(moved, rel=0.2)
+
+
+def test_trials_share_inputs_across_models_and_the_longest_come_first():
+    tasks = make_tasks(
+        **{**ARGUMENTS, "steps": (40, 80), "lstm_steps": (40, 60), "trials": 2}
+    )
+    order = [(task["model"], task["steps"]) for task in tasks]
+    assert order[::2] == [("lstm", 60), ("lstm", 40), ("lmu", 80), ("lmu", 40)]
+    seeds = {
+        model: [t["seed"] for t in tasks if (t["model"], t["steps"]) == (model, 40)]
+        for model in ("lmu", "lstm")
+    }
+    assert seeds["lmu"] == seeds["lstm"] and len(set(seeds["lmu"])) == 2
+
+
+def test_a_command_without_lstm(tmp_path):
+    argv = "--steps 40,80 --lstm-steps none --order 12 --cycles 2 --trials 2 --jobs 1"
+    page, n_failed = run_command(tmp_path, *argv.split())
+    assert n_failed == 0 and page.exists()
+    facts = json.loads((tmp_path / "summary.json").read_text())
+    assert facts["arguments"]["lstm_steps"] == []
+    assert [law["steps"] for law in facts["laws"]] == [40, 80]
+    assert (tmp_path / "capacity.png").exists() and (tmp_path / "example.svg").exists()
+    text = page.read_text()
+    assert "LSTM" not in text
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    pytest.importorskip("tensorflow")
+    out = tmp_path_factory.mktemp("capacity")
+    argv = (
+        "--steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 --cycles 1 "
+        "--trials 1 --budget 0.032 --batch 10 --jobs 1"
+    )
+    return run_command(out, *argv.split()), out
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_lstm_learns_what_it_can_in_a_short_window(learned):
+    (page, n_failed), out = learned
+    assert n_failed == 0
+    trials = pd.read_csv(out / "trials.csv")
+    lstm = trials[trials["model"] == "lstm"]
+    present = lstm[lstm["delay_steps"] == 0].sort_values("trained_steps")["rmse"]
+    assert present.iloc[0] > 0.7 and present.iloc[-1] < 0.5 * present.iloc[0]
+    assert lstm["trained_steps"].max() == 32_000 == lstm["updates"].max() * 10 * 40
+    # gates: input, recurrent weights and biases; and the two outputs
+    assert (lstm["parameters"] == 4 * (12 + 12 * 12 + 12) + 2 * 12 + 2).all()
+    assert (lstm["state_variables"] == 24).all()
+    assert "LSTM" in page.read_text()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_equal_seeds_train_equal_networks(learned):
+    arguments = json.loads((learned[1] / "summary.json").read_text())["arguments"]
+    lstm, _ = make_tasks(**arguments)
+    before = read_trials(learned[1]).query("model == 'lstm'")
+    again = pd.DataFrame(run_task(lstm))
+    assert again["rmse"].tolist() == before["rmse"].tolist()
+
+
+def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(capacity.metadata, "version", missing)
+    with pytest.raises(ImportError, match=r"'spiking-lmu\[dl\]'.*--lstm-steps none"):
+        capacity.run(**{**ARGUMENTS, "lstm_steps": (40,)}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("steps", ()), ("steps", (10,)), ("steps", (40, 40)), ("steps", (10**6,)),
+        ("lstm_steps", (5,)), ("lstm_steps", (10**5,)), ("order", 0), ("units", 0),
+        ("delays", 1), ("cycles", 0.5), ("cycles", 11), ("trials", 0), ("budget", 0),
+        ("batch", 0), ("learning_rate", -1), ("seed", -1),
+    ],
+)  # fmt: skip
+def test_bad_arguments(name, value):
+    with pytest.raises(ValidationError, match=f"{name}.*must be"):
+        make_tasks(**{**ARGUMENTS, name: value})
+
+
+def test_full_is_a_default_that_arguments_override(monkeypatch, tmp_path):
+    seen = {}
+    monkeypatch.setattr(capacity, "make_tasks", lambda **kw: seen.update(kw) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_command(tmp_path, "--full", "--trials", "2")
+    assert seen["trials"] == 2 and seen["budget"] == capacity.FULL["budget"]
+    assert seen["order"] == 105
+
+
+def test_over_all_delays_squares_are_averaged():
+    rows = [
+        {
+            "model": "lmu", "steps": 40, "trained_steps": 0, "updates": 0, "seed": seed,
+            "train_seconds": 0.0, "run_seconds": 0.0, "parameters": 9, "delay": delay,
+            "state_variables": 3, "compared": delay != 0.5, "rmse": rmse,
+            "delay_steps": int(40 * delay),
+        }
+        for seed in (0, 1) for delay, rmse in ((0.0, 3.0), (0.5, 99.0), (1.0, 4.0))
+    ]  # fmt: skip
+    means = overall(pd.DataFrame(rows))
+    assert means["rmse"].tolist() == [pytest.approx(np.sqrt(12.5))]
+    assert trained(pd.DataFrame(rows)).shape[0] == 6
+
+
+def test_no_trials_no_page():
+    with pytest.raises(ValidationError, match="at least one trial"):
+        report(pd.DataFrame(), ARGUMENTS)
