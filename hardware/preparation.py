@@ -51,7 +51,8 @@ def prepare(
     memories = [n for n in network.all_networks if isinstance(n, LegendreMemory)]
     if isinstance(network, LegendreMemory):
         memories.insert(0, network)
-    host = {*off_chip, *_taught(network)}
+    rates = _of_rates(network) if memories else []
+    host = {*off_chip, *_taught(network), *rates}
     chip = [
         e
         for e in network.all_ensembles
@@ -66,6 +67,9 @@ def prepare(
                 attr="neuron_type",
             )
     plan = Plan(network, memories, chip)
+    if rates:
+        named = ", ".join(str(e.label or e) for e in rates)
+        plan.changes.append(f"units that no chip has stay on the host: {named}")
     high = MAX_RATE * 0.001 / dt
     for ensemble in chip:
         if isinstance(ensemble.neuron_type, nengo.PoissonSpiking):
@@ -80,6 +84,15 @@ def prepare(
         Rewiring(plan).apply()
     _redirect(plan)
     return plan
+
+
+def _of_rates(network: nengo.Network) -> list[nengo.Ensemble]:
+    """Ensembles of units that no chip has: tanh and sigmoid."""
+    return [
+        e
+        for e in network.all_ensembles
+        if isinstance(e.neuron_type, (nengo.Tanh, nengo.Sigmoid))
+    ]
 
 
 def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:

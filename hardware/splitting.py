@@ -32,7 +32,9 @@ class Split:
         for ensemble, stand_in in plan.stand_ins.items():
             if ensemble in self.hostchip.chip_objs:
                 self.hostchip.chip_objs.add(stand_in)
-        self.hostchip.host_objs.update(plan.nodes)
+        on_host = [e for e in network.all_ensembles if e not in plan.chip]
+        self.hostchip.chip_objs.difference_update(on_host)
+        self.hostchip.host_objs.update(on_host, plan.nodes)
         self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
         self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
         if self._before is None and precompute:

@@ -356,8 +356,12 @@ def configure_training(network: nengo.Network, trainable: bool | None = None) ->
     """
     network.config.configures(nengo.ensemble.Neurons)
     for kind in (nengo.Ensemble, nengo.Connection, nengo.ensemble.Neurons):
+        configured = network.config[kind]
+        if "trainable" in configured.extra_params:  # another time; keep what is marked
+            configured.trainable = trainable
+            continue
         parameter = BoolParam("trainable", trainable, optional=True)
-        network.config[kind].set_param("trainable", parameter)
+        configured.set_param("trainable", parameter)
 
 
 def trainable_objects(network: nengo.Network) -> Objects:
