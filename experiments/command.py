@@ -9,6 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +79,17 @@ def _in_words(error: Exception) -> str:
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
-    from spiking_lmu.experiments import approximation, energy, hardware
+    from spiking_lmu.experiments import (
+        approximation,
+        capacity,
+        copying,
+        deploy,
+        energy,
+        hardware,
+        information,
+        mackey_glass,
+        psmnist,
+    )
 
     parser = argparse.ArgumentParser(
         prog="spiking-lmu",
@@ -119,6 +130,61 @@ def make_parser() -> argparse.ArgumentParser:
     )
     hardware.add_arguments(one)
     one.set_defaults(run=hardware.main)
+
+    one = _experiment(
+        experiments,
+        "psmnist",
+        "classify images seen pixel by pixel, shuffled: trained, in neurons, on chip",
+    )
+    psmnist.add_arguments(one)
+    one.set_defaults(run=psmnist.main)
+
+    one = _experiment(
+        experiments, "seqmnist", "the same with the pixels in their order"
+    )
+    psmnist.add_arguments(one)
+    one.set_defaults(run=partial(psmnist.main, permuted=False))
+
+    one = _experiment(
+        experiments,
+        "mackey-glass",
+        "predict a chaotic series: LSTM, LMU, hybrid, parallel LMU, and it in spikes",
+    )
+    mackey_glass.add_arguments(one)
+    one.set_defaults(run=mackey_glass.main)
+
+    one = _experiment(
+        experiments,
+        "copy",
+        "the copy memory task: ten symbols kept for up to thousands of steps, LMU and "
+        "LSTM",
+    )
+    copying.add_arguments(one)
+    one.set_defaults(run=copying.main)
+
+    one = _experiment(
+        experiments,
+        "capacity",
+        "how well a long window is recalled: the memory as it is, and a trained LSTM",
+    )
+    capacity.add_arguments(one)
+    one.set_defaults(run=capacity.main)
+
+    one = _experiment(
+        experiments,
+        "information",
+        "linear and nonlinear processing: capacities by delay and by degree",
+    )
+    information.add_arguments(one)
+    one.set_defaults(run=information.main)
+
+    one = _experiment(
+        experiments,
+        "deploy",
+        "run a trained network on a simulator or on chip: accuracy, spikes, energy",
+    )
+    deploy.add_arguments(one)
+    one.set_defaults(run=deploy.main)
     return parser
 
 

@@ -5,10 +5,14 @@ A simulator of networks in general spends its time on passing values around. Wha
 neuron a current, a spike or none, and a decoder. Here that is done for all neurons and
 a batch of sequences in a few NumPy operations on arrays that stay in the processor's
 cache, with the neurons and decoders that Nengo has built, in the same order of events.
+
+Arrays are (neurons, sequences). Neurons stand in blocks of a few that share one
+population, so that currents and decoded values are products of many small matrices.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +31,8 @@ from .sequence import SequenceNetwork
 __all__ = ["Answers", "BatchedMemory", "run_sequences"]
 
 CACHE = 2**17  # neurons times sequences at once, so that a few arrays stay in cache
+FEWEST = 32  # sequences at once: with fewer, too much time goes into Python
+BLOCK = 16  # neurons
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +79,7 @@ def run_sequences(
     """
     x = check_array("inputs", inputs, ndims=(3,))
     if not isinstance(network.lmu.memory, LegendreMemory):
-        return Answers(network.answer(network.states(x)[:, -1], x[:, -1]), 0.0)
+        return Answers(network.answer(network.states(x, every=x.shape[1])[:, -1], x[:, -1]), 0.0)
     memory = BatchedMemory(network.lmu.memory, seed)
     late = memory.run(x, network.presentation, progress)
     # a memory of neurons gives the state of the step before: see LMU
@@ -107,29 +113,26 @@ class BatchedMemory:
     def __init__(self, memory: LegendreMemory, seed: int = 0) -> None:
         if not isinstance(memory, LegendreMemory):
             raise refusal("memory", memory, "a LegendreMemory")
-        kind = memory.neuron_type
-        self._kind = _NEURONS.get(type(kind))
-        if self._kind is None and not kind.spiking and not kind.state:
-            self._kind = _Rates
-        if self._kind is None:
-            raise refusal(
-                "neuron_type", kind, "Poisson, LIF, integrate-and-fire or rates"
-            )
+        self._kind = _kind_of(memory.neuron_type)
         check_integer("seed", seed, low=0, high=2**32 - 1)
         self.memory, self.seed = memory, seed
         with nengo.Simulator(
             memory, dt=memory.dt, progress_bar=False, seed=seed
         ) as sim:
             self.populations = populations = memory.populations(sim.data)
-        sizes = [len(p.gain) for p in populations]
-        self.n_neurons = sum(sizes)
-        scaled = [p.gain * p.encoders / p.radius for p in populations]
-        self._of = np.repeat(np.arange(len(sizes)), sizes)
-        self._starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        self._gain = np.concatenate(scaled).astype(np.float32)
-        self._bias = np.concatenate([p.bias for p in populations]).astype(np.float32)
-        self._decoders = np.concatenate([p.decoders for p in populations])
-        self._decoders = self._decoders.astype(np.float32)
+        sizes = np.array([len(p.gain) for p in populations])
+        self.n_neurons = int(sizes.sum())
+        gain = _in_blocks([p.gain * p.encoders / p.radius for p in populations])
+        self._currents = np.stack(
+            [gain, _in_blocks([p.bias for p in populations])], axis=2
+        )
+        # what the spikes of a block add up to: decoded, and counted
+        decoders = _in_blocks([p.decoders for p in populations])
+        ones = _in_blocks([np.ones(size) for size in sizes])
+        self._sums = np.stack([decoders, ones], axis=1)
+        n_blocks = -(-sizes // BLOCK)
+        self._of = np.repeat(np.arange(len(sizes)), n_blocks)
+        self._starts = np.concatenate([[0], np.cumsum(n_blocks)[:-1]])
         self.spikes = 0.0
 
     def run(
@@ -155,12 +158,12 @@ class BatchedMemory:
             size = self.memory.size_in
             raise refusal("inputs", x.shape, f"of shape (n, n_items, {size})")
         check_integer("presentation", presentation)
-        few = max(1, CACHE // self.n_neurons)
+        few = max(FEWEST, CACHE // self.n_neurons)
         states, spikes = [], 0.0
         bar = tqdm(total=len(x), unit="sequence", disable=not progress)
         with bar:
             for k in range(0, len(x), few):
-                rng = np.random.default_rng([self.seed, k])
+                rng = np.random.Generator(np.random.SFC64([self.seed, k]))
                 part = x[k : k + few]
                 m, count = self._run(part, presentation, rng)
                 states.append(m)
@@ -185,136 +188,195 @@ class BatchedMemory:
         d, k = memory.order, memory.size_in
         recurrent, feed = memory.realization.transforms
         a = np.float32(np.exp(-memory.dt / memory.synapse.tau))
-        R = ((1 - a) * recurrent.T).astype(np.float32)
-        F = ((1 - a) * feed[:, 0]).astype(np.float32)
-        assert self._kind is not None
-        neurons = self._kind(memory.neuron_type, (n, self.n_neurons), memory.dt, rng)
-        coordinates = np.zeros((n, k * d), np.float32)
-        current = np.empty((n, self.n_neurons), np.float32)
+        R = ((1 - a) * recurrent).astype(np.float32)
+        F = ((1 - a) * feed).astype(np.float32)
+        shape = (len(self._of), BLOCK, n)
+        neurons = self._kind(memory.neuron_type, shape, memory.dt, rng)
+        currents = (self._currents * neurons.gain).astype(np.float32)
+        sums = (self._sums * [[neurons.height], [1]]).astype(np.float32)
+        J = np.empty(shape, np.float32)
+        value_and_one = np.ones((len(self._of), 2, n), np.float32)
+        of_block = np.empty((len(self._of), 2, n), np.float32)
+        coordinates = np.zeros((k, d, n), np.float32)
+        count = 0.0
         for t in range(x.shape[1]):
-            into = (x[:, t, :, None] * F).reshape(n, k * d)
+            into = F * x[:, t].T[:, None]
             for _ in range(presentation):
                 final = coordinates
-                np.take(coordinates, self._of, axis=1, out=current, mode="clip")
-                np.multiply(current, self._gain, out=current)
-                np.add(current, self._bias, out=current)
-                output = neurons.step(current)
-                np.multiply(output, self._decoders, out=output)
-                decoded = np.add.reduceat(output, self._starts, axis=1)
-                fed_back = (decoded.reshape(n * k, d) @ R).reshape(n, k * d)
+                value_and_one[:, 0] = coordinates.reshape(k * d, n)[self._of]
+                np.matmul(currents, value_and_one, out=J)
+                np.matmul(sums, neurons.step(J), out=of_block)
+                decoded = np.add.reduceat(of_block, self._starts, axis=0)
+                if neurons.spiking:
+                    count += float(decoded[:, 1].sum(dtype=np.float64))
+                fed_back = R @ decoded[:, 0].reshape(k, d, n)
                 coordinates = a * coordinates + fed_back + into
-        m = final.reshape(n * k, d) @ memory.realization.T.T
-        return m.reshape(n, k * d), neurons.count
+        m = memory.realization.T @ final
+        return m.reshape(k * d, n).T, count
+
+
+def _in_blocks(parts: list[np.ndarray]) -> np.ndarray:
+    """Numbers of each population, filled up with zeros, as (n_blocks, BLOCK)."""
+    padded = [np.pad(part, (0, -len(part) % BLOCK)) for part in parts]
+    return np.concatenate(padded).reshape(-1, BLOCK)
 
 
 class _Neurons:
-    """Neurons (n, n_neurons) that turn currents into outputs, in spikes per second."""
+    """Neurons in an array of any shape that turn currents into outputs.
+
+    Attributes
+    ----------
+    gain : float
+        What `step` wants currents to be multiplied by.
+    height : float
+        Of an output of 1, in spikes per second.
+    spiking : bool
+        Whether outputs are numbers of spikes.
+    """
+
+    spiking = True
+    gain = 1.0
 
     def __init__(
         self,
-        neuron_type: nengo.neurons.NeuronType,
-        shape: tuple[int, int],
+        neuron_type: Any,
+        shape: tuple[int, ...],
         dt: float,
         rng: np.random.Generator,
     ) -> None:
-        self.neuron_type, self.dt, self.rng = neuron_type, np.float32(dt), rng
-        self.amplitude = np.float32(getattr(neuron_type, "amplitude", 1.0))
-        self.count = 0.0
+        self.neuron_type, self.dt, self.rng = neuron_type, dt, rng
+        self.height = getattr(neuron_type, "amplitude", 1.0) / dt
         self.start(shape)
 
-    def start(self, shape: tuple[int, int]) -> None:
+    def start(self, shape: tuple[int, ...]) -> None:
         """Set up what the neurons remember."""
 
     def step(self, J: np.ndarray) -> np.ndarray:
         """Outputs of this time step; may change and return J."""
         raise NotImplementedError
 
-    def spike(self, spiked: np.ndarray) -> np.ndarray:
-        """Count spikes, and make outputs of them in place."""
-        self.count += float(spiked.sum(dtype=np.float64))
-        spiked *= self.amplitude / self.dt
-        return spiked
+    def voltages(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Of the beginning, as the neuron type has them."""
+        rng = np.random.RandomState(self.rng.integers(2**32))
+        size = int(np.prod(shape))
+        voltage = self.neuron_type.make_state(size, rng, np.float32)["voltage"]
+        return voltage.reshape(shape)
 
 
 class _Rates(_Neurons):
+    spiking = False
+
+    def start(self, shape: tuple[int, ...]) -> None:
+        self.height = 1.0
+        self.active = np.empty(shape, bool)
+
     def step(self, J: np.ndarray) -> np.ndarray:
-        self.neuron_type.step(self.dt, J, J)
+        return _rates(self.neuron_type, self.dt, J, self.active)
+
+
+def _rates(neuron_type: Any, dt: float, J: np.ndarray, active: np.ndarray) -> Any:
+    """Rates in the place of currents; for LIF neurons without Nengo's indexing."""
+    if type(neuron_type) is not nengo.LIFRate:
+        neuron_type.step(dt, J, J)
         return J
+    np.greater(J, 1, out=active)
+    J -= 1
+    np.maximum(J, 1e-30, out=J)  # logarithms of infinity are slow
+    np.reciprocal(J, out=J)
+    np.log1p(J, out=J)
+    J *= neuron_type.tau_rc / neuron_type.amplitude
+    J += neuron_type.tau_ref / neuron_type.amplitude
+    np.reciprocal(J, out=J)
+    J *= active
+    return J
 
 
 class _IntegrateAndFire(_Neurons):
-    def start(self, shape: tuple[int, int]) -> None:
-        self.voltage = self.rng.random(shape, dtype=np.float32)
+    def start(self, shape: tuple[int, ...]) -> None:
+        self.gain = self.dt
+        self.voltage = self.voltages(shape)
 
     def step(self, J: np.ndarray) -> np.ndarray:
         np.maximum(J, 0, out=J)
-        J *= self.dt
         self.voltage += J
         np.floor(self.voltage, out=J)
         self.voltage -= J
-        return self.spike(J)
+        return J
 
 
 class _LIF(_Neurons):
-    def start(self, shape: tuple[int, int]) -> None:
-        self.voltage = self.rng.random(shape, dtype=np.float32)
-        self.refractory = np.zeros(shape, np.float32)
-        self.left = np.empty(shape, np.float32)
+    def start(self, shape: tuple[int, ...]) -> None:
+        kind = self.neuron_type
+        self.voltage = self.voltages(shape)
+        self.gain = -np.expm1(-self.dt / kind.tau_rc)
+        self.fired = np.empty(shape, bool)
+        # who fired in the last steps, the last one first, and how long before its end
+        none = np.empty(0, np.intp), np.empty(0, np.float32)
+        n_steps = int(np.ceil(kind.tau_ref / self.dt - 1e-6))
+        self.refractory = deque([none] * n_steps, maxlen=n_steps)
 
     def step(self, J: np.ndarray) -> np.ndarray:
-        kind, dt, v = self.neuron_type, self.dt, self.voltage
-        tau = np.float32(kind.tau_rc)
-        np.subtract(dt, self.refractory, out=self.left)
-        np.clip(self.left, 0, dt, out=self.left)
-        self.left *= -1 / tau
-        np.expm1(self.left, out=self.left)
-        self.left *= v - J
-        v += self.left
-        self.refractory -= dt
-        fired = np.flatnonzero(v > 1)
-        if len(fired):
-            over, drive = v.flat[fired], J.flat[fired]
-            late = -tau * np.log1p(-(over - 1) / (drive - 1))
-            self.refractory.flat[fired] = np.float32(kind.tau_ref) - late
-        np.maximum(v, np.float32(kind.min_voltage), out=v)
-        v.flat[fired] = 0
-        J[...] = 0
-        J.flat[fired] = 1
-        return self.spike(J)
+        kind, tau = self.neuron_type, self.neuron_type.tau_rc
+        self.voltage *= np.float32(1 - self.gain)
+        self.voltage += J
+        v, drive = self.voltage.reshape(-1), J.reshape(-1)
+        # the few that are refractory, for all of the step or for a part of it
+        for k, (who, before) in enumerate(self.refractory, 1):
+            left = before + np.float32(k * self.dt - kind.tau_ref)
+            late = left < self.dt
+            who, left = who[late], np.maximum(left[late], 0)
+            v[who] = drive[who] * (np.expm1(left / -tau) / -self.gain)
+        np.greater(self.voltage, 1, out=self.fired)
+        who = np.flatnonzero(self.fired)
+        with np.errstate(divide="ignore", invalid="ignore"):  # of rounding errors
+            over = (v[who] - 1) / (drive[who] / np.float32(self.gain) - 1)
+            before = np.fmin(np.log1p(-over) * np.float32(-tau), np.float32(self.dt))
+        self.refractory.appendleft((who, before))
+        v[who] = 0
+        np.maximum(v, kind.min_voltage, out=v)
+        np.copyto(J, self.fired)
+        return J
 
 
 class _Poisson(_Neurons):
-    def start(self, shape: tuple[int, int]) -> None:
-        self.uniform = np.empty(shape, np.float32)
-        self.none = np.empty(shape, np.float32)
+    def start(self, shape: tuple[int, ...]) -> None:
+        self.active = np.empty(shape, bool)
+        self.drawn = np.empty(shape, np.float32)
 
     def step(self, J: np.ndarray) -> np.ndarray:
-        base = self.neuron_type.base_type
-        base.step(self.dt, J, J)
-        J *= self.dt
-        self.rng.random(dtype=np.float32, out=self.uniform)
-        np.negative(J, out=self.none)
-        np.exp(self.none, out=self.none)
-        # the chances of none, of one at most, and so on, until no number is beyond
-        counts = np.greater(self.uniform, self.none).astype(np.float32)
-        fired = np.flatnonzero(counts)
-        mean, u = J.flat[fired], self.uniform.flat[fired]
-        term = total = self.none.flat[fired]
-        number = np.zeros(len(fired), np.float32)
-        for k in range(1, MOST_SPIKES):
-            number += u > total
-            term = term * mean / k
-            total = total + term
-            if not (u > total).any():
-                break
-        counts.flat[fired] = number
-        return self.spike(counts)
+        rates = _rates(self.neuron_type.base_type, self.dt, J, self.active)
+        # a first spike after an exponential time: if u < 1 - exp(-rate dt), so only if
+        # u < rate dt, for which 16 bits of u are enough to tell nearly all
+        coarse = self.rng.bit_generator.random_raw(-(-J.size // 4)).view(np.uint16)
+        coarse = coarse[: J.size].reshape(J.shape)
+        np.copyto(self.drawn, coarse)
+        rates *= 2**16 * self.dt
+        np.less(self.drawn, rates, out=self.active)
+        who = np.flatnonzero(self.active)
+        u = self.rng.random(len(who))
+        u += coarse.reshape(-1)[who]
+        left = rates.reshape(-1)[who] / 2**16 + np.log1p(u / -(2**16))
+        counts, flat = J, J.reshape(-1)
+        counts[...] = 0
+        while len(who := who[left > 0]):
+            flat[who] += 1
+            # and the next one, in what is left of the step
+            left = left[left > 0] + np.log1p(-self.rng.random(len(who)))
+        return counts
 
-
-MOST_SPIKES = 20  # of a Poisson neuron in one step; nearly all have none
 
 _NEURONS: dict[Any, type[_Neurons]] = {
     nengo.SpikingRectifiedLinear: _IntegrateAndFire,
     nengo.LIF: _LIF,
     nengo.PoissonSpiking: _Poisson,
 }
+
+
+def _kind_of(neuron_type: nengo.neurons.NeuronType) -> type[_Neurons]:
+    kind = _NEURONS.get(type(neuron_type))
+    if kind is None and not neuron_type.spiking and not neuron_type.state:
+        kind = _Rates
+    if kind is None or (kind is _Poisson and neuron_type.negative):
+        allowed = "Poisson, LIF, integrate-and-fire or rates"
+        raise refusal("neuron_type", neuron_type, allowed)
+    return kind

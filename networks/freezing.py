@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import nengo
 import numpy as np
+from nengo.dists import Choice
 from numpy.typing import ArrayLike
 
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES, Realization, realize_for
 from spiking_lmu.state_space import state_space
 from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
+from spiking_lmu.weights import fix_seeds
 
 from .sequence import SequenceNetwork
 
@@ -79,14 +82,26 @@ def freeze(
         if n_neurons is None:
             raise refusal("n_neurons", n_neurons, "a number of neurons")
         memory_args["realization"] = realize_memory(
-            network, inputs, build["presentation"], synapse, coordinates, classes
+            network,
+            inputs,
+            build["presentation"],
+            synapse,
+            coordinates,
+            classes,
         )
         memory_args["n_neurons"] = n_neurons
         memory_args["synapse"] = synapse
         memory_args["neuron_type"] = neuron_type(memory)
+        if memory in ("relu", "poisson"):
+            # half of the neurons for each sign, all linear: without any distortion
+            memory_args.setdefault("intercepts", Choice([0.0]))
+        if memory == "poisson":
+            memory_args["neuron_type"] = nengo.PoissonSpiking(nengo.RectifiedLinear())
         build.update(memory="spiking", memory_args=memory_args)
     frozen = SequenceNetwork(**build)
     frozen.learn_from(network)
+    if seed is not None:
+        fix_seeds(frozen, seed)  # for parts of it, too, whoever runs them
     return frozen
 
 

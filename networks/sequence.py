@@ -191,6 +191,11 @@ class SequenceNetwork(nengo.Network):
         readouts = {c.label: c for c in self.connections if c.label in self._dense}
         return {**{k: self.lmu.weights[k] for k in ("W_x", "W_m")}, **readouts}
 
+    @property
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """The weights of `kernels`."""
+        return {name: c.transform.init for name, c in self.kernels.items()}
+
     def learn_from(self, other: SequenceNetwork) -> None:
         """Take over weights and biases from a network of the same sizes."""
         if (self.size_in, self.size_out, self.order, self.units) != (
@@ -207,15 +212,14 @@ class SequenceNetwork(nengo.Network):
             layer.bias = theirs.bias
 
     def sensitivity(self, inputs: np.ndarray, classes: bool = True) -> np.ndarray:
-        r"""How the answer to sequences changes with the memory's state at their end.
+        """How the answer to sequences changes with the memory's state at their end.
 
         Parameters
         ----------
         inputs : (n, n_items, size_in) array_like
         classes : bool
-            Whether the answer is made of logits: what counts is then how much
-            the probabilities change, :math:`J^T (\operatorname{diag}(p) - p p^T) J`
-            (the Fisher information).
+            Whether the answer is made of logits: what counts is then how they change
+            against each other.
 
         Returns
         -------
@@ -223,8 +227,8 @@ class SequenceNetwork(nengo.Network):
             C'C is the mean square change of the answer for a change of the state.
         """
         x = np.asarray(inputs, dtype=float)
-        m = self.states(x)[:, -1]
-        weights = {k: c.transform.init for k, c in self.kernels.items()}
+        m = self.states(x, every=x.shape[1])[:, -1]
+        weights = self._arrays
         z = m @ weights["W_m"].T + x[:, -1] @ weights["W_x"].T + self.layers[0].bias
         # J from the back: of the answer by what goes into each layer
         inner, slopes = [weights["W_m"]], [1 - np.tanh(z) ** 2]
@@ -232,15 +236,14 @@ class SequenceNetwork(nengo.Network):
             z = np.tanh(z) @ weights[name].T + layer.bias
             inner.append(weights[name])
             slopes.append(1 - np.tanh(z) ** 2)
-        logits = np.tanh(z) @ weights["readout"].T
         J = np.broadcast_to(weights["readout"], (len(x), *weights["readout"].shape))
         for W, slope in zip(inner[::-1], slopes[::-1]):
             J = (J * slope[:, None]) @ W
         if classes:
-            J = _fisher(J, logits)
+            J = J - J.mean(axis=1, keepdims=True)
         J = J.reshape(-1, J.shape[-1]) / np.sqrt(len(x))
         # as many rows as columns hold the same
-        return J if len(J) <= J.shape[1] else np.linalg.qr(J, mode="r")
+        return J if len(J) <= J.shape[1] else np.asarray(np.linalg.qr(J, mode="r"))
 
     def answer(self, states: np.ndarray, last: np.ndarray) -> np.ndarray:
         """What the network makes of memory states and the last items, by its equations.
@@ -254,7 +257,7 @@ class SequenceNetwork(nengo.Network):
         -------
         answers : (n, size_out) ndarray
         """
-        weights = {k: c.transform.init for k, c in self.kernels.items()}
+        weights = self._arrays
         h = states @ weights["W_m"].T + last @ weights["W_x"].T + self.layers[0].bias
         for layer, name in zip(self.layers[1:], self._dense):
             h = np.tanh(h) @ weights[name].T + layer.bias
@@ -283,14 +286,6 @@ class SequenceNetwork(nengo.Network):
         return np.stack([*kept, m], axis=1).reshape(
             len(x), -1, self.size_in * self.order
         )
-
-
-def _fisher(J: np.ndarray, logits: np.ndarray) -> np.ndarray:
-    """Rows whose squares are what changes of logits do to probabilities."""
-    p = np.exp(logits - logits.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
-    against_mean = J - (p[:, :, None] * J).sum(axis=1, keepdims=True)
-    return np.sqrt(p)[:, :, None] * against_mean
 
 
 def _mark(network: SequenceNetwork) -> None:

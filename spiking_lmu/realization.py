@@ -44,7 +44,7 @@ COORDINATES = ("legendre", "balanced")
 TRANSIENT_DB = -25.0
 # directions that data do not show, or an outcome does not ask for, have these powers,
 # relative to the mean: noise gets everywhere, and reaches the others from there
-STATE_FLOOR = 1e-4
+STATE_FLOOR = 1e-2
 WEIGHT_FLOOR = 1e-4
 # fewer neurons cannot tell up from down, and a population that errs in its slope by
 # more than tau times a pole of the memory makes that unstable: the least shares are a

@@ -294,8 +294,7 @@ def predict(
     nengo.exceptions.ValidationError
         If an argument is out of range, or the inputs are not finite or do not fit.
     """
-    x = _check_inputs(network, inputs)
-    check_choice("dtype", dtype, PRECISIONS)
+    x = _check_inputs(network, inputs, check_choice("dtype", dtype, PRECISIONS))
     if not network.all_probes:
         raise refusal("network", network, "a network with a probe")
     probes = list(network.all_probes)
@@ -365,14 +364,14 @@ class Samples:
 
     def divided(self, scales: Arrays) -> Samples:
         """The same, with each node's values divided."""
-        x = {node: np.float32(a / scales.get(node, 1)) for node, a in self.x.items()}
+        x = {n: (a / scales.get(n, 1)).astype(np.float32) for n, a in self.x.items()}
         return Samples(x, self.y)
 
     def fingerprint(self) -> int:
         """A number that tells other data."""
         value = 0
         for array in (*self.x.values(), *self.y.values()):
-            value = zlib.crc32(np.ascontiguousarray(array), value)
+            value = zlib.crc32(np.ascontiguousarray(array).data, value)
         return value
 
     def chunks(self, order: np.ndarray, batch_size: int) -> list[np.ndarray]:
@@ -586,7 +585,7 @@ def _noise_roots(built: Form, noise: Any, x: Arrays, scales: Arrays) -> Arrays:
     if isinstance(noise, Number):
         deviation = check_number("noise", noise, low=0)
         return {
-            e: np.float32(deviation * np.sqrt(np.mean(x[e] ** 2, axis=(0, 1))))
+            e: (deviation * np.sqrt(np.mean(x[e] ** 2, axis=(0, 1)))).astype(np.float32)
             for e in states.values()
         }
     if not isinstance(noise, Mapping) or not set(noise) <= set(states):
@@ -604,7 +603,8 @@ def _noise_roots(built: Form, noise: Any, x: Arrays, scales: Arrays) -> Arrays:
             raise refusal("noise", powers[0], "a covariance, without negative powers")
         root = directions * np.sqrt(np.maximum(powers, 0))
         entry = states[node]
-        roots[entry] = np.float32(root / np.reshape(scales.get(entry, 1.0), (-1, 1)))
+        scale = np.reshape(scales.get(entry, np.ones(1)), (-1, 1))
+        roots[entry] = (root / scale).astype(np.float32)
     return roots
 
 
@@ -629,12 +629,14 @@ def _check_pair(network: nengo.Network, pair: Any, loss: str) -> tuple[Arrays, A
     return _check_data(network, pair[0], pair[1], loss)
 
 
-def _check_inputs(network: nengo.Network, inputs: Data) -> Arrays:
+def _check_inputs(
+    network: nengo.Network, inputs: Data, dtype: str = "float32"
+) -> Arrays:
     nodes = [n for n in network.all_nodes if n.size_in == 0]
     given = _by_object("inputs", inputs, nodes, "node without input")
     x = {}
     for node, values in given.items():
-        array = check_array("inputs", values, ndims=(3,)).astype(np.float32)
+        array = check_array("inputs", values, ndims=(3,)).astype(dtype)
         if array.shape[2] != node.size_out:
             raise refusal(
                 "inputs", array.shape, f"of shape (n, n_steps, {node.size_out})"

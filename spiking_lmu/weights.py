@@ -307,7 +307,7 @@ def read_archive(
     """The arrays and texts that `write_archive` wrote; nothing else is let in."""
     allowed = "a file that this program has saved"
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in archive.files}
         texts = {
             name.removeprefix("json "): json.loads(str(content.pop(name)))

@@ -1,0 +1,380 @@
+"""From a trained network to a simulator or a chip: what it makes of data there.
+
+.. code-block:: text
+
+    spiking-lmu deploy results/psmnist/models/NAME.npz --target loihi
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from nengo.exceptions import ValidationError
+from scipy.stats import binomtest
+
+from spiking_lmu.experiments import report as pages
+from spiking_lmu.experiments.datasets import Dataset, Split
+from spiking_lmu.experiments.deploy_report import plot, report
+from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
+from spiking_lmu.experiments.psmnist_trials import EXAMPLES, load
+from spiking_lmu.hardware.processors import compare
+from spiking_lmu.hardware.resources import Resources, resources
+from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
+from spiking_lmu.networks.freezing import MEMORIES
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+from spiking_lmu.weights import fix_seeds
+
+__all__ = ["Deployment", "add_arguments", "deploy", "main", "plot", "run"]
+
+PARTS = ("test", "all")
+
+OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "target": (str, "NAME", "nengo; batched, the same for all sequences at once; dl, "
+               "NengoDL; loihi, its emulator"),
+    "data": (str, "DATA", "digits, mnist, an .npz file like it or a .csv of sequences; "
+             "by default what it was trained on"),
+    "part": (str, "NAME", "of the data: test, or all where none was trained on"),
+    "memory": (str, "NAME", "exact, rate, relu, lif, poisson"),
+    "neurons": (int, "N", "of the memory, in all"),
+    "presentation": (int, "N", "time steps for which each item is shown"),
+    "images": (int, "N", "sequences, drawn at random; 0 for all"),
+    "synapse": (float, "S", "recurrent synapse of the memory, in seconds"),
+    "seed": (int, "N", "from which all others are derived"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Deployment:
+    """What a network did on a target.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        One row a sequence; see `run`.
+    facts : dict
+        ``"accuracy"`` with its 95 % interval, ``"low"`` and ``"high"`` (Wilson 1927);
+        ``"exact_accuracy"`` and ``"agreement"``, with the exact network; ``"spikes"``
+        of the memory for each sequence; ``"steps"`` of each; ``"cpu_energy"`` and
+        ``"gpu_energy"``, and on the emulator ``"chip_energy"``, low and high,
+        estimates in joules for each sequence; and how it was run.
+    resources : Resources or str
+        What the network takes of Loihi; or why it cannot be there.
+    """
+
+    frame: pd.DataFrame
+    facts: dict[str, Any]
+    resources: Resources | str
+
+
+def run(
+    model: str,
+    target: str = "nengo",
+    data: str | None = None,
+    part: str = "test",
+    memory: str = "lif",
+    neurons: int = 2000,
+    presentation: int = 10,
+    images: int = 100,
+    synapse: float = 0.1,
+    seed: int = 0,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Run a trained network on a target; one row a sequence.
+
+    Parameters
+    ----------
+    model : str
+        What `SequenceNetwork.save` has written: `psmnist` keeps its networks in
+        ``results/psmnist/models``.
+    target : str
+        ``"nengo"``: `nengo.Simulator`, one sequence after the other; ``"batched"``:
+        `networks.run_sequences`, the same for all sequences at once; ``"dl"``: NengoDL;
+        ``"loihi"``: the emulator of the chip.
+    data : str, optional
+        As for `psmnist.run`; by default what the network was trained on. Sequences are
+        shuffled in time where they were in training.
+    part : str
+        ``"test"``, the part that was held out; or ``"all"``, for data of which nothing
+        was trained on.
+    memory : str
+        ``"exact"``, or the neurons that it is made of; see `networks.freeze`.
+    neurons : int
+        Of the memory, in all.
+    presentation : int
+        Time steps for which each item of a sequence is shown.
+    images : int
+        How many sequences, drawn at random; 0 for all.
+    synapse : float
+        Recurrent synapse of the memory, in seconds.
+    seed : int
+        From which all others are derived.
+    progress : bool
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    sequences : pandas.DataFrame
+        ``sequence`` (its place in the part), ``label``, ``predicted``, ``exact`` (what
+        the exact network predicts), ``margin`` and ``exact_margin``, by how much the
+        logit of the right class is above the highest other.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the model or the data cannot be read or do not go together, an argument is
+        out of range, or the target's package is not installed.
+    """
+    arguments = dict(locals())
+    return deploy(**arguments).frame
+
+
+def deploy(
+    model: str,
+    target: str,
+    data: str | None,
+    part: str,
+    memory: str,
+    neurons: int,
+    presentation: int,
+    images: int,
+    synapse: float,
+    seed: int,
+    progress: bool = False,
+) -> Deployment:
+    """As `run`, with all that is known about the run."""
+    check_choice("target", target, tuple(TARGETS))
+    check_choice("part", part, PARTS)
+    check_choice("memory", memory, MEMORIES)
+    check_integer("neurons", neurons, high=10**7)
+    check_integer("presentation", presentation, high=10**4)
+    check_integer("images", images, low=0)
+    check_number("synapse", synapse, low=0.001, high=100)
+    check_integer("seed", seed, low=0, high=2**31 - 1)
+    if target == "loihi" and memory in ("exact", "rate"):
+        raise refusal("memory", memory, "lif, relu or poisson on a chip: it has spikes")
+    with _named("backend", "target"):
+        require_target(target)
+    with _named("path", "model"):
+        network, about = SequenceNetwork.load(model)
+    dataset, chosen = _data(network, about, data, part, images, seed)
+    start = time.perf_counter()
+    frozen = _frozen(
+        network, dataset, memory, neurons, presentation, synapse=synapse, seed=seed
+    )
+    taken = _resources(frozen, memory)
+    operations = compare(frozen, 0)
+    exact = run_sequences(network, chosen.x).values
+    built = time.perf_counter()
+    with _named("network", "neurons"):
+        values, spikes, extra = TARGETS[target](frozen, chosen.x, seed, progress)
+    frame = _frame(values, exact, chosen.y, _labels(about, dataset))
+    steps = chosen.x.shape[1] * presentation
+    facts = {
+        "model": str(model),
+        "data": dataset.name,
+        "target": target,
+        "memory": memory,
+        "order": network.order,
+        "units": list(network.units),
+        "neurons": 0 if memory == "exact" else frozen.lmu.memory.n_neurons,
+        "presentation": presentation,
+        "steps": steps,
+        **_accuracy(frame),
+        "spikes": spikes,
+        **{
+            f"{one.name.lower()}_energy": one.joules * steps
+            for one in operations
+            if one.method == "factors"
+        },
+        "build_seconds": built - start,
+        "run_seconds": time.perf_counter() - built,
+    }
+    if extra:
+        bounds = (extra["energy_low"], extra["energy_high"])
+        facts["chip_energy"] = [1e-9 * steps * bound for bound in bounds]
+        facts["cores"] = extra["cores"]
+    return Deployment(frame, facts, taken)
+
+
+@contextmanager
+def _named(theirs: str, ours: str) -> Iterator[None]:
+    """Let an error name the argument of this experiment."""
+    try:
+        yield
+    except ValidationError as error:
+        if error.attr != theirs:
+            raise
+        raise ValidationError(error.args[0], attr=ours) from error
+
+
+def _data(
+    network: SequenceNetwork,
+    about: dict[str, Any],
+    data: str | None,
+    part: str,
+    images: int,
+    seed: int,
+) -> tuple[Dataset, Split]:
+    """The data that go with a model, and the sequences that it is to be run on."""
+    task = about.get("task", "classification")
+    if task != "classification":
+        raise refusal("model", task, "one that tells classes: of psmnist or seqmnist")
+    data = about.get("data") if data is None else data
+    if not isinstance(data, str):
+        raise refusal("data", data, "given: the model does not say what it was for")
+    dataset = load(data, bool(about.get("permuted", False)))
+    n_steps, size = dataset.shape
+    if (n_steps, size) != (network.window, network.size_in):
+        raise ValidationError(
+            f"must be of sequences of {network.window} steps and {network.size_in} "
+            f"values in each, as the model was trained on, but {dataset.name} has "
+            f"{n_steps} and {size}",
+            attr="data",
+        )
+    known = _labels(about, dataset)
+    strange = [label for label in dataset.labels if label not in known]
+    if strange or len(known) != network.size_out:
+        allowed = f"of the {network.size_out} labels that the model knows"
+        found = strange[0] if strange else len(known)
+        raise refusal("data", found, allowed)
+    splits = (dataset.train, dataset.validation, dataset.test)
+    x, y = dataset.test.x, dataset.test.y
+    if part == "all":
+        x, y = (np.concatenate([getattr(s, k) for s in splits]) for k in "xy")
+    y = np.array([known.index(label) for label in dataset.labels])[y]
+    rng = np.random.default_rng(seed)
+    rows = np.arange(len(x))
+    if 0 < images < len(x):
+        rows = np.sort(rng.choice(len(x), images, replace=False))
+    return dataset, Split(x[rows], y[rows])
+
+
+def _labels(about: dict[str, Any], dataset: Dataset) -> list[str]:
+    """What the model's classes are called."""
+    return [str(label) for label in about.get("labels", dataset.labels)]
+
+
+def _frozen(
+    network: SequenceNetwork,
+    dataset: Dataset,
+    memory: str,
+    neurons: int,
+    presentation: int,
+    **settings: Any,
+) -> SequenceNetwork:
+    least = network.order * network.size_in
+    if memory != "exact" and neurons < least:
+        raise refusal("neurons", neurons, f"at least {least}, one a state variable")
+    x = dataset.train.x[:EXAMPLES]
+    frozen = freeze(network, memory, neurons // least, x, presentation, **settings)
+    # the same neurons on every target, also where it builds only the memory
+    fix_seeds(frozen, settings["seed"])
+    return frozen
+
+
+def _resources(frozen: SequenceNetwork, memory: str) -> Resources | str:
+    if memory in ("exact", "rate"):
+        return "A chip has spiking neurons only, and this memory has none."
+    try:
+        return resources(frozen)
+    except ValidationError as error:
+        return f"On Loihi: {error.args[0]}."
+
+
+def _frame(
+    values: np.ndarray, exact: np.ndarray, y: np.ndarray, labels: list[str]
+) -> pd.DataFrame:
+    names = np.array(labels)
+    return pd.DataFrame(
+        {
+            "sequence": np.arange(len(y)),
+            "label": names[y],
+            "predicted": names[values.argmax(axis=1)],
+            "exact": names[exact.argmax(axis=1)],
+            "margin": _margin(values, y),
+            "exact_margin": _margin(exact, y),
+        }
+    )
+
+
+def _margin(values: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """By how much the right class is above the highest other."""
+    rows = np.arange(len(y))
+    others = np.array(values, dtype=float)
+    others[rows, y] = -np.inf
+    return values[rows, y] - others.max(axis=1)
+
+
+def _accuracy(frame: pd.DataFrame) -> dict[str, Any]:
+    """Shares of the sequences, and the 95 % interval of the first."""
+    right = frame["predicted"] == frame["label"]
+    interval = binomtest(int(right.sum()), len(frame)).proportion_ci(method="wilson")
+    return {
+        "sequences": len(frame),
+        "accuracy": float(right.mean()),
+        "low": float(interval.low),
+        "high": float(interval.high),
+        "exact_accuracy": float((frame["exact"] == frame["label"]).mean()),
+        "agreement": float((frame["predicted"] == frame["exact"]).mean()),
+    }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the model and the options of `run`."""
+    parser.add_argument("model", metavar="MODEL", help="what psmnist has kept (.npz)")
+    parameters = inspect.signature(run).parameters
+    for name, (kind, metavar, text) in OPTIONS.items():
+        default = parameters[name].default
+        shown = "" if default is None else f" ({default})"
+        parser.add_argument(
+            f"--{name}", type=kind, default=default, metavar=metavar, help=text + shown
+        )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
+    """Run the model, draw and write everything.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As a parser with `add_arguments` returns it.
+    out : pathlib.Path
+        The results folder.
+    command : str
+        The exact command, for the record.
+
+    Returns
+    -------
+    page : pathlib.Path
+        Of the report.
+    n_failed : int
+        0.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the model, the data or an option is of no use.
+    OSError
+        If a file cannot be written.
+    """
+    start = time.perf_counter()
+    arguments = {name: getattr(args, name) for name in ("model", *OPTIONS)}
+    done = deploy(**arguments, progress=not args.quiet)
+    page = pages.write(
+        out,
+        report(done.frame, done.facts, done.resources),
+        done.frame,
+        {"answers": plot(done.frame)},
+        pages.Run(command, arguments, args.seed, time.perf_counter() - start),
+    )
+    return page, 0

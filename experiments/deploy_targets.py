@@ -1,0 +1,113 @@
+"""Where a frozen network can run: each target takes sequences and gives answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import nengo
+import numpy as np
+from tqdm import tqdm
+
+from spiking_lmu.experiments.psmnist_chip import run_on_chip
+from spiking_lmu.forms import choose_form
+from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
+from spiking_lmu.simulators import require
+
+Run = tuple[np.ndarray, float, dict[str, Any]]
+
+BATCH = 100  # sequences at once, on NengoDL
+
+
+def run_batched(
+    network: SequenceNetwork, inputs: np.ndarray, seed: int, progress: bool
+) -> Run:
+    """By `networks.run_sequences`: what Nengo computes, for many sequences at once."""
+    answers = run_sequences(network, inputs, seed, progress)
+    return answers.values, answers.spikes, {}
+
+
+def run_nengo(
+    network: SequenceNetwork, inputs: np.ndarray, seed: int, progress: bool
+) -> Run:
+    """On `nengo.Simulator` itself, one sequence after the other."""
+    shown: dict[str, np.ndarray] = {}
+    dt, counter = network.dt, add_counter(network)
+    network.stimulus.output = lambda t: shown["items"][round(t / dt) - 1]
+    poisson = any(
+        isinstance(e.neuron_type, nengo.PoissonSpiking) for e in network.all_ensembles
+    )
+    values, spikes = [], 0.0
+    # the optimizer mixes up the random states of Poisson neurons: see `simulators`
+    with nengo.Simulator(
+        network, dt=dt, seed=seed, progress_bar=False, optimize=not poisson
+    ) as sim:
+        for k, items in enumerate(tqdm(inputs, unit="sequence", disable=not progress)):
+            (drawn,) = np.random.SeedSequence([seed, k]).generate_state(1)
+            sim.reset(seed=int(drawn))
+            shown["items"] = np.repeat(items, network.presentation, axis=0)
+            sim.run_steps(len(shown["items"]))
+            values.append(sim.data[network.probe][-1])
+            spikes += 0.0 if counter is None else float(sim.data[counter][-1, 0])
+    return np.array(values), spikes / len(inputs), {}
+
+
+def run_dl(
+    network: SequenceNetwork, inputs: np.ndarray, seed: int, progress: bool
+) -> Run:
+    """On NengoDL, unrolled in time, in minibatches."""
+    counter = add_counter(network)
+    probes = [network.probe, *([] if counter is None else [counter])]
+    form = choose_form(network, [network.stimulus], probes, "sequential")
+    values, counts = [], []
+    n, batch = len(inputs), min(len(inputs), BATCH)
+    with (
+        tqdm(total=n, unit="sequence", disable=not progress) as bar,
+        form.simulator(batch, "float32", seed, last=True) as sim,
+    ):
+        for k in range(0, n, batch):
+            # minibatches are all of one size: the last begins again at the front
+            rows = np.arange(k, k + batch) % n
+            shown = np.repeat(inputs[rows], network.presentation, axis=1)
+            given = sim.predict(form.data({network.stimulus: shown}), verbose=0)
+            new = min(batch, n - k)
+            values.append(given[form.probes[network.probe]][:new, -1])
+            if counter is not None:
+                counts.append(given[form.probes[counter]][:new, -1, 0])
+            bar.update(new)
+    spikes = float(np.concatenate(counts).mean()) if counts else 0.0
+    return np.concatenate(values), spikes, {}
+
+
+TARGETS: dict[str, Callable[[SequenceNetwork, np.ndarray, int, bool], Run]] = {
+    "nengo": run_nengo,
+    "batched": run_batched,
+    "dl": run_dl,
+    "loihi": run_on_chip,
+}
+#: What a target needs beside Nengo: a module, and the extra that it comes with.
+NEEDS = {"dl": ("nengo_dl", "dl"), "loihi": ("nengo_loihi", "loihi")}
+
+
+def require_target(target: str) -> None:
+    """Refuse a target whose packages are missing; says what to install."""
+    if target in NEEDS:
+        require(*NEEDS[target])
+
+
+def add_counter(network: SequenceNetwork) -> nengo.Probe | None:
+    """A probe of how often the memory's neurons have fired since the beginning.
+
+    One number: a record of each neuron would take gigabytes.
+    """
+    memory = network.lmu.memory
+    if not isinstance(memory, LegendreMemory) or not memory.neuron_type.spiking:
+        return None
+    with network:
+        counter = nengo.Node(size_in=1, label="spikes")
+        nengo.Connection(counter, counter, synapse=0)  # a step later, the same
+        for ensemble in memory.ensembles:
+            amplitude = getattr(ensemble.neuron_type, "amplitude", 1.0)
+            each = np.full((1, ensemble.n_neurons), network.dt / amplitude)
+            nengo.Connection(ensemble.neurons, counter, transform=each, synapse=None)
+        return nengo.Probe(counter)

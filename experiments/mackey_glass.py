@@ -1,0 +1,287 @@
+"""A chaotic series, predicted: LSTM, LMU, both in layers, and an LMU in spikes.
+
+The Mackey-Glass task of LMU 2019, in its true direction: to tell from a series what it
+will be 15 steps later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from spiking_lmu.experiments import report as pages
+from spiking_lmu.experiments.arguments import add_execution, integers, words
+from spiking_lmu.experiments.mackey_glass_figures import (
+    plot,
+    plot_prediction,
+    plot_spiking,
+    plot_training,
+)
+from spiking_lmu.experiments.mackey_glass_report import report
+from spiking_lmu.experiments.mackey_glass_trials import make_tasks, run_task
+from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.simulators import require
+
+__all__ = ["FULL", "add_arguments", "execute", "main", "plot", "run"]
+
+OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "models": (words, "NAME,...", "lstm, lmu, hybrid, parallel, spiking"),
+    "series": (integers, "N,N,N", "series to train on, to validate, to test"),
+    "steps": (int, "N", "steps of each series"),
+    "ahead": (int, "N", "how many steps to look ahead"),
+    "tau": (int, "N", "delay of the equation, in steps"),
+    "length": (int, "N", "steps of the windows that are trained on"),
+    "epochs": (int, "N", "passes through the series, of recurrent networks"),
+    "order": (int, "D", "state variables of the parallel LMU"),
+    "window": (int, "N", "its window, in steps"),
+    "units": (int, "N", "units in each of its two layers"),
+    "parallel_epochs": (int, "N", "passes through the series, of the parallel LMU"),
+    "spiking_order": (int, "D", "state variables of the LMU in spikes"),
+    "spiking_units": (int, "N", "units in each of its two layers"),
+    "spiking_epochs": (int, "N", "its passes, without noise and then with it"),
+    "neurons": (integers, "N,...", "mean neurons per dimension"),
+    "neuron_types": (words, "TYPE,...", "poisson, lif, relu, rate"),
+    "presentations": (integers, "MS,...", "time steps for which it gets each value"),
+    "spiking_steps": (int, "N", "values of a series that it is tested with"),
+    "trials": (int, "N", "networks of each kind, with series of their own"),
+    "seed": (int, "N", "from which all others are derived"),
+}
+
+#: What ``--full`` sets: the size of the reference.
+FULL: dict[str, Any] = {
+    "series": (32, 32, 64),
+    "epochs": 100,
+    "parallel_epochs": 60,
+    "spiking_epochs": 15,
+    "neurons": (10, 30, 100, 300, 1000),
+    "neuron_types": ("poisson", "lif", "relu"),
+    "presentations": (1, 3, 10),
+    "spiking_steps": 2000,
+}
+
+
+def run(
+    models: Sequence[str] = ("lstm", "lmu", "hybrid", "parallel", "spiking"),
+    series: Sequence[int] = (16, 4, 16),
+    steps: int = 5000,
+    ahead: int = 15,
+    tau: int = 17,
+    swapped: bool = False,
+    length: int = 100,
+    epochs: int = 12,
+    order: int = 18,
+    window: int = 20,
+    units: int = 110,
+    parallel_epochs: int = 8,
+    spiking_order: int = 6,
+    spiking_units: int = 80,
+    spiking_epochs: int = 3,
+    neurons: Sequence[int] = (20, 60, 200),
+    neuron_types: Sequence[str] = ("poisson", "relu"),
+    presentations: Sequence[int] = (10,),
+    spiking_steps: int = 500,
+    trials: int = 3,
+    seed: int = 0,
+    folder: str = "results/mackey-glass",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Train networks to predict the Mackey-Glass series, and test them.
+
+    Parameters
+    ----------
+    models : sequence of str
+        ``"lstm"``, ``"lmu"`` and ``"hybrid"``, both in turn: four recurrent layers with
+        some 18,000 parameters. ``"parallel"``: a feed-forward LMU, trained in
+        parallel form. ``"spiking"``: a smaller one, its memory made of neurons.
+    series : sequence of three int
+        How many to train on, to validate and to test with.
+    steps : int
+        Of each series.
+    ahead : int
+        How far to look ahead.
+    tau : int
+        Delay of the equation, in steps.
+    swapped : bool
+        Exchange inputs and targets, as the published notebook did: tell from the series
+        what it was ``ahead`` steps ago.
+    length : int
+        Steps of the windows that series are cut into, for training.
+    epochs, parallel_epochs, spiking_epochs : int
+        Passes through the series: of the recurrent networks, of the parallel one, and
+        of that in spikes, which gets as many again with noise.
+    order, units, spiking_order, spiking_units : int
+        State variables and units of each of the two layers, of the parallel network
+        and of that in spikes.
+    window : int
+        Of both, in steps of the series.
+    neurons : sequence of int
+        Mean numbers of neurons per dimension.
+    neuron_types : sequence of str
+        ``"poisson"``, ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"rate"``.
+    presentations : sequence of int
+        Time steps of 1 ms for which a spiking memory gets each value.
+    spiking_steps : int
+        Values of a test series for it.
+    trials : int
+        Networks of each kind, each with series and initial weights of its own.
+    seed : int
+        From which all others are derived.
+    folder : str
+        Where finished trials are stored, and found again.
+    jobs, scheduler, progress
+        See `sweep`.
+
+    Returns
+    -------
+    trials : pandas.DataFrame
+        ``study`` says what a row is: see `mackey_glass_trials.run_task`.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, or NengoDL is not installed.
+    """
+    arguments = {
+        name: value
+        for name, value in locals().items()
+        if name in OPTIONS or name == "swapped"
+    }
+    tasks = make_tasks(**arguments)
+    return execute(tasks, folder, jobs, scheduler, progress).frame
+
+
+def execute(
+    tasks: list[dict[str, Any]],
+    folder: str,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> SweepResult:
+    """Run the tasks through a sweep."""
+    require("tensorflow", "dl")
+    context = {name: pages.versions().get(name) for name in ("nengo-dl", "tensorflow")}
+    return sweep(
+        run_task,
+        tasks,
+        folder,
+        context=context,
+        jobs=jobs,
+        scheduler=scheduler,
+        progress=progress,
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `run`."""
+    parser.add_argument(
+        "--full", action="store_true", help="the size of the reference; takes hours"
+    )
+    parser.add_argument(
+        "--swapped",
+        action="store_true",
+        help="exchange inputs and targets, as the published notebook did",
+    )
+    parameters = inspect.signature(run).parameters
+    for name, (kind, metavar, text) in OPTIONS.items():
+        default = _shown(parameters[name].default)
+        full = f"; {_shown(FULL[name])} with --full" if name in FULL else ""
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=kind,
+            metavar=metavar,
+            help=f"{text} ({default}{full})",
+        )
+    add_execution(parser)
+
+
+def _shown(default: Any) -> str:
+    several = isinstance(default, tuple)
+    return ",".join(map(str, default)) if several else str(default)
+
+
+def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
+    """Run, draw and write everything.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        As a parser with `add_arguments` returns it.
+    out : pathlib.Path
+        The results folder.
+    command : str
+        The exact command, for the record.
+
+    Returns
+    -------
+    page : pathlib.Path
+        Of the report.
+    n_failed : int
+        How many trials failed.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an option is of no use, or NengoDL is not installed.
+    OSError
+        If all trials failed, or a file cannot be written.
+    """
+    start = time.perf_counter()
+    arguments = _arguments(args)
+    tasks = make_tasks(**arguments)
+    result = execute(
+        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
+    )
+    result.check_some()
+    figures = {
+        name: draw(result.frame)
+        for name, draw in (
+            ("models", plot),
+            ("prediction", plot_prediction),
+            ("training", plot_training),
+            ("spiking", plot_spiking),
+        )
+        if _has(result.frame, name)
+    }
+    done = pages.Run(
+        command, arguments, arguments["seed"], time.perf_counter() - start,
+        result.failures,
+    )  # fmt: skip
+    page = pages.write(
+        out,
+        report(result.frame, arguments, tuple(figures)),
+        result.frame,
+        figures,
+        done,
+    )
+    return page, len(result.failures)
+
+
+def _arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The defaults of `run`, what ``--full`` sets, then what was given."""
+    parameters = inspect.signature(run).parameters
+    defaults = {name: parameters[name].default for name in OPTIONS}
+    full = FULL if args.full else {}
+    given = {name: getattr(args, name) for name in OPTIONS}
+    given = {name: value for name, value in given.items() if value is not None}
+    return {**defaults, **full, **given, "swapped": args.swapped}
+
+
+STUDIES = {
+    "models": "test",
+    "prediction": "example",
+    "training": "training",
+    "spiking": "spiking",
+}
+
+
+def _has(frame: pd.DataFrame, figure: str) -> bool:
+    """Whether there are trials that a figure shows."""
+    return bool((frame["study"] == STUDIES[figure]).any())

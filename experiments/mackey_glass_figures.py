@@ -1,0 +1,240 @@
+"""Figures of the Mackey-Glass experiment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from spiking_lmu.experiments import style
+from spiking_lmu.neurons import NEURON_TYPES
+from spiking_lmu.validation import refusal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+NAMES = {
+    "lstm": "LSTM",
+    "lmu": "LMU",
+    "hybrid": "hybrid",
+    "parallel": "parallel LMU",
+}
+COLOURS = {
+    "lstm": "#7c828a",
+    "lmu": "#0072b2",
+    "hybrid": "#c77f00",
+    "parallel": "#009e73",
+}
+#: Test NRMSE that the authors of LMU 2019 gave for the true direction of the task, with
+#: some 18,000 parameters after 500 epochs: https://github.com/nengo/keras-lmu/issues/14
+PUBLISHED = {"lstm": 0.0587, "lmu": 0.0487, "hybrid": 0.0447}
+SHOWN = 200  # steps of the example
+
+
+def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
+    """The rows of one study, which must be there."""
+    rows = frame[frame["study"] == study] if len(frame) else frame
+    if not len(rows):
+        raise refusal("frame", "empty", f"of at least one row of the study {study!r}")
+    return rows
+
+
+def by_model(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of each model, in the order in which they are always shown."""
+    found = {model: rows[rows["model"] == model] for model in NAMES}
+    return {model: of for model, of in found.items() if len(of)}
+
+
+@style.rc()
+def plot(frame: pd.DataFrame) -> Figure:
+    """Test NRMSE of each model, over all steps and once settled.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    rows = of_study(frame, "test")
+    figure = style.new_figure("double", 0.36)
+    every, settled = figure.subplots(1, 2)
+    published = {} if rows["swapped"].any() else PUBLISHED
+    _draw_bars(every, rows, "nrmse", published)
+    _draw_bars(settled, rows, "nrmse_settled", {})
+    every.set_title("All steps")
+    settled.set_title("After the first 100 steps")
+    for ax, name in zip((every, settled), "ab"):
+        style.letter(ax, name)
+    return figure
+
+
+def _draw_bars(
+    ax: Axes, rows: pd.DataFrame, column: str, published: dict[str, float]
+) -> None:
+    models = by_model(rows)
+    compared = False
+    for place, (model, of) in enumerate(models.items()):
+        mean, low, high = (100 * x for x in style.interval(of[column]))
+        ax.bar(place, mean, 0.62, color=COLOURS[model], alpha=0.35)
+        spread = np.linspace(-0.12, 0.12, len(of)) if len(of) > 1 else [0]
+        ax.plot(
+            place + np.array(spread),
+            100 * of[column],
+            linestyle="none",
+            marker="o",
+            markersize=2.6,
+            color=COLOURS[model],
+        )
+        ax.plot([place, place], [low, high], color=style.INK, linewidth=0.9)
+        if model in published:
+            ax.plot(
+                [place - 0.36, place + 0.36],
+                [100 * published[model]] * 2,
+                color=style.INK,
+                linestyle=(0, (3, 1.5)),
+                linewidth=1,
+                label=None if compared else "published",
+            )
+            compared = True
+    ax.set_xticks(range(len(models)), [NAMES[model] for model in models])
+    ax.tick_params(axis="x", length=0)
+    ax.set_ylim(bottom=0)
+    ax.set_ylabel("Test NRMSE (%)")
+    if compared:
+        ax.legend(loc="upper right")
+
+
+@style.rc()
+def plot_prediction(frame: pd.DataFrame) -> Figure:
+    """What each model says of a stretch of a test series, and its error.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    models = by_model(of_study(frame, "example"))
+    figure = style.new_figure("double", 0.44)
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
+    for model, of in models.items():
+        of = of.sort_values("step").head(SHOWN)
+        look = {"color": COLOURS[model], "label": NAMES[model], "linewidth": 0.9}
+        above.plot(of["step"], of["prediction"], **look)
+        below.plot(of["step"], of["prediction"] - of["target"], **look)
+    target = next(iter(models.values())).sort_values("step").head(SHOWN)
+    line = {"color": style.INK, "linestyle": (0, (2, 2)), "linewidth": 1.1}
+    above.plot(target["step"], target["target"], label="series", **line)
+    above.set_ylabel("Series (deviations)")
+    below.set_ylabel("Error")
+    below.set_xlabel("Step")
+    above.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
+    for ax, name in zip((above, below), "ab"):
+        style.letter(ax, name)
+    return figure
+
+
+@style.rc()
+def plot_training(frame: pd.DataFrame) -> Figure:
+    """NRMSE of the validation series after each epoch.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    figure = style.new_figure("double", 0.38)
+    by_epoch, by_time = figure.subplots(1, 2, sharey=True)
+    for model, of in by_model(of_study(frame, "training")).items():
+        for trial, one in of.groupby("trial"):
+            one = one.sort_values("epoch")
+            errors = 100 * one["validation_nrmse"]
+            look = {"color": COLOURS[model], "linewidth": 0.9, "alpha": 0.8}
+            name = NAMES[model] if trial == of["trial"].min() else None
+            by_epoch.plot(one["epoch"], errors, label=name, **look)
+            by_time.plot(one["seconds"].cumsum(), errors, **look)
+    for ax, name, text in ((by_epoch, "a", "Epoch"), (by_time, "b", "Seconds")):
+        style.log_axis(ax.xaxis)
+        style.log_axis(ax.yaxis)
+        ax.set_xlabel(text)
+        style.letter(ax, name)
+    by_epoch.set_ylabel("Validation NRMSE (%)")
+    by_epoch.legend(loc="best")
+    return figure
+
+
+@style.rc()
+def plot_spiking(frame: pd.DataFrame) -> Figure:
+    """NRMSE against neurons, a panel for each time that values are shown for.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    kinds = {"n_neurons": int, "presentation": int, "aware": bool}
+    rows = of_study(frame, "spiking").astype(kinds)
+    presentations = sorted(rows["presentation"].unique())
+    width = "single" if len(presentations) == 1 else "double"
+    figure = style.new_figure(width, 0.95 if width == "single" else 0.42)
+    axes = figure.subplots(1, len(presentations), sharey=True, squeeze=False)[0]
+    for ax, presentation, name in zip(axes, presentations, "abcdefghij"):
+        _draw_spiking(ax, rows[rows["presentation"] == presentation])
+        style.log_axis(ax.xaxis, ticks=rows["n_neurons"].unique())
+        style.log_axis(ax.yaxis)
+        ax.set_title(f"{presentation} ms for each value")
+        ax.set_xlabel("Neurons per dimension")
+        if width == "double":
+            style.letter(ax, name)
+    axes[0].set_ylabel("NRMSE (%)")
+    _add_legend(figure, rows, 2 if width == "single" else 3)
+    return figure
+
+
+def _draw_spiking(ax: Axes, rows: pd.DataFrame) -> None:
+    kinds = [kind for kind in NEURON_TYPES if (rows["neuron_type"] == kind).any()]
+    for place, kind in enumerate(kinds):
+        aside = 1.03 ** (place - (len(kinds) - 1) / 2)  # lest intervals hide each other
+        for aware in (False, True):
+            of = rows[(rows["neuron_type"] == kind) & (rows["aware"] == aware)]
+            cells = of.groupby("n_neurons")["nrmse"].apply(style.interval)
+            mean, low, high = (100 * np.array(x) for x in zip(*cells))
+            look = _look(kind, aware)
+            lines = ("linestyle", "linewidth")
+            dots = {name: value for name, value in look.items() if name not in lines}
+            x = aside * cells.index.to_numpy()
+            ax.plot(x, mean, **{**look, "marker": "none"})
+            for one in zip(x, mean, np.maximum(low, mean / 3), high):
+                # on a log axis an interval must not reach down to zero
+                style.points(ax, *one, **dots)
+    exact = rows[rows["aware"]].groupby("n_neurons")["exact_nrmse"].mean()
+    ax.plot(exact.index, 100 * exact, color=style.INK, linewidth=0.8)
+
+
+def _look(kind: str, aware: bool) -> dict[str, Any]:
+    color = style.INK if kind == "" else style.colour(kind)
+    return {
+        "color": color,
+        "marker": style.marker(kind) if kind else "o",
+        "markersize": 3.6,
+        "markeredgecolor": color,
+        "markeredgewidth": 0.8,
+        "markerfacecolor": color if aware else "white",
+        "linestyle": "-" if aware else (0, (2, 2)),
+        "linewidth": 0.9,
+    }
+
+
+def _add_legend(figure: Figure, rows: pd.DataFrame, columns: int) -> None:
+    from matplotlib.lines import Line2D
+
+    kinds = [kind for kind in NEURON_TYPES if (rows["neuron_type"] == kind).any()]
+    entries = [
+        Line2D([], [], label=style.NAMES[kind], **_look(kind, True)) for kind in kinds
+    ]
+    for aware, name in ((True, "trained with noise"), (False, "without")):
+        entries.append(Line2D([], [], label=name, **_look("", aware)))
+    entries.append(Line2D([], [], label="exact", color=style.INK, linewidth=0.8))
+    figure.legend(
+        handles=entries, loc="outside upper center", ncols=columns, columnspacing=1.2
+    )

@@ -1,0 +1,287 @@
+"""Figures of the classification experiments, and the means that they show."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from spiking_lmu.experiments import style
+from spiking_lmu.validation import refusal
+from spiking_lmu.weights import read_archive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+AWARE = "poisson, noise-aware"
+#: All rungs, in the order in which they are always shown.
+NAMES = {
+    "rate": style.NAMES["rate"],
+    "relu": style.NAMES["relu"],
+    "lif": style.NAMES["lif"],
+    "poisson": style.NAMES["poisson"],
+    AWARE: "Poisson, noise-aware",
+    "loihi": "Loihi, emulated",
+}
+COLOURS = {
+    **{name: style.COLOURS[name] for name in ("rate", "relu", "lif", "poisson")},
+    AWARE: "#56b4e9",
+    "loihi": "#b0407f",
+}
+MARKERS = {
+    **{name: style.MARKERS[name] for name in ("rate", "relu", "lif", "poisson")},
+    AWARE: "P",
+    "loihi": "*",
+}
+KEYS = ["order", "step", "presentation", "total_neurons"]  # what runs of a cell share
+EXTRAS = ("cores", "chips", "energy_low", "energy_high", "steps")  # where there is chip
+
+
+def exact(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trained networks: means of each order, ``low`` and ``high`` their interval.
+
+    Student's interval over the networks; of a single one, Wilson's over its images.
+    """
+    rows = _some(frame)[frame["rung"] == "exact"]
+    groups = rows.groupby("order", sort=True)
+    columns = ["validation_accuracy", "parameters", "best_epoch", "train_seconds"]
+    means = [
+        {
+            "order": order,
+            "units": int(group["units"].iloc[0]),
+            **_accuracy(group),
+            **{name: group[name].mean() for name in columns},
+        }
+        for order, group in groups
+    ]
+    return pd.DataFrame(means)
+
+
+def cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """The runs in neurons: means over the networks of each combination.
+
+    ``step`` is the rung, with what it was trained on; ``drop`` is by how much less
+    accurate it is than the exact network on the same images, and ``drop_low`` and
+    ``drop_high`` the interval of that, over the networks.
+    """
+    rows = _some(frame)[frame["rung"] != "exact"]
+    if rows.empty:
+        return pd.DataFrame()
+    aware = rows["noise_aware"].astype(bool)
+    rows = rows.assign(step=np.where(aware, AWARE, rows["rung"]))
+    means = []
+    for keys, group in rows.groupby(KEYS, sort=True):
+        drop = style.interval(group["exact_accuracy"] - group["accuracy"])
+        extras = [name for name in EXTRAS if name in group]
+        means.append(
+            {
+                **dict(zip(KEYS, keys)),
+                **_accuracy(group),
+                "exact_accuracy": group["exact_accuracy"].mean(),
+                **dict(zip(("drop", "drop_low", "drop_high"), drop)),
+                "spikes_per_image": group["spikes_per_image"].mean(),
+                **{name: group[name].mean() for name in extras},
+            }
+        )
+    found = pd.DataFrame(means)
+    place = found["step"].map(list(NAMES).index)
+    return found.assign(place=place).sort_values(
+        ["order", "place", "presentation", "total_neurons"], ignore_index=True
+    )
+
+
+def _some(frame: pd.DataFrame) -> pd.DataFrame:
+    if len(frame) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
+    return frame
+
+
+def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
+    mean, low, high = style.interval(group["accuracy"])
+    n = int(group["images"].iloc[0])
+    if len(group) == 1:
+        right = binomtest(round(mean * n), n).proportion_ci(method="wilson")
+        low, high = float(right.low), float(right.high)
+    # no accuracy is beyond these, and no interval of one
+    low, high = max(low, 0.0), min(high, 1.0)
+    return {
+        "networks": len(group),
+        "images": n,
+        "accuracy": mean,
+        "low": low,
+        "high": high,
+    }
+
+
+@style.rc()
+def plot(frame: pd.DataFrame) -> Figure:
+    """Test errors against neurons: a column of panels for each presentation time.
+
+    Where there is nothing in neurons, of the exact networks against their order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    trained, means = exact(frame), cells(frame)
+    if means.empty:
+        figure = style.new_figure("single", 0.75)
+        _draw_exact(figure.subplots(), trained)
+        return figure
+    orders = sorted(means["order"].unique())
+    times = sorted(means["presentation"].unique())
+    figure = style.new_figure("double", 0.13 + 0.33 * len(orders))
+    axes = figure.subplots(
+        len(orders), len(times), sharex=True, sharey=True, squeeze=False
+    )
+    for row, order in zip(axes, orders):
+        of_order = means[means["order"] == order]
+        for ax, time in zip(row, times):
+            _draw_line(ax, trained[trained["order"] == order])
+            _draw_ladder(ax, of_order[of_order["presentation"] == time])
+        row[0].set_ylabel(f"Test error (%), $d = {order}$")
+    for ax, time in zip(axes[0], times):
+        ax.set_title(f"{time} ms for each step")
+    low, high = means["total_neurons"].min(), means["total_neurons"].max()
+    few = sorted(means["total_neurons"].unique())
+    axes[0, 0].set_xlim(low / 1.5, high * 1.5)
+    style.log_axis(axes[0, 0].xaxis, few if len(few) <= 5 else None)
+    style.log_axis(axes[0, 0].yaxis)
+    for ax in axes[-1]:
+        ax.set_xlabel("Neurons of the memory, in all")
+    for ax, name in zip(axes.flat, "abcdefghijklmnopqrstuvwxyz"):
+        style.letter(ax, name)
+    _add_legend(figure, [name for name in NAMES if name in set(means["step"])])
+    return figure
+
+
+def _errors(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors in percent and their bounds; on a log axis none may be zero."""
+    least = 50 / rows["images"]  # half an image
+    columns = (1 - rows["accuracy"], 1 - rows["high"], 1 - rows["low"])
+    middle, low, high = (np.maximum(100 * c, least).to_numpy() for c in columns)
+    return middle, low, high
+
+
+def _draw_line(ax: Axes, trained: pd.DataFrame) -> None:
+    """The exact networks: a line across, with a band for the interval."""
+    if len(trained):
+        (middle,), (low,), (high,) = _errors(trained)
+        ax.axhspan(low, high, color=style.INK, alpha=0.1, linewidth=0, zorder=1)
+        ax.axhline(middle, color=style.INK, linewidth=0.9, zorder=1.5)
+
+
+def _draw_ladder(ax: Axes, means: pd.DataFrame) -> None:
+    steps = [name for name in NAMES if name in set(means["step"])]
+    for k, step in enumerate(steps):
+        rows = means[means["step"] == step]
+        # apart by a little, so that intervals do not hide each other
+        x = rows["total_neurons"] * 1.04 ** (k - (len(steps) - 1) / 2)
+        middle, low, high = _errors(rows)
+        color = COLOURS[step]
+        ax.plot(x, middle, color=color, linewidth=1.0, zorder=2)
+        size = 7 if MARKERS[step] == "*" else 4.5
+        look = {"marker": MARKERS[step], "markersize": size}
+        style.points(ax, x, middle, low, high, color, **look)
+
+
+def _draw_exact(ax: Axes, trained: pd.DataFrame) -> None:
+    middle, low, high = _errors(trained)
+    style.points(ax, trained["order"], middle, low, high, markersize=5)
+    style.log_axis(ax.yaxis)
+    ax.set_xticks(sorted(trained["order"]))
+    ax.margins(x=0.3)
+    ax.set_xlabel("Order $d$")
+    ax.set_ylabel("Test error (%)")
+
+
+def _add_legend(figure: Figure, steps: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = [Line2D([], [], color=style.INK, linewidth=0.9, label="exact")]
+    entries += [
+        Line2D([], [], color=COLOURS[s], marker=MARKERS[s], label=NAMES[s])
+        for s in steps
+    ]
+    figure.legend(
+        handles=entries,
+        loc="outside upper center",
+        ncols=min(len(entries), 7),
+        columnspacing=1.2,
+        handletextpad=0.4,
+    )
+
+
+def histories(
+    folder: str | os.PathLike[str], frame: pd.DataFrame
+) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Order and epochs of each trained network whose file is in the folder."""
+    for _, row in frame[frame["rung"] == "exact"].iterrows():
+        path = Path(folder, str(row["model"]))
+        if path.is_file():
+            _, texts = read_archive(path)
+            yield int(row["order"]), pd.DataFrame(texts["about"]["about"]["history"])
+
+
+@style.rc()
+def plot_training(folder: str | os.PathLike[str], frame: pd.DataFrame) -> Figure:
+    """Loss, and error on validation sequences, against epochs; a line a network.
+
+    Parameters
+    ----------
+    folder : path
+        Where the trained networks are.
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    found = list(histories(folder, _some(frame)))
+    shades = style.order_colours(order for order, _ in found)
+    figure = style.new_figure("double", 0.38)
+    losses, errors = figure.subplots(1, 2)
+    for order, epochs in found:
+        look = {"color": shades[order], "linewidth": 0.9}
+        losses.plot(epochs["epoch"], epochs["loss"], linestyle=(0, (3, 1.5)), **look)
+        losses.plot(epochs["epoch"], epochs["validation_loss"], **look)
+        wrong = 100 * (1 - epochs["validation_accuracy"])
+        errors.plot(epochs["epoch"], wrong.where(wrong > 0), **look)
+        best = int(epochs["validation_loss"].idxmin())
+        style.points(errors, best + 1, wrong[best], color=shades[order])
+    for ax in (losses, errors):
+        if found:
+            style.log_axis(ax.yaxis)
+        ax.set_xlabel("Epoch")
+    losses.set_ylabel("Cross entropy")
+    errors.set_ylabel("Validation error (%)")
+    style.letter(losses, "a")
+    style.letter(errors, "b")
+    _add_training_legend(figure, shades)
+    return figure
+
+
+def _add_training_legend(figure: Figure, shades: dict[float, str]) -> None:
+    from matplotlib.lines import Line2D
+
+    look: dict[str, Any] = {"color": style.QUIET, "linewidth": 0.9}
+    entries = [
+        Line2D([], [], label="training", linestyle=(0, (3, 1.5)), **look),
+        Line2D([], [], label="validation", **look),
+        Line2D([], [], label="kept", linestyle="none", marker="o", color=style.QUIET),
+    ]
+    entries += [
+        Line2D([], [], color=shade, linewidth=2.2, label=f"$d = {order}$")
+        for order, shade in shades.items()
+    ]
+    figure.legend(
+        handles=entries,
+        loc="outside upper center",
+        ncols=len(entries),
+        columnspacing=1.2,
+        handletextpad=0.4,
+    )

@@ -1,0 +1,341 @@
+"""Trials of the classification tasks: train a network, then run it in neurons.
+
+A task with the rung ``"trained"`` trains an exact network and keeps it in the folder of
+the results; the others take it from there, and put neurons in the place of its memory.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from spiking_lmu import training
+from spiking_lmu.experiments.datasets import (
+    Dataset,
+    digits,
+    mnist,
+    permuted,
+    sequences_csv,
+)
+from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
+from spiking_lmu.networks.batched import BatchedMemory
+from spiking_lmu.neurons import NEURON_TYPES
+from spiking_lmu.validation import (
+    check_choice,
+    check_each,
+    check_integer,
+    check_number,
+    refusal,
+)
+
+RUNGS = (*NEURON_TYPES, "loihi")
+CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
+FINE_TUNING = 4  # epochs of noise-aware training
+FINE_RATE = 2e-4
+EXAMPLES = 5000  # training sequences that coordinates are chosen from
+
+_LOADED: dict[tuple[str, bool], Dataset] = {}
+
+
+def load(data: str, permute: bool) -> Dataset:
+    """The data of a task: ``"digits"``, ``"mnist"``, or a file; once per process."""
+    key = (data, permute)
+    if key not in _LOADED:
+        if data == "digits":
+            found = digits()
+        elif data.endswith(".csv"):
+            found = sequences_csv(data)
+        else:
+            found = mnist(None if data == "mnist" else data)
+        _LOADED[key] = permuted(found) if permute else found
+    return _LOADED[key]
+
+
+def make_training_tasks(
+    data: str,
+    permute: bool,
+    orders: Sequence[int],
+    units: int,
+    trainings: int,
+    epochs: int,
+    batch_size: int,
+    learning_rate: float,
+    noise: float,
+    dropout: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all trainings, checked."""
+    if not isinstance(data, str) or not data:
+        raise refusal("data", data, "digits, mnist, or the name of a file")
+    check_each("orders", orders, check_integer, 1, 2000)
+    check_integer("units", units, high=10**5)
+    check_integer("trainings", trainings, high=1000)
+    check_integer("epochs", epochs, high=10**5)
+    check_integer("batch_size", batch_size, high=10**6)
+    check_number("learning_rate", learning_rate, low=0, high=1, exclusive=True)
+    check_number("noise", noise, low=0, high=10)
+    check_number("dropout", dropout, low=0, high=0.95)
+    check_integer("seed", seed, low=0, high=2**32 - 1)
+    return [
+        {
+            "rung": "trained",
+            "data": data,
+            "permuted": bool(permute),
+            "order": int(order),
+            "units": int(units),
+            "epochs": int(epochs),
+            "batch_size": int(batch_size),
+            "learning_rate": float(learning_rate),
+            "noise": float(noise),
+            "dropout": float(dropout),
+            "seed": _seed(seed, trial),
+        }
+        for order, trial in product(orders, range(trainings))
+    ]
+
+
+def make_ladder_tasks(
+    trained: Sequence[dict[str, Any]],
+    rungs: Sequence[str],
+    neurons: Sequence[int],
+    presentations: Sequence[int],
+    images: int | None,
+    chip_images: int,
+    chip_neurons: int,
+    noise_aware: bool,
+    synapse: float,
+    rates: float,
+) -> list[dict[str, Any]]:
+    """Complete descriptions of all runs of trained networks in neurons, checked."""
+    rungs = () if tuple(rungs) == ("none",) else rungs
+    if rungs:
+        check_each("rungs", rungs, check_choice, RUNGS)
+    check_each("neurons", neurons, check_integer, 1, 10**7)
+    check_each("presentations", presentations, check_integer, 1, 1000)
+    if images is not None:
+        check_integer("images", images)
+    check_integer("chip_images", chip_images)
+    check_integer("chip_neurons", chip_neurons)
+    check_number("synapse", synapse, low=0.001, high=100)
+    check_number("rates", rates, low=10, high=2000)
+    tasks = []
+    for one, rung, presentation in product(trained, rungs, presentations):
+        chip = rung == "loihi"
+        for total in (chip_neurons,) if chip else neurons:
+            if total < one["order"]:
+                allowed = f"at least one for each of {one['order']} state variables"
+                raise refusal("neurons", total, allowed)
+            tuned = [False, True] if noise_aware and rung in ("poisson",) else [False]
+            for aware in tuned:
+                tasks.append(
+                    {
+                        **one,
+                        "rung": rung,
+                        "presentation": int(presentation),
+                        "neurons": int(total),
+                        "images": chip_images if chip else images,
+                        "noise_aware": aware,
+                        "synapse": float(synapse),
+                        "rates": float(rates),
+                    }
+                )
+    return tasks
+
+
+def _seed(seed: int, trial: int) -> int:
+    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
+
+
+def model_path(folder: str | Path, task: dict[str, Any]) -> Path:
+    """Where the network of a training is kept."""
+    keys = (
+        "data permuted order units epochs batch_size learning_rate noise dropout seed"
+    )
+    described = json.dumps([task[k] for k in keys.split()])
+    name = f"order{task['order']}-{zlib.crc32(described.encode()):08x}.npz"
+    return Path(folder) / "models" / name
+
+
+def run_task(
+    task: dict[str, Any], folder: str, progress: bool = False
+) -> list[dict[str, Any]]:
+    """Run one task; its one row."""
+    if task["rung"] == "trained":
+        return [train(task, folder, progress)]
+    return [run_rung(task, folder)]
+
+
+def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str, Any]:
+    """Train a network with an exact memory, keep it, and test it."""
+    dataset = load(task["data"], task["permuted"])
+    path = model_path(folder, task)
+    n_steps, size = dataset.shape
+    network = SequenceNetwork(
+        size,
+        dataset.n_classes,
+        task["order"],
+        n_steps,
+        task["units"],
+        seed=task["seed"],
+    )
+    epochs = task["epochs"]
+
+    def falling(epoch: int) -> float:
+        half_cosine = 0.5 * (1 + np.cos(np.pi * epoch / epochs))
+        return task["learning_rate"] * max(half_cosine, 0.01)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint = path.with_suffix(".checkpoint")
+    result = training.fit(
+        network,
+        dataset.train.x,
+        dataset.train.y,
+        loss="crossentropy",
+        validation=(dataset.validation.x, dataset.validation.y),
+        epochs=epochs,
+        batch_size=task["batch_size"],
+        learning_rate=falling,
+        noise=task["noise"] or None,
+        dropout=task["dropout"],
+        checkpoint=checkpoint,
+        seed=task["seed"],
+        progress=progress,
+    )
+    history = result.history.to_dict("list")
+    about = {
+        "task": "classification",
+        "data": task["data"],
+        "permuted": task["permuted"],
+        "labels": list(dataset.labels),
+        "history": history,
+    }
+    network.save(path, about)
+    answers = run_sequences(network, dataset.test.x).values
+    right = answers.argmax(axis=1) == dataset.test.y
+    checkpoint.unlink(missing_ok=True)
+    return {
+        **_described(task),
+        "rung": "exact",
+        "n_neurons": 0,
+        "total_neurons": 0,
+        "presentation": 1,
+        "noise_aware": False,
+        **_accuracy(right, right),
+        "parameters": result.n_parameters,
+        "form": result.form,
+        "best_epoch": result.best_epoch,
+        "validation_accuracy": history["validation_accuracy"][result.best_epoch - 1],
+        "train_seconds": result.seconds,
+        "run_seconds": 0.0,
+        "spikes_per_image": 0.0,
+        "model": str(path.relative_to(folder)),
+    }
+
+
+def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
+    """Run a trained network with a memory of neurons on test sequences."""
+    dataset = load(task["data"], task["permuted"])
+    network, _ = SequenceNetwork.load(model_path(folder, task))
+    chip = task["rung"] == "loihi"
+    kind = CHIP_NEURONS if chip else task["rung"]
+    settings = {
+        "memory": kind,
+        "n_neurons": max(1, round(task["neurons"] / task["order"] / network.size_in)),
+        "inputs": dataset.train.x[:EXAMPLES],
+        "presentation": task["presentation"],
+        "synapse": task["synapse"],
+        "max_rates": _rates(task["rates"]),
+        "seed": task["seed"] % 2**31,
+    }
+    start = time.perf_counter()
+    frozen = freeze(network, **settings)
+    if task["noise_aware"]:
+        _fine_tune(network, frozen, dataset, task["seed"])
+        frozen.learn_from(network)
+    x, y = _some(dataset, task)
+    exact = run_sequences(network, x).values.argmax(axis=1)
+    built = time.perf_counter()
+    extra: dict[str, Any] = {}
+    if chip:
+        from spiking_lmu.experiments.psmnist_chip import run_on_chip
+
+        values, spikes, extra = run_on_chip(frozen, x, task["seed"])
+    else:
+        answers = run_sequences(frozen, x, task["seed"])
+        values, spikes = answers.values, answers.spikes
+    memory = frozen.lmu.memory
+    n_memories = network.size_in
+    return {
+        **_described(task),
+        "n_neurons": memory.mean_neurons,
+        "total_neurons": memory.mean_neurons * network.order * n_memories,
+        "presentation": task["presentation"],
+        "noise_aware": task["noise_aware"],
+        **_accuracy(values.argmax(axis=1) == y, exact == y),
+        "agreement": float(np.mean(values.argmax(axis=1) == exact)),
+        "build_seconds": built - start,
+        "run_seconds": time.perf_counter() - built,
+        "spikes_per_image": spikes,
+        **extra,
+    }
+
+
+def _rates(highest: float) -> Any:
+    from nengo.dists import Uniform
+
+    return Uniform(highest / 2, highest)
+
+
+def _fine_tune(
+    network: SequenceNetwork, frozen: SequenceNetwork, dataset: Dataset, seed: int
+) -> None:
+    """Train on with the noise that theory predicts for these very neurons."""
+    noise = BatchedMemory(frozen.lmu.memory).noise()
+    covariance = np.kron(np.eye(network.size_in), noise)
+    training.fit(
+        network,
+        dataset.train.x,
+        dataset.train.y,
+        loss="crossentropy",
+        validation=None,
+        epochs=FINE_TUNING,
+        learning_rate=lambda epoch: FINE_RATE * (1 - epoch / FINE_TUNING),
+        noise={network.lmu.state: covariance},
+        seed=seed,
+    )
+
+
+def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """The test set, or as many of it as are asked for, drawn at random."""
+    x, y = dataset.test.x, dataset.test.y
+    if task["images"] is None or task["images"] >= len(x):
+        return x, y
+    rng = np.random.default_rng(task["seed"])
+    chosen = np.sort(rng.choice(len(x), task["images"], replace=False))
+    return x[chosen], y[chosen]
+
+
+def _described(task: dict[str, Any]) -> dict[str, Any]:
+    kept = ("rung", "data", "permuted", "order", "units", "epochs", "seed")
+    return {name: task[name] for name in kept}
+
+
+def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
+    """Share of right answers with its 95 % interval (Wilson 1927)."""
+    n, k = len(right), int(right.sum())
+    interval = binomtest(k, n).proportion_ci(method="wilson")
+    return {
+        "images": n,
+        "accuracy": k / n,
+        "low": float(interval.low),
+        "high": float(interval.high),
+        "exact_accuracy": float(np.mean(exact)),
+    }

@@ -1,0 +1,266 @@
+"""Many sequences at once against Nengo, one at a time; and theory."""
+
+from __future__ import annotations
+
+import nengo
+import numpy as np
+import pytest
+from nengo.dists import Choice
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
+from spiking_lmu.networks.batched import _NEURONS, BatchedMemory
+from spiking_lmu.neurons import poisson
+
+THETA = 0.1
+STILL = {"voltage": Choice([0])}  # all neurons begin alike, on any simulator
+
+
+def make_memory(neuron_type, order=4, n_neurons=30, size_in=1, seed=1, **kwargs):
+    return LegendreMemory(
+        THETA,
+        order,
+        n_neurons,
+        synapse=0.02,
+        neuron_type=neuron_type,
+        size_in=size_in,
+        seed=seed,
+        **kwargs,
+    )
+
+
+def make_inputs(n, n_items, size_in=1, seed=0):
+    """Smooth sequences, (n, n_items, size_in), of about the expected power."""
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal((n, n_items + 9, size_in))
+    smooth = sum(white[:, k : k + n_items] for k in range(10)) / np.sqrt(10)
+    return 0.4 * smooth
+
+
+def run_on_nengo(memory, x, presentation, seed=0):
+    """The last state of the same memory for each sequence, and its spikes.
+
+    Each begins in a state of its own: Nengo would draw the same voltages every time.
+    """
+    shown = np.repeat(x, presentation, axis=1)
+    now = {"sequence": 0}
+
+    def show(t):
+        return shown[now["sequence"], min(round(t / memory.dt), shown.shape[1]) - 1]
+
+    with nengo.Network() as model:
+        stimulus = nengo.Node(show, size_out=x.shape[2])
+        model.add(memory)
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        probe = nengo.Probe(memory.output)
+        neurons = [nengo.Probe(e.neurons) for e in memory.ensembles]
+    states, spikes, rng = [], [], np.random.default_rng(seed)
+    with nengo.Simulator(model, dt=memory.dt, progress_bar=False) as sim:
+        for k in range(len(x)):
+            now["sequence"] = k
+            sim.reset(seed=seed + k)
+            for ensemble in memory.ensembles:
+                signals = sim.model.sig[ensemble.neurons]
+                if "voltage" in signals:
+                    voltage = sim.signals[signals["voltage"]]
+                    voltage[...] = rng.random(voltage.shape)
+            sim.run_steps(shown.shape[1])
+            states.append(sim.data[probe][-1])
+            spikes.append(sum(sim.data[p].sum() for p in neurons) * memory.dt)
+    return np.array(states), float(np.mean(spikes))
+
+
+@pytest.mark.parametrize("size_in, presentation", [(1, 1), (2, 3)])
+@pytest.mark.parametrize(
+    "neuron_type",
+    [nengo.LIFRate(), nengo.LIFRate(tau_rc=0.01, amplitude=2), nengo.RectifiedLinear()],
+    ids=repr,
+)
+def test_rates_are_those_of_nengo(neuron_type, size_in, presentation):
+    memory = make_memory(neuron_type, size_in=size_in)
+    x = make_inputs(3, 60, size_in)
+    batched = BatchedMemory(memory)
+    expected, _ = run_on_nengo(memory, x, presentation)
+    found = batched.run(x, presentation)
+    assert np.allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert batched.spikes == 0
+
+
+@pytest.mark.parametrize(
+    "neuron_type",
+    [
+        nengo.SpikingRectifiedLinear(initial_state=STILL),
+        nengo.SpikingRectifiedLinear(amplitude=0.5, initial_state=STILL),
+        nengo.LIF(initial_state=STILL),
+        nengo.LIF(tau_ref=0.0015, initial_state=STILL),
+        nengo.LIF(tau_ref=0.0032, tau_rc=0.01, initial_state=STILL),
+        nengo.LIF(tau_ref=0.0004, min_voltage=-1, initial_state=STILL),
+    ],
+    ids=repr,
+)
+def test_neurons_spike_as_those_of_nengo(neuron_type):
+    """The same currents: the same spikes, up to the rounding of 32 bits."""
+    dt, n, steps = 0.001, 40, 400
+    rng = np.random.default_rng(0)
+    currents = np.repeat(rng.uniform(-2, 12, (steps // 40, n)), 40, axis=0)
+    kind = _NEURONS[type(neuron_type)]
+    neurons = kind(neuron_type, (n, 1), dt, np.random.Generator(np.random.SFC64(0)))
+    state = neuron_type.make_state(n, np.random.RandomState(0))
+    output = np.zeros(n)
+    found, expected = np.zeros((2, steps, n))
+    for t, J in enumerate(currents):
+        scaled = (J[:, None] * neurons.gain).astype(np.float32)
+        found[t] = neurons.step(scaled)[:, 0] * neurons.height
+        neuron_type.step(dt, J, output, **state)
+        expected[t] = output
+    if neuron_type.spiking and expected.max() == 0:
+        raise AssertionError("no spikes to compare")
+    # a spike may be a step early or late where rounding decides
+    ahead = np.abs(np.cumsum(found - expected, axis=0)) / expected.max()
+    assert ahead.max() <= 1
+    assert np.mean(found != expected) < 0.01
+
+
+@pytest.mark.parametrize(
+    "neuron_type", [nengo.SpikingRectifiedLinear(), nengo.LIF(), poisson()], ids=repr
+)
+def test_errors_and_spikes_are_as_large_as_on_nengo(neuron_type):
+    memory = make_memory(neuron_type, n_neurons=50)
+    x = make_inputs(1, 150)
+    exact = exact_states(memory, x)[0]
+    expected, expected_spikes = run_on_nengo(memory, np.repeat(x, 40, axis=0), 1)
+    batched = BatchedMemory(memory)
+    found = batched.run(np.repeat(x, 400, axis=0))
+    assert batched.spikes == pytest.approx(expected_spikes, rel=0.02)
+    # means of the state, each within its own standard error of the difference
+    error = np.sqrt(expected.var(axis=0) / 40 + found.var(axis=0) / 400)
+    assert (np.abs(expected.mean(axis=0) - found.mean(axis=0)) < 4.5 * error).all()
+    ratio = _mean_square(found, exact) / _mean_square(expected, exact)
+    # 40 sums of squares, of four correlated numbers each
+    assert 0.6 < ratio < 1.6
+
+
+def exact_states(memory, x):
+    """Last states of a memory without neurons: one step late, as neurons have it."""
+    Ad, Bd = memory.realization.step
+    states = np.zeros((len(x), memory.order))
+    for t in range(x.shape[1] - 1):
+        states = states @ Ad.T + x[:, t] @ Bd.T
+    return states @ memory.realization.T.T
+
+
+def _mean_square(states, exact):
+    return np.mean(np.sum((states - exact) ** 2, axis=1))
+
+
+@pytest.mark.parametrize("rate", [5.0, 300.0, 2500.0])
+def test_poisson_counts(rate):
+    """Mean, variance, and the chance of none and of two, as they should be."""
+    kind = nengo.PoissonSpiking(nengo.RectifiedLinear())
+    dt, shape, steps = 0.001, (100, 50), 100
+    neurons = _NEURONS[type(kind)](
+        kind, shape, dt, np.random.Generator(np.random.SFC64(3))
+    )
+    counts = np.array(
+        [neurons.step(np.full(shape, rate, np.float32)).copy() for _ in range(steps)]
+    )
+    n, mean = counts.size, rate * dt
+    assert abs(counts.mean() - mean) < 4.5 * np.sqrt(mean / n)
+    # of the variance of n Poisson numbers: (mu4 - sigma^4) / n, mu4 = m + 3 m^2
+    error = np.sqrt((mean + 2 * mean**2) / n)
+    assert abs(counts.var() - mean) < 4.5 * error
+    for k, chance in ((0, 1), (1, mean), (2, mean**2 / 2), (3, mean**3 / 6)):
+        chance *= np.exp(-mean)
+        allowed = 4.5 * np.sqrt(chance * (1 - chance) / n) + 5 / n
+        assert abs(np.mean(counts == k) - chance) < allowed
+
+
+def test_silent_neurons_stay_silent():
+    neurons = _NEURONS[nengo.PoissonSpiking](
+        poisson(), (1000, 10), 0.001, np.random.Generator(np.random.SFC64(0))
+    )
+    counts = sum(
+        neurons.step(np.full((1000, 10), 0.999, np.float32)).sum() for _ in range(100)
+    )
+    assert counts == 0
+
+
+def test_noise_is_what_theory_predicts():
+    memory = make_memory(poisson(), n_neurons=50)
+    batched = BatchedMemory(memory, seed=4)
+    # after four windows the noise has settled; there are as many inputs as would be
+    # expected, and what they alone bring about is taken away
+    x = np.repeat(make_inputs(20, 400, seed=2), 60, axis=0)
+    m = batched.run(x).reshape(20, 60, 4)
+    errors = (m - m.mean(axis=1, keepdims=True)).reshape(-1, 4)
+    measured, predicted = errors.T @ errors / (20 * 59), batched.noise()
+    assert predicted.shape == (4, 4)
+    assert 0.85 < np.trace(measured) / np.trace(predicted) < 1.15
+
+
+def test_equal_seeds_give_equal_states():
+    memory, x = make_memory(poisson()), make_inputs(5, 30)
+    first, second = (BatchedMemory(memory, seed=2).run(x) for _ in range(2))
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, BatchedMemory(memory, seed=3).run(x))
+
+
+def test_parts_of_a_batch(monkeypatch):
+    """What is run together does not matter, where nothing is random."""
+    memory, x = make_memory(nengo.LIFRate(), n_neurons=37), make_inputs(7, 20)
+    whole = BatchedMemory(memory).run(x)
+    monkeypatch.setattr("spiking_lmu.networks.batched.FEWEST", 1)
+    monkeypatch.setattr("spiking_lmu.networks.batched.CACHE", 3 * 4 * 37)
+    assert np.allclose(BatchedMemory(memory).run(x), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_input_dimensions_have_memories_of_their_own():
+    memory = make_memory(nengo.LIFRate(), size_in=2)
+    x = make_inputs(2, 40, 2)
+    both = BatchedMemory(memory).run(x)
+    x[:, :, 1] = 0
+    one = BatchedMemory(memory).run(x)
+    assert np.allclose(both[:, :4], one[:, :4], atol=1e-5)
+    assert not np.allclose(both[:, 4:], one[:, 4:], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "neuron_type",
+    [
+        nengo.AdaptiveLIF(),
+        nengo.StochasticSpiking(nengo.LIFRate()),
+        nengo.PoissonSpiking(nengo.Tanh()),
+    ],
+    ids=repr,
+)
+def test_other_neurons_are_refused(neuron_type):
+    memory = make_memory(neuron_type)
+    with pytest.raises(ValidationError, match="neuron_type.*must be Poisson"):
+        BatchedMemory(memory)
+
+
+@pytest.mark.parametrize(
+    "name, inputs, presentation",
+    [
+        ("inputs", np.zeros((2, 5)), 1),
+        ("inputs", np.zeros((2, 5, 2)), 1),
+        ("inputs", np.full((2, 5, 1), np.nan), 1),
+        ("inputs", np.zeros((0, 5, 1)), 1),
+        ("presentation", np.zeros((2, 5, 1)), 0),
+        ("presentation", np.zeros((2, 5, 1)), 1.5),
+    ],
+)
+def test_bad_inputs(name, inputs, presentation):
+    batched = BatchedMemory(make_memory(nengo.LIFRate()))
+    with pytest.raises(ValidationError, match=f"{name}.*must be"):
+        batched.run(inputs, presentation)
+
+
+def test_bad_memories_and_seeds():
+    with pytest.raises(ValidationError, match="memory.*must be"):
+        BatchedMemory(nengo.Network())
+    with pytest.raises(ValidationError, match="seed.*must be"):
+        BatchedMemory(make_memory(nengo.LIFRate()), seed=-1)
+    network = SequenceNetwork(1, 2, 3, 10, 4)
+    with pytest.raises(ValidationError, match="inputs.*must be"):
+        run_sequences(network, np.zeros((2, 5)))

@@ -1,0 +1,240 @@
+"""Deployment: every target gives the same answers, and the command tells them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import nengo
+import numpy as np
+import pandas as pd
+import pytest
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.experiments import deploy
+from spiking_lmu.experiments.deploy_report import labels, report
+from spiking_lmu.experiments.deploy_targets import add_counter
+from spiking_lmu.networks import SequenceNetwork, freeze
+from spiking_lmu.weights import draw_weights
+
+STEPS, NAMES = 12, ("falling", "flat", "rising")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Sequences in a file, and a model that has not learned much about them."""
+    folder = tmp_path_factory.mktemp("deploy")
+    write_csv(folder / "data.csv", NAMES)
+    network = SequenceNetwork(1, 3, order=3, window=STEPS, units=10, seed=1)
+    draw_weights(network, 1)
+    network.lmu.hidden.encoders = np.ones((10, 1))
+    about = {"task": "classification", "labels": NAMES, "permuted": False}
+    about["data"] = str(folder / "data.csv")
+    network.save(folder / "model.npz", about)
+    return folder
+
+
+def write_csv(path, names, steps=STEPS):
+    rng = np.random.default_rng(0)
+    slope = np.linspace(-1, 1, steps)
+    rows = [
+        [name, *(k * slope + 0.3 * rng.normal(size=steps)).round(4)]
+        for k, name in zip((-1, 0, 1), names)
+        for _ in range(10)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False, header=False)
+
+
+def arguments(folder, **changes):
+    given = {
+        "model": str(folder / "model.npz"),
+        "target": "batched",
+        "data": None,
+        "part": "test",
+        "memory": "lif",
+        "neurons": 30,
+        "presentation": 3,
+        "images": 0,
+        "synapse": 0.1,
+        "seed": 0,
+    }
+    return {**given, **changes}
+
+
+@pytest.mark.parametrize("target", ["nengo", "batched", "dl"])
+def test_an_exact_memory_says_the_same_everywhere(folder, target):
+    if target == "dl":
+        pytest.importorskip("nengo_dl")
+    done = deploy.deploy(**arguments(folder, target=target, memory="exact"))
+    frame = done.frame
+    assert len(frame) == 6 and done.facts["agreement"] == 1
+    tolerance = 1e-4 if target == "dl" else 1e-9  # 32 bits, and 64
+    assert np.allclose(frame["margin"], frame["exact_margin"], rtol=0, atol=tolerance)
+    assert done.facts["spikes"] == 0 and "none" in done.resources
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("target", ["nengo", "batched", "dl", "loihi"])
+def test_spiking_memories_run_everywhere(folder, target):
+    if target in ("dl", "loihi"):
+        pytest.importorskip(f"nengo_{target}")
+    done = deploy.deploy(**arguments(folder, target=target))
+    facts = done.facts
+    assert facts["neurons"] == 30 and facts["steps"] == 3 * STEPS
+    # of 30 neurons, in 36 ms, of which none fires at more than 500 Hz
+    assert 0 < facts["spikes"] < 30 * 0.036 * 500
+    assert facts["low"] < facts["accuracy"] <= facts["high"] or not facts["accuracy"]
+    assert done.resources.compartments == 30
+    assert ("chip_energy" in facts) == (target == "loihi")
+    # operations are counted for the network as it was, without the counter of spikes
+    plain = deploy.deploy(**arguments(folder))
+    assert facts["cpu_energy"] == plain.facts["cpu_energy"]
+    spread = np.std(plain.frame["exact_margin"])
+    assert np.mean(np.abs(done.frame["margin"] - plain.frame["margin"])) < 2 * spread
+
+
+def test_the_counter_counts_all_spikes(folder):
+    network, _ = SequenceNetwork.load(folder / "model.npz")
+    x = np.random.default_rng(0).random((3, STEPS, 1))
+    for memory in ("lif", "poisson", "relu"):
+        frozen = freeze(network, memory, 10, x, 3, seed=1)
+        counter = add_counter(frozen)
+        with frozen:
+            spikes = [nengo.Probe(e.neurons) for e in frozen.lmu.memory.ensembles]
+        frozen.stimulus.output = [0.4]
+        with nengo.Simulator(frozen, progress_bar=False, optimize=False) as sim:
+            sim.run_steps(40)
+        counted = sum(sim.data[p].sum() * sim.dt for p in spikes)
+        assert sim.data[counter][-1, 0] == pytest.approx(counted) != 0
+    assert add_counter(freeze(network, "rate", 10, x)) is None
+
+
+@pytest.mark.parametrize("target", ["nengo", "batched"])
+def test_equal_seeds_give_equal_rows_and_others_do_not(folder, target):
+    changes = {"target": target, "memory": "poisson"}
+    rows = [
+        deploy.run(**arguments(folder, **changes, seed=seed))["margin"]
+        for seed in (1, 1, 2)
+    ]
+    assert rows[0].equals(rows[1]) and not rows[0].equals(rows[2])
+
+
+@pytest.mark.parametrize("target", ["nengo", "dl"])
+def test_targets_share_their_neurons(folder, target):
+    """Without spikes, nothing but neurons is random: all targets say the same."""
+    if target == "dl":
+        pytest.importorskip("nengo_dl")
+    here, there = (
+        deploy.run(**arguments(folder, target=name, memory="rate"))["margin"]
+        for name in ("batched", target)
+    )
+    assert np.allclose(here, there, rtol=0, atol=1e-3)  # 32 bits, through a recurrence
+
+
+def test_classes_go_by_their_names(folder):
+    """Data with some of the labels only; all of them, where none was trained on."""
+    whole = deploy.run(**arguments(folder, memory="exact", part="all"))
+    assert len(whole) == 30
+    write_csv(folder / "two.csv", NAMES[1:])
+    data = str(folder / "two.csv")
+    two = deploy.run(**arguments(folder, data=data, memory="exact", part="all"))
+    assert len(two) == 20 and set(two["label"]) == set(NAMES[1:])
+    drawn = deploy.run(**arguments(folder, memory="exact", part="all", images=7))
+    assert len(drawn) == 7
+
+
+def test_the_command_writes_everything(folder, tmp_path):
+    parser = argparse.ArgumentParser()
+    deploy.add_arguments(parser)
+    model = str(folder / "model.npz")
+    argv = ["--target", "batched", "--neurons", "60", "--quiet", "--part", "all"]
+    args = parser.parse_args([model, *argv])
+    page, n_failed = deploy.main(args, tmp_path, "the command")
+    assert n_failed == 0 and page == Path(tmp_path, "report.html")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"trials.csv", "summary.json", "answers.png", "answers.svg"} <= names
+    trials = pd.read_csv(tmp_path / "trials.csv")
+    assert len(trials) == 30
+    assert (trials["margin"] > 0).equals(trials["predicted"] == trials["label"])
+    (law,) = json.loads((tmp_path / "summary.json").read_text())["laws"]
+    assert law["accuracy"] == (trials["predicted"] == trials["label"]).mean()
+    assert law["low"] <= law["accuracy"] <= law["high"]
+    assert "Resources of the chip" in page.read_text()
+
+
+def test_pages_with_energy_of_a_chip_and_many_labels(folder):
+    done = deploy.deploy(**arguments(folder))
+    facts = {**done.facts, "chip_energy": [1e-6, 2e-6], "cores": 3}
+    table = report(done.frame, facts, done.resources).sections[1].table
+    assert table.set_index("Quantity")["Value"][
+        "µJ for each sequence, on the chip"
+    ] == ("1.00 to 2.00")
+    many = pd.concat([done.frame.assign(label=str(k)) for k in range(30)])
+    assert labels(many.assign(predicted="5"))[:3] == ["0", "1", "2"]
+    assert deploy.plot(many).axes
+
+
+# ---- What is refused ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes, match",
+    [
+        ({"target": "brain"}, "target.*'nengo'"), ({"memory": "wet"}, "memory"),
+        ({"part": "some"}, "part"), ({"neurons": 2}, "neurons.*at least 3"),
+        ({"presentation": 0}, "presentation"), ({"images": -1}, "images"),
+        ({"synapse": 0}, "synapse"), ({"seed": -1}, "seed"),
+        ({"data": "nothing.csv"}, "data.*does not exist"),
+        ({"data": 3}, "data.*does not say"),
+        ({"model": "nothing.npz"}, "model.*there"),
+        ({"target": "loihi", "memory": "rate"}, "memory.*spikes"),
+    ],
+)  # fmt: skip
+def test_bad_arguments(folder, changes, match):
+    with pytest.raises(ValidationError, match=match):
+        deploy.run(**arguments(folder, **changes))
+
+
+def test_bad_models(folder, tmp_path):
+    model = tmp_path / "model.npz"
+    whole = (folder / "model.npz").read_bytes()
+    for content in (b"", b"not a model", whole[: len(whole) // 2]):
+        model.write_bytes(content)
+        with pytest.raises(ValidationError, match="model"):
+            deploy.run(**arguments(folder, model=str(model)))
+    np.savez(model, evil=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValidationError, match="model.*Object arrays"):
+        deploy.run(**arguments(folder, model=str(model)))
+    np.savez(model, weights=np.zeros(3))
+    with pytest.raises(ValidationError, match=r"model.*SequenceNetwork\.save"):
+        deploy.run(**arguments(folder, model=str(model)))
+    network, about = SequenceNetwork.load(folder / "model.npz")
+    network.save(model, {**about, "task": "forecast"})
+    with pytest.raises(ValidationError, match="model.*classes.*'forecast'"):
+        deploy.run(**arguments(folder, model=str(model)))
+    network.save(model)
+    with pytest.raises(ValidationError, match="data.*does not say"):
+        deploy.run(**arguments(folder, model=str(model)))
+
+
+def test_data_that_do_not_fit_the_model(folder, tmp_path):
+    data = tmp_path / "data.csv"
+    write_csv(data, NAMES, steps=9)
+    with pytest.raises(ValidationError, match=r"data.*12 steps .* has 9"):
+        deploy.run(**arguments(folder, data=str(data)))
+    write_csv(tmp_path / "other.csv", ("falling", "steep", "rising"))
+    with pytest.raises(ValidationError, match=r"data.*labels.*steep"):
+        deploy.run(**arguments(folder, data=str(tmp_path / "other.csv")))
+
+
+@pytest.mark.parametrize("target", ["dl", "loihi"])
+def test_a_missing_package_is_named(folder, target, monkeypatch):
+    import spiking_lmu.simulators as simulators
+
+    def missing(module):
+        raise ImportError(f"no module {module}")
+
+    monkeypatch.setattr(simulators, "import_module", missing)
+    with pytest.raises(ValidationError, match=rf"target.*spiking-lmu\[{target}\]"):
+        deploy.run(**arguments(folder, target=target))

@@ -1,0 +1,170 @@
+"""Trained networks around memories of other kinds."""
+
+from __future__ import annotations
+
+import nengo
+import numpy as np
+import pytest
+from nengo.exceptions import ValidationError
+from nengo.processes import PresentInput
+
+from spiking_lmu.networks import (
+    LegendreMemory,
+    SequenceNetwork,
+    freeze,
+    run_sequences,
+)
+from spiking_lmu.weights import draw_weights, fix_seeds
+
+
+def make_network(size_in=1, units=(8,), seed=0):
+    network = SequenceNetwork(size_in, 3, 4, 20, units, seed=seed)
+    draw_weights(network, seed)
+    rng = np.random.default_rng(seed)
+    for layer in network.layers:
+        layer.encoders = np.ones((layer.n_neurons, 1))
+        layer.bias = 0.3 * rng.standard_normal(layer.n_neurons)
+    return network
+
+
+def make_inputs(n, size_in=1, seed=1):
+    """Smooth sequences of 20 items, as a memory of four can hold them."""
+    white = np.random.default_rng(seed).uniform(-1, 1, (n, 24, size_in))
+    return sum(white[:, k : k + 20] for k in range(5)) / 2
+
+
+def run_on_nengo(network, x):
+    """Answers at the end of each sequence."""
+    answers = []
+    for sequence in x:
+        seconds = network.presentation * network.dt
+        network.stimulus.output = PresentInput(sequence, seconds)
+        with nengo.Simulator(network, dt=network.dt, progress_bar=False) as sim:
+            sim.run_steps(len(sequence) * network.presentation)
+        answers.append(sim.data[network.probe][-1])
+    return np.array(answers)
+
+
+@pytest.mark.parametrize("presentation", [1, 4])
+@pytest.mark.parametrize("size_in, units", [(1, (8,)), (2, (7, 6))])
+def test_exact_is_what_was_trained(size_in, units, presentation):
+    network, x = make_network(size_in, units), make_inputs(3, size_in)
+    frozen = freeze(network, presentation=presentation)
+    assert frozen.presentation == presentation
+    assert frozen.lmu.theta == pytest.approx(20 * presentation * network.dt)
+    expected = run_on_nengo(network, x)
+    assert np.allclose(run_on_nengo(frozen, x), expected, atol=1e-6)
+    assert np.allclose(run_sequences(frozen, x).values, expected, atol=1e-6)
+    assert run_sequences(frozen, x).spikes == 0
+
+
+@pytest.mark.parametrize("size_in", [1, 2])
+def test_rate_is_the_same_on_nengo_and_in_batches(size_in):
+    network, x = make_network(size_in), make_inputs(4, size_in)
+    frozen = freeze(network, "rate", 100, make_inputs(50, size_in, 2), 3, 0.02, seed=5)
+    fix_seeds(frozen, 5)  # so that both draw the same neurons
+    answers = run_sequences(frozen, x)
+    assert np.allclose(answers.values, run_on_nengo(frozen, x), atol=1e-3)
+
+
+@pytest.mark.parametrize("memory", ["rate", "relu", "lif", "poisson"])
+def test_many_neurons_answer_as_the_exact_network(memory):
+    network, x = make_network(), make_inputs(32)
+    expected = run_sequences(network, x).values
+    examples = make_inputs(100, seed=2)
+    errors = []
+    for n_neurons in (20, 300):
+        frozen = freeze(network, memory, n_neurons, examples, 15, 0.02, seed=0)
+        assert isinstance(frozen.lmu.memory, LegendreMemory)
+        assert frozen.lmu.memory.mean_neurons == n_neurons
+        answers = run_sequences(frozen, x)
+        assert (answers.spikes > 0) == (memory != "rate")
+        errors.append(np.sqrt(np.mean((answers.values - expected) ** 2)))
+    assert errors[1] < 0.5 * errors[0]
+    assert errors[1] < 0.3 * expected.std()
+
+
+def test_freezing_leaves_the_network_as_it_was():
+    network, x = make_network(), make_inputs(2)
+    before = run_sequences(network, x).values
+    frozen = freeze(network, "relu", 20, x, seed=0)
+    frozen.kernels["readout"].transform = np.zeros((3, 8))
+    assert np.array_equal(run_sequences(network, x).values, before)
+
+
+def test_coordinates_cover_what_sequences_bring_about():
+    network, x = make_network(2), make_inputs(30, 2)
+    for coordinates in ("legendre", "balanced"):
+        frozen = freeze(network, "relu", 50, x, 2, 0.05, coordinates)
+        r = frozen.lmu.memory.realization
+        assert r.coordinates == coordinates and r.order == 4
+        states = network.states(x).reshape(-1, 4) @ r.inverse.T
+        assert (np.abs(states) <= r.radii).all()
+        assert r.largest_input == np.abs(x).max()
+
+
+def test_balanced_coordinates_are_less_noisy():
+    network, x = make_network(), make_inputs(200)
+    expected, examples = run_sequences(network, x).values, make_inputs(200, seed=2)
+    errors = {}
+    for coordinates in ("legendre", "balanced"):
+        frozen = freeze(network, "poisson", 50, examples, 10, 0.02, coordinates, seed=0)
+        values = run_sequences(frozen, x).values
+        errors[coordinates] = np.mean((values - expected) ** 2)
+    assert errors["balanced"] < errors["legendre"]
+
+
+def test_memory_arguments_are_passed_on():
+    network, x = make_network(), make_inputs(5)
+    rates = nengo.dists.Uniform(50, 60)
+    frozen = freeze(network, "lif", 20, x, max_rates=rates, allocation="equal")
+    assert frozen.lmu.memory.max_rates == rates
+    assert frozen.lmu.memory.neurons_per_ensemble.tolist() == [20] * 4
+    assert isinstance(frozen.lmu.memory.neuron_type, nengo.LIF)
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("memory", {"memory": "loihi"}),
+        ("n_neurons", {"memory": "relu", "inputs": make_inputs(2)}),
+        ("n_neurons", {"memory": "lif", "n_neurons": 0, "inputs": make_inputs(2)}),
+        ("inputs", {"memory": "relu", "n_neurons": 20}),
+        ("inputs", {"memory": "relu", "n_neurons": 20, "inputs": np.zeros((2, 20))}),
+        ("inputs", {"memory": "lif", "n_neurons": 20, "inputs": np.zeros((2, 9, 2))}),
+        (
+            "inputs",
+            {"memory": "lif", "n_neurons": 20, "inputs": np.full((2, 9, 1), np.inf)},
+        ),
+        ("presentation", {"presentation": 0}),
+        (
+            "coordinates",
+            {
+                "memory": "relu",
+                "n_neurons": 20,
+                "inputs": make_inputs(2),
+                "coordinates": "polar",
+            },
+        ),
+        (
+            "synapse",
+            {
+                "memory": "relu",
+                "n_neurons": 20,
+                "inputs": make_inputs(2),
+                "synapse": -1,
+            },
+        ),
+    ],
+)
+def test_bad_arguments(name, arguments):
+    problem = "tau" if name == "synapse" else name
+    with pytest.raises(ValidationError, match=f"({problem}|{name}).*must be"):
+        freeze(make_network(), **arguments)
+
+
+def test_what_is_not_trained_or_no_such_network():
+    with pytest.raises(ValidationError, match="network.*must be trained"):
+        freeze(SequenceNetwork(1, 3, 4, 20))
+    with pytest.raises(ValidationError, match="network.*must be a SequenceNetwork"):
+        freeze(nengo.Network())

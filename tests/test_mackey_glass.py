@@ -1,0 +1,197 @@
+"""The Mackey-Glass experiment: its tasks, its page, and a run in full."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.experiments import mackey_glass
+from spiking_lmu.experiments.mackey_glass_figures import (
+    PUBLISHED,
+    plot,
+    plot_spiking,
+    plot_training,
+)
+from spiking_lmu.experiments.mackey_glass_report import report
+from spiking_lmu.experiments.mackey_glass_trials import make_tasks
+
+ARGUMENTS = {
+    "models": ("lstm", "spiking"),
+    "series": (2, 1, 1),
+    "steps": 300,
+    "ahead": 15,
+    "tau": 17,
+    "swapped": False,
+    "length": 60,
+    "epochs": 1,
+    "order": 8,
+    "window": 20,
+    "units": 10,
+    "parallel_epochs": 1,
+    "spiking_order": 3,
+    "spiking_units": 5,
+    "spiking_epochs": 1,
+    "neurons": (10,),
+    "neuron_types": ("lif",),
+    "presentations": (2,),
+    "spiking_steps": 250,
+    "trials": 2,
+    "seed": 0,
+}
+
+
+def test_networks_of_a_trial_share_series_and_others_do_not():
+    tasks = make_tasks(**ARGUMENTS)
+    assert [task["model"] for task in tasks] == 2 * ["spiking"] + 2 * ["lstm"]
+    seeds = {task["trial"]: task["seed"] for task in tasks}
+    assert seeds[0] != seeds[1]
+    assert all(task["seed"] == seeds[task["trial"]] for task in tasks)
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("models", ("gru",)), ("models", ()), ("series", (1, 2)), ("series", (1, 0, 1)),
+        ("series", 3), ("steps", 100), ("ahead", 0), ("tau", 0), ("swapped", 1),
+        ("length", 1), ("length", 301), ("epochs", 0), ("order", 0), ("window", 1),
+        ("units", 0), ("parallel_epochs", 0), ("spiking_order", 0),
+        ("spiking_units", 0), ("spiking_epochs", 0), ("neurons", (1,)),
+        ("neuron_types", ("lstm",)), ("presentations", (0,)), ("spiking_steps", 301),
+        ("trials", 0), ("seed", -1),
+    ],
+)  # fmt: skip
+def test_bad_arguments(name, value):
+    with pytest.raises(ValidationError, match=f"{name}.*must be"):
+        make_tasks(**{**ARGUMENTS, name: value})
+
+
+def parse(*argv):
+    parser = argparse.ArgumentParser()
+    mackey_glass.add_arguments(parser)
+    return parser.parse_args(argv)
+
+
+def test_full_is_the_size_of_the_reference_unless_told_otherwise():
+    arguments = mackey_glass._arguments(parse("--full", "--trials", "5"))
+    assert arguments["series"] == (32, 32, 64) and arguments["trials"] == 5
+    fewer = mackey_glass._arguments(parse("--full", "--epochs", "7"))
+    assert fewer["epochs"] == 7 and not fewer["swapped"]
+    assert mackey_glass._arguments(parse("--swapped"))["swapped"]
+    assert mackey_glass._arguments(parse())["series"] == (16, 4, 16)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    pytest.importorskip("nengo_dl")
+    out = tmp_path_factory.mktemp("mackey_glass")
+    argv = (
+        "--models lmu,parallel,spiking --series 2,1,1 --steps 300 --length 60 "
+        "--epochs 1 --parallel-epochs 2 --spiking-epochs 1 --units 10 "
+        "--spiking-units 10 --spiking-order 3 --neurons 10,20 --neuron-types lif "
+        "--presentations 2 --spiking-steps 250 --trials 1 --jobs 1 --seed 3 --quiet"
+    )
+    page, n_failed = mackey_glass.main(parse(*argv.split()), out, "the command")
+    assert n_failed == 0 and page == out / "report.html"
+    return out
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_writes_everything(results):
+    names = {path.name for path in results.iterdir()}
+    drawn = {f"{name}.png" for name in ("models", "prediction", "training", "spiking")}
+    assert {"trials.csv", "summary.json", "report.html", *drawn} <= names
+    trials = pd.read_csv(results / "trials.csv")
+    tests = trials[trials["study"] == "test"].set_index("model")
+    assert set(tests.index) == {"lmu", "parallel"}
+    assert tests["nrmse"].between(0, 3).all()
+    # the same weights in a Nengo network, to single precision
+    assert 0 < tests.loc["lmu", "nengo_difference"] < 1e-4
+    assert tests.loc["lmu", "parameters"] == 18050
+    assert (trials["study"] == "training").sum() == 1 + 2
+    spikes = trials[trials["study"] == "spiking"]
+    assert len(spikes) == 2 * 2 and spikes["spikes_per_second"].gt(0).all()
+    facts = json.loads((results / "summary.json").read_text())
+    assert facts["arguments"]["series"] == [2, 1, 1] and facts["seeds"] == 3
+    laws = {law["law"] for law in facts["laws"]}
+    assert laws == {"nrmse", "best", "spiking", "aware"}
+
+
+# ---- The page, of made-up rows -----------------------------------------------------
+
+
+def made_up(swapped=False):
+    rng = np.random.default_rng(0)
+    tests = [
+        {
+            "model": model, "trial": k, "swapped": swapped, "seed": k, "study": "test",
+            "nrmse": error + 0.001 * rng.random(), "nrmse_settled": error / 2,
+            "nrmse_deviation": error, "parameters": 18_000, "epochs": 10,
+            "seconds_per_epoch": 2.0, "train_seconds": 20.0, "nengo_difference": None,
+        }
+        for model, error in {"lstm": 0.05, "lmu": 0.04, "parallel": 0.02}.items()
+        for k in range(3)
+    ]  # fmt: skip
+    spikes = [
+        {
+            "model": "spiking", "trial": k, "swapped": swapped, "seed": k,
+            "study": "spiking", "neuron_type": "lif", "n_neurons": n, "aware": aware,
+            "total_neurons": 6 * n, "presentation": 10, "exact_nrmse": 0.03,
+            "nrmse": (1 if aware else 3) / n + 0.01 * k / n, "spikes_per_second": n,
+        }
+        for k in range(3) for n in (10, 100) for aware in (False, True)
+    ]  # fmt: skip
+    return pd.DataFrame(tests + spikes)
+
+
+def test_laws_say_what_rows_say():
+    page = report(made_up(), ARGUMENTS, ("models", "spiking"))
+    by_law = {(law.values["law"], law.values.get("model")): law for law in page.laws}
+    lmu = by_law["nrmse", "lmu"].values
+    assert lmu["published"] == PUBLISHED["lmu"] and 0.04 < lmu["nrmse"] < 0.041
+    assert lmu["low"] < lmu["nrmse"] < lmu["high"]
+    assert by_law["best", "parallel"].words in page.lead
+    aware = by_law["aware", None].values
+    assert aware["low"] == pytest.approx(3, rel=0.02)
+    (spiking,) = [law for law in page.laws if law.values["law"] == "spiking"]
+    assert spiking.values["aware"] and spiking.values["total_neurons"] == 600
+
+
+def test_the_swapped_direction_is_compared_with_nothing_and_explained():
+    page = report(made_up(True), {**ARGUMENTS, "swapped": True}, ("models",))
+    (models,) = [s for s in page.sections if s.title == "Models"]
+    assert "published, %" not in models.table.columns
+    assert any("exchanged" in text for text in models.paragraphs)
+    assert not any("published" in law.values for law in page.laws)
+    assert "recalled" in page.title
+    true = report(made_up(), ARGUMENTS, ())
+    assert not any("exchanged" in p for s in true.sections for p in s.paragraphs)
+
+
+def test_figures_of_made_up_rows():
+    frame = made_up()
+    assert len(plot(frame).axes) == 2
+    assert len(plot_spiking(frame).axes) == 1
+    with pytest.raises(ValidationError, match="study 'training'"):
+        plot_training(frame)
+
+
+def test_no_trials_no_page():
+    with pytest.raises(ValidationError, match="at least one trial"):
+        report(pd.DataFrame(), ARGUMENTS, ())
+
+
+def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
+    from spiking_lmu import simulators
+
+    def missing(module):
+        raise ImportError(f"no {module}")
+
+    monkeypatch.setattr(simulators, "import_module", missing)
+    with pytest.raises(ValidationError, match=r"pip install 'spiking-lmu\[dl\]'"):
+        mackey_glass.run(folder=str(Path(tmp_path)))

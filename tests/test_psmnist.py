@@ -1,0 +1,295 @@
+"""Classification of sequences: tasks, figures, report, and a run in full."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.experiments import psmnist, psmnist_trials, style
+from spiking_lmu.experiments.psmnist_figures import (
+    AWARE,
+    NAMES,
+    cells,
+    exact,
+    plot,
+    plot_training,
+)
+from spiking_lmu.experiments.psmnist_report import PUBLISHED, report
+from spiking_lmu.weights import write_archive
+
+TRAINING = {
+    "data": "digits", "permute": True, "orders": (8,), "units": 10, "trainings": 2,
+    "epochs": 2, "batch_size": 50, "learning_rate": 0.01, "noise": 0.1,
+    "dropout": 0.0, "seed": 0,
+}  # fmt: skip
+LADDER = {
+    "rungs": ("relu", "poisson"), "neurons": (200,), "presentations": (1, 2),
+    "images": 30, "chip_images": 5, "chip_neurons": 100, "noise_aware": True,
+    "synapse": 0.1, "rates": 400.0,
+}  # fmt: skip
+
+
+def make_frame(data="mnist", permuted=True, networks=3, rungs=None, images=2000):
+    """Trials as they might have been, around known means."""
+    rng = np.random.default_rng(0)
+    rungs = ("rate", "relu", "poisson", "loihi") if rungs is None else rungs
+    rows = []
+    for seed in range(networks):
+        same = {"data": data, "permuted": permuted, "order": 64, "units": 20}
+        same.update(epochs=3, seed=seed, images=images)
+        rows.append(
+            {
+                **same, "rung": "exact", "n_neurons": 0, "total_neurons": 0,
+                "presentation": 1, "noise_aware": False,
+                "accuracy": 0.98 + 0.001 * seed, "exact_accuracy": 0.98,
+                "parameters": 900, "form": "parallel", "best_epoch": 2,
+                "validation_accuracy": 0.975, "train_seconds": 12.5,
+                "spikes_per_image": 0.0, "model": f"models/{seed}.npz",
+            }
+        )  # fmt: skip
+        for rung in rungs:
+            for aware in (False, True) if rung == "poisson" else (False,):
+                for neurons in (640, 6400):
+                    for presentation in (1, 4):
+                        lost = 20 / np.sqrt(neurons * presentation) / (1 + aware)
+                        lost += 0.001 * rng.standard_normal()
+                        rows.append(
+                            {
+                                **same, "rung": rung, "noise_aware": aware,
+                                "n_neurons": neurons // 64, "total_neurons": neurons,
+                                "presentation": presentation,
+                                "accuracy": round((0.98 - lost) * images) / images,
+                                "exact_accuracy": 0.98, "agreement": 0.9,
+                                "spikes_per_image": 1000.0 * presentation,
+                                **(CHIP if rung == "loihi" else {}),
+                            }
+                        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+CHIP = {
+    "cores": 12, "chips": 1, "steps": 784, "synaptic_operations": 1e4,
+    "energy_low": 500.0, "energy_high": 900.0,
+}  # fmt: skip
+
+
+def test_tasks_are_complete_and_different():
+    trained = psmnist_trials.make_training_tasks(**TRAINING)
+    ladder = psmnist_trials.make_ladder_tasks(trained, **LADDER)
+    assert len(trained) == 2 and len({t["seed"] for t in trained}) == 2
+    # two networks, two times, and three ways: Poisson with and without noise
+    assert len(ladder) == 2 * 2 * 3
+    assert len({json.dumps(t, sort_keys=True) for t in trained + ladder}) == 14
+    paths = {psmnist_trials.model_path("x", t) for t in trained + ladder}
+    assert len(paths) == 2
+    aware = [t["rung"] for t in ladder if t["noise_aware"]]
+    assert set(aware) == {"poisson"}
+    chip = psmnist_trials.make_ladder_tasks(trained, **{**LADDER, "rungs": ("loihi",)})
+    assert {(t["neurons"], t["images"]) for t in chip} == {(100, 5)}
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("data", ""), ("data", 3), ("orders", ()), ("orders", (0,)),
+        ("orders", (8, 8)), ("orders", (5000,)), ("units", 0), ("trainings", 0),
+        ("epochs", 0), ("batch_size", 0), ("learning_rate", 0), ("learning_rate", 2),
+        ("noise", -0.1), ("noise", np.nan), ("dropout", 1.0), ("seed", -1),
+    ],
+)  # fmt: skip
+def test_bad_arguments_of_training(name, value):
+    with pytest.raises(ValidationError, match=f"{name}.*must be"):
+        psmnist_trials.make_training_tasks(**{**TRAINING, name: value})
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("rungs", ("direct",)), ("rungs", ("relu", "relu")), ("neurons", ()),
+        ("neurons", (0,)), ("neurons", (7,)), ("presentations", (0,)),
+        ("presentations", (1.5,)), ("images", 0), ("chip_images", 0),
+        ("chip_neurons", 0), ("synapse", 0), ("rates", 0), ("rates", np.inf),
+    ],
+)  # fmt: skip
+def test_bad_arguments_of_the_ladder(name, value):
+    trained = psmnist_trials.make_training_tasks(**TRAINING)
+    with pytest.raises(ValidationError, match=f"{name}.*must be"):
+        psmnist_trials.make_ladder_tasks(trained, **{**LADDER, name: value})
+
+
+def test_the_command_line_asks_for_the_defaults_of_the_data():
+    parser = argparse.ArgumentParser()
+    psmnist.add_arguments(parser)
+    args = parser.parse_args([])
+    assert args.data == "digits" and not args.no_noise_aware
+    assert all(getattr(args, name) is None for name in psmnist.OPTIONS)
+    argv = "--data mnist --orders 8,16 --rungs lif --rates 300 --images 5"
+    args = parser.parse_args(argv.split())
+    assert (args.orders, args.rungs, args.rates, args.images) == (
+        (8, 16),
+        ("lif",),
+        300.0,
+        5,
+    )
+    assert set(psmnist.OPTIONS) == set(psmnist.QUICK) == set(psmnist.LARGE)
+    assert psmnist.defaults("digits") == psmnist.defaults("my.csv") == psmnist.QUICK
+    assert psmnist.defaults("mnist") == psmnist.defaults("a/mnist.npz") == psmnist.LARGE
+    for text in ("--orders 8,x", "--units many"):
+        with pytest.raises(SystemExit):
+            parser.parse_args(text.split())
+
+
+def test_means_and_intervals():
+    frame = make_frame()
+    (row,) = exact(frame).itertuples()
+    expected = style.interval(frame[frame["rung"] == "exact"]["accuracy"])
+    assert (row.accuracy, row.low, row.high) == pytest.approx(expected)
+    means = cells(frame)
+    assert len(means) == 5 * 2 * 2
+    assert list(dict.fromkeys(means["step"])) == [
+        name for name in NAMES if name != "lif"
+    ]
+    drops = means["exact_accuracy"] - means["accuracy"]
+    assert np.allclose(means["drop"], drops)
+    assert (means["drop_low"] < drops).all() and (drops < means["drop_high"]).all()
+    # of a single network, what its images tell
+    means = cells(make_frame(networks=1, images=100))
+    assert ((means["low"] < means["accuracy"]) & (means["low"] > 0)).all()
+    assert (means["high"] <= 1).all() and means["drop_low"].isna().all()
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+@pytest.mark.parametrize("rungs", [None, (), ("loihi",), ("poisson",)])
+def test_figures_and_pages_of_all_kinds(networks, rungs):
+    frame = make_frame(networks=networks, rungs=rungs)
+    style.render(plot(frame), "svg")
+    page = report(frame)
+    titles = [section.title for section in page.sections]
+    assert ("On the chip" in titles) == (rungs is None or "loihi" in rungs)
+    assert ("From exact to spikes" in titles) == (rungs != ())
+    assert page.laws[0].values["law"] == "exact"
+    assert page.laws[0].words in page.lead
+
+
+def test_perfect_networks_can_be_drawn():
+    frame = make_frame()
+    frame[["accuracy", "exact_accuracy"]] = 1.0
+    style.render(plot(frame), "svg")
+    assert "100.00 %" in report(frame).lead
+
+
+def test_the_lead_has_the_best_that_spikes():
+    frame = make_frame()
+    page = report(frame)
+    assert "98.10 %" in page.lead
+    spikes = cells(frame).query("step != 'rate'")
+    best = spikes.loc[spikes["accuracy"].idxmax()]
+    assert best["step"] == AWARE and "noise-aware" in page.lead
+    assert f"{100 * best['accuracy']:.2f} %" in page.lead
+    laws = [law.values for law in page.laws if law.values["law"] == "noise-aware"]
+    assert len(laws) == 1 and laws[0]["low"] < laws[0]["points"] < laws[0]["high"]
+    assert laws[0]["low"] > 0
+
+
+def test_few_neurons_that_are_enough():
+    frame = make_frame(rungs=("relu",))
+    laws = [v.values for v in report(frame).laws if v.values["law"] == "enough"]
+    means = cells(frame)
+    close = means[means["drop"] <= 0.01].groupby("presentation")["total_neurons"].min()
+    expected = {str(k): int(v) for k, v in close.items()}
+    assert [law["neurons"] for law in laws] == [expected]
+
+
+@pytest.mark.parametrize(
+    "data, permuted, shown",
+    [
+        ("mnist", True, True), ("my/mnist.npz", True, True), ("mnist", False, False),
+        ("digits", True, False), ("mine.csv", True, False),
+    ],
+)  # fmt: skip
+def test_published_values_are_for_permuted_mnist(data, permuted, shown):
+    page = report(make_frame(data, permuted))
+    tables = [s.table for s in page.sections if s.title == "Beside published values"]
+    assert len(tables) == shown
+    assert page.name == ("psmnist" if permuted else "seqmnist")
+    for table in tables:
+        sources = set(table["Source"])
+        assert {source for _, _, source in PUBLISHED} <= sources
+        assert table["Test accuracy, %"].astype(float).is_monotonic_decreasing
+        assert (table["Network"] == "LMU, order 64").sum() == 1
+
+
+def test_no_trials_no_page(tmp_path):
+    for draw in (report, plot, lambda frame: plot_training(tmp_path, frame)):
+        with pytest.raises(ValidationError, match="at least one trial"):
+            draw(pd.DataFrame())
+
+
+def test_training_is_drawn_from_the_files_of_the_networks(tmp_path):
+    frame = make_frame(networks=2)
+    assert plot_training(tmp_path, frame).axes  # none of them there
+    history = {
+        "epoch": [1, 2], "loss": [1.0, 0.5], "validation_loss": [0.9, 0.6],
+        "validation_accuracy": [0.5, 1.0],
+    }  # fmt: skip
+    text = {"about": {"about": {"history": history}}}
+    write_archive(tmp_path / "models" / "0.npz", {}, text)
+    losses, errors = plot_training(tmp_path, frame).axes
+    assert losses.lines[1].get_ydata().tolist() == [0.9, 0.6]
+    assert errors.lines[0].get_ydata()[0] == 50
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    pytest.importorskip("nengo_dl")
+    pytest.importorskip("sklearn")
+    out = tmp_path_factory.mktemp("psmnist")
+    parser = argparse.ArgumentParser()
+    psmnist.add_arguments(parser)
+    argv = (
+        "--data digits --orders 8 --units 10 --trainings 1 --epochs 3 --rungs "
+        "rate,poisson --neurons 200 --presentations 2 --images 40 --jobs 1 --quiet"
+    )
+    return psmnist.main(parser.parse_args(argv.split()), out, "psmnist"), out
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_in_full(results):
+    (page, n_failed), out = results
+    assert n_failed == 0 and page.read_text().startswith("<!doctype html>")
+    names = {path.name for path in out.iterdir()}
+    figures = {f"{a}.{b}" for a in ("ladder", "training") for b in ("png", "svg")}
+    assert {"trials.csv", "summary.json", *figures} <= names
+    trials = pd.read_csv(out / "trials.csv")
+    assert trials["rung"].tolist() == ["exact", "rate", "poisson", "poisson"]
+    trained = trials[trials["rung"] == "exact"]
+    assert (trained["form"] == "parallel").all() and (trained["images"] == 400).all()
+    assert (trained["accuracy"] > 0.3).all()  # chance is a tenth
+    assert all((out / name).is_file() for name in trained["model"])
+    assert not list((out / "models").glob("*.checkpoint"))
+    runs = trials[trials["rung"] != "exact"]
+    assert (runs["images"] == 40).all() and (runs["total_neurons"] == 200).all()
+    assert ((runs["spikes_per_image"] > 0) == (runs["rung"] != "rate")).all()
+    assert (runs["low"] <= runs["accuracy"]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_finished_trials_are_found_again(results, monkeypatch):
+    def fail(*args, **kwargs):
+        raise AssertionError("run again")
+
+    monkeypatch.setattr(psmnist_trials, "train", fail)
+    monkeypatch.setattr(psmnist_trials, "run_rung", fail)
+    options = {
+        **psmnist.QUICK, "orders": (8,), "units": 10, "trainings": 1, "epochs": 3,
+        "rungs": ("rate", "poisson"), "neurons": (200,), "presentations": (2,),
+        "images": 40,
+    }  # fmt: skip
+    tasks = psmnist.plan("digits", True, True, 0, options)
+    result = psmnist.execute(*tasks, str(results[1]), jobs=1)
+    assert (result.reused, result.new, result.failures) == (4, 0, [])
