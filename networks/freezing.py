@@ -42,8 +42,9 @@ def freeze(
         Trained.
     memory : str
         ``"exact"``, or the neurons that the memory is to be made of: ``"rate"``,
-        ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"poisson"``. To run on chip,
-        give the result to `hardware.loihi.Simulator`.
+        ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"poisson"``. The last two have
+        linear tuning curves with intercepts of 0 unless ``memory_args`` says otherwise.
+        To run on chip, give the result to `hardware.loihi.Simulator`.
     n_neurons : int, optional
         Mean for each state variable; needed for neurons.
     inputs : (n, n_items, size_in) array_like, optional

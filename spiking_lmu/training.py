@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Number
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nengo
 import numpy as np
-import pandas as pd
 from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
@@ -36,6 +35,9 @@ from .weights import (
     store_weights,
     write_archive,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Training", "evaluate", "fit", "load", "predict", "save"]
 
@@ -231,6 +233,8 @@ def fit(
             if descent.history:
                 descent.use_best()
                 store_weights(sim, built)
+    import pandas as pd  # heavy
+
     history = pd.DataFrame(descent.history)
     return Training(
         history,

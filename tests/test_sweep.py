@@ -179,7 +179,7 @@ def test_ctrl_c_keeps_what_has_finished_and_ends_the_workers(tmp_path):
 
     def interrupt():
         # while processes start, an interrupt can get lost in what starts them
-        wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=60)
+        wait_for(lambda: len(list(tmp_path.glob("*.pid"))) == 2, seconds=180)
         time.sleep(1)
         _thread.interrupt_main()
 
