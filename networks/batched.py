@@ -79,9 +79,7 @@ def run_sequences(
     """
     x = check_array("inputs", inputs, ndims=(3,))
     if not isinstance(network.lmu.memory, LegendreMemory):
-        return Answers(
-            network.answer(network.states(x, every=x.shape[1])[:, -1], x[:, -1]), 0.0
-        )
+        return Answers(network.answer(network.final_states(x), x[:, -1]), 0.0)
     memory = BatchedMemory(network.lmu.memory, seed)
     late = memory.run(x, network.presentation, progress)
     # a memory of neurons gives the state of the step before: see LMU

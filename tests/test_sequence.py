@@ -233,3 +233,11 @@ def test_a_file_is_replaced_whole_or_not_at_all(model, monkeypatch):
         make_network(seed=3).save(model)
     assert model.read_bytes() == before
     assert [p.name for p in Path(model).parent.iterdir()] == [model.name]
+
+
+@pytest.mark.parametrize("size_in", [1, 3])
+def test_final_states_are_those_of_the_recurrence(size_in):
+    network = SequenceNetwork(size_in, 2, 7, 30)
+    x = np.random.default_rng(0).normal(size=(5, 40, size_in))
+    every = network.states(x, every=9)
+    np.testing.assert_allclose(network.final_states(x), every[:, -1], atol=1e-12)
