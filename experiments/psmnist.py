@@ -68,7 +68,7 @@ QUICK: dict[str, Any] = {
     "images": 200,
     "chip_images": 100,
     "chip_neurons": 1024,
-    "synapse": 0.1,
+    "synapse": 0.3,
     "rates": 400.0,
 }
 LARGE: dict[str, Any] = {
@@ -78,7 +78,7 @@ LARGE: dict[str, Any] = {
     "epochs": 15,
     "batch_size": 100,
     "learning_rate": 2e-3,
-    "noise": 0.7,
+    "noise": 1.0,
     "rungs": ("rate", "relu", "poisson"),
     "ladder_orders": (256,),
     "neurons": (10_000,),
