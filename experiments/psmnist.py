@@ -34,6 +34,7 @@ __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "orders": (integers, "D,...", "state variables"),
     "units": (int, "N", "hidden units"),
+    "activation": (str, "NAME", "of hidden units: relu, or tanh"),
     "trainings": (int, "N", "networks, each with weights of its own"),
     "epochs": (int, "N", "of training"),
     "batch_size": (int, "N", "images for each step of training"),
@@ -55,6 +56,7 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
 QUICK: dict[str, Any] = {
     "orders": (32,),
     "units": 100,
+    "activation": "relu",
     "trainings": 3,
     "epochs": 40,
     "batch_size": 50,

@@ -54,7 +54,7 @@ def exact(frame: pd.DataFrame) -> pd.DataFrame:
     means = [
         {
             "order": order,
-            "units": int(group["units"].iloc[0]),
+            "units": "{units} {activation}".format(**group.iloc[0]),
             **_accuracy(group),
             **{name: group[name].mean() for name in columns},
         }

@@ -27,6 +27,7 @@ from spiking_lmu.experiments.datasets import (
 )
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.networks.batched import BatchedMemory
+from spiking_lmu.networks.sequence import ACTIVATIONS
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import (
     check_choice,
@@ -38,8 +39,16 @@ from spiking_lmu.validation import (
 
 RUNGS = (*NEURON_TYPES, "loihi")
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
-FINE_TUNING = 4  # epochs of noise-aware training
-FINE_RATE = 2e-4
+# noise-aware training: rounds of some epochs, after each of which coordinates and
+# neurons are chosen anew, for what the network now makes of its memory
+FINE_ROUNDS = 2
+FINE_TUNING = 6
+FINE_RATE = 5e-4
+# what a training is told, and its name made of
+OF_TRAINING = (
+    "data", "permuted", "order", "units", "activation", "epochs", "batch_size",
+    "learning_rate", "noise", "dropout", "seed",
+)  # fmt: skip
 EXAMPLES = 5000  # training sequences that coordinates are chosen from
 
 _LOADED: dict[tuple[str, bool], Dataset] = {}
@@ -64,6 +73,7 @@ def make_training_tasks(
     permute: bool,
     orders: Sequence[int],
     units: int,
+    activation: str,
     trainings: int,
     epochs: int,
     batch_size: int,
@@ -77,6 +87,7 @@ def make_training_tasks(
         raise refusal("data", data, "digits, mnist, or the name of a file")
     check_each("orders", orders, check_integer, 1, 2000)
     check_integer("units", units, high=10**5)
+    check_choice("activation", activation, tuple(ACTIVATIONS))
     check_integer("trainings", trainings, high=1000)
     check_integer("epochs", epochs, high=10**5)
     check_integer("batch_size", batch_size, high=10**6)
@@ -91,6 +102,7 @@ def make_training_tasks(
             "permuted": bool(permute),
             "order": int(order),
             "units": int(units),
+            "activation": activation,
             "epochs": int(epochs),
             "batch_size": int(batch_size),
             "learning_rate": float(learning_rate),
@@ -156,10 +168,7 @@ def _seed(seed: int, trial: int) -> int:
 
 def model_path(folder: str | Path, task: dict[str, Any]) -> Path:
     """Where the network of a training is kept."""
-    keys = (
-        "data permuted order units epochs batch_size learning_rate noise dropout seed"
-    )
-    described = json.dumps([task[k] for k in keys.split()])
+    described = json.dumps([task[k] for k in OF_TRAINING])
     name = f"order{task['order']}-{zlib.crc32(described.encode()):08x}.npz"
     return Path(folder) / "models" / name
 
@@ -184,6 +193,7 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
         task["order"],
         n_steps,
         task["units"],
+        task["activation"],
         seed=task["seed"],
     )
     epochs = task["epochs"]
@@ -257,9 +267,9 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     }
     start = time.perf_counter()
     frozen = freeze(network, **settings)
-    if task["noise_aware"]:
+    for _ in range(FINE_ROUNDS if task["noise_aware"] else 0):
         _fine_tune(network, frozen, dataset, task["seed"])
-        frozen.learn_from(network)
+        frozen = freeze(network, **settings)
     x, y = _some(dataset, task)
     exact = run_sequences(network, x).values.argmax(axis=1)
     built = time.perf_counter()
@@ -324,8 +334,7 @@ def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarra
 
 
 def _described(task: dict[str, Any]) -> dict[str, Any]:
-    kept = ("rung", "data", "permuted", "order", "units", "epochs", "seed")
-    return {name: task[name] for name in kept}
+    return {name: task[name] for name in ("rung", *OF_TRAINING)}
 
 
 def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from .plan import Plan, ensemble_of
 from .rewiring import Rewiring
 from .stochastic import MAX_RATE, ChipPoisson
 
+UNITS = (nengo.Tanh, nengo.Sigmoid, nengo.RectifiedLinear)  # that do not spike
+
 
 def prepare(
     network: nengo.Network, off_chip: Sequence[Any] = (), dt: float = 0.001
@@ -51,7 +53,7 @@ def prepare(
     memories = [n for n in network.all_networks if isinstance(n, LegendreMemory)]
     if isinstance(network, LegendreMemory):
         memories.insert(0, network)
-    rates = _of_rates(network) if memories else []
+    rates = _of_rates(network, memories) if memories else []
     host = {*off_chip, *_taught(network), *rates}
     chip = [
         e
@@ -86,12 +88,15 @@ def prepare(
     return plan
 
 
-def _of_rates(network: nengo.Network) -> list[nengo.Ensemble]:
-    """Ensembles of units that no chip has: tanh and sigmoid."""
+def _of_rates(
+    network: nengo.Network, memories: Sequence[LegendreMemory]
+) -> list[nengo.Ensemble]:
+    """Ensembles of units that no chip has, beside the memories: they do not spike."""
+    remembering = {e for memory in memories for e in memory.all_ensembles}
     return [
         e
         for e in network.all_ensembles
-        if isinstance(e.neuron_type, (nengo.Tanh, nengo.Sigmoid))
+        if type(e.neuron_type) in UNITS and e not in remembering
     ]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,33 @@ from nengo.exceptions import ValidationError
 from spiking_lmu import training
 from spiking_lmu.parallel import configure_training
 from spiking_lmu.state_space import discretize, state_space
-from spiking_lmu.validation import check_integer, check_number, refusal
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 from spiking_lmu.weights import read_archive, read_weights
 
 from .lmu import LMU
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What hidden units make of their input; neurons, and f and f' of arrays."""
+
+    neuron_type: nengo.neurons.NeuronType
+    value: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+
+
+ACTIVATIONS = {
+    "tanh": Activation(
+        nengo.Tanh(tau_ref=1), np.tanh, lambda z: np.asarray(1 - np.tanh(z) ** 2)
+    ),
+    "relu": Activation(
+        nengo.RectifiedLinear(),
+        lambda z: np.maximum(z, 0),
+        lambda z: (z > 0).astype(float),
+    ),
+}
 
 
 class SequenceNetwork(nengo.Network):
@@ -44,6 +66,8 @@ class SequenceNetwork(nengo.Network):
         Length of the memory's window, in items.
     units : int or sequence of int
         Hidden units: of the unit itself, then of further layers on it.
+    activation : str
+        Of hidden units: ``"tanh"``, as in LMU 2019, or ``"relu"``.
     presentation : int
         Time steps for which each item is shown. What the network computes does not
         depend on it; neurons have more time for it.
@@ -77,6 +101,7 @@ class SequenceNetwork(nengo.Network):
         order: int,
         window: int,
         units: int | Sequence[int] = 100,
+        activation: str = "tanh",
         presentation: int = 1,
         dt: float = 0.001,
         memory: str = "exact",
@@ -90,6 +115,8 @@ class SequenceNetwork(nengo.Network):
         self.window = check_integer("window", window, low=2, high=10**7)
         self.presentation = check_integer("presentation", presentation, high=10**4)
         self.dt = check_number("dt", dt, low=0, exclusive=True)
+        check_choice("activation", activation, tuple(ACTIVATIONS))
+        self.activation = activation
         widths = list(units) if isinstance(units, Sequence) else [units]
         self._dense = [f"into layer {k}" for k in range(1, len(widths))] + ["readout"]
         if not widths:
@@ -107,6 +134,7 @@ class SequenceNetwork(nengo.Network):
                 e_h=None,
                 e_m=None,
                 W_h=None,
+                neuron_type=ACTIVATIONS[activation].neuron_type,
                 memory=memory,
                 memory_args=memory_args,
                 label="lmu",
@@ -129,7 +157,7 @@ class SequenceNetwork(nengo.Network):
             1,
             gain=np.ones(width),
             bias=np.zeros(width),
-            neuron_type=nengo.Tanh(tau_ref=1),
+            neuron_type=ACTIVATIONS[self.activation].neuron_type,
             label=f"layer {k}",
         )
         self._connect(hidden, layer.neurons, f"into layer {k}")
@@ -151,6 +179,7 @@ class SequenceNetwork(nengo.Network):
             "order": self.order,
             "window": self.window,
             "units": list(self.units),
+            "activation": self.activation,
             "presentation": self.presentation,
             "dt": self.dt,
         }
@@ -198,12 +227,8 @@ class SequenceNetwork(nengo.Network):
 
     def learn_from(self, other: SequenceNetwork) -> None:
         """Take over weights and biases from a network of the same sizes."""
-        if (self.size_in, self.size_out, self.order, self.units) != (
-            other.size_in,
-            other.size_out,
-            other.order,
-            other.units,
-        ):
+        kept = ("size_in", "size_out", "order", "units", "activation")
+        if any(getattr(self, name) != getattr(other, name) for name in kept):
             raise refusal("other", other.architecture, "a network of the same sizes")
         read_weights(other)  # refuses what has not been trained
         for name, connection in self.kernels.items():
@@ -228,14 +253,14 @@ class SequenceNetwork(nengo.Network):
         """
         x = np.asarray(inputs, dtype=float)
         m = self.final_states(x)
-        weights = self._arrays
+        weights, f = self._arrays, ACTIVATIONS[self.activation]
         z = m @ weights["W_m"].T + x[:, -1] @ weights["W_x"].T + self.layers[0].bias
         # J from the back: of the answer by what goes into each layer
-        inner, slopes = [weights["W_m"]], [1 - np.tanh(z) ** 2]
+        inner, slopes = [weights["W_m"]], [f.slope(z)]
         for layer, name in zip(self.layers[1:], self._dense):
-            z = np.tanh(z) @ weights[name].T + layer.bias
+            z = f.value(z) @ weights[name].T + layer.bias
             inner.append(weights[name])
-            slopes.append(1 - np.tanh(z) ** 2)
+            slopes.append(f.slope(z))
         J = np.broadcast_to(weights["readout"], (len(x), *weights["readout"].shape))
         for W, slope in zip(inner[::-1], slopes[::-1]):
             J = (J * slope[:, None]) @ W
@@ -257,11 +282,11 @@ class SequenceNetwork(nengo.Network):
         -------
         answers : (n, size_out) ndarray
         """
-        weights = self._arrays
-        h = states @ weights["W_m"].T + last @ weights["W_x"].T + self.layers[0].bias
+        weights, f = self._arrays, ACTIVATIONS[self.activation].value
+        z = states @ weights["W_m"].T + last @ weights["W_x"].T + self.layers[0].bias
         for layer, name in zip(self.layers[1:], self._dense):
-            h = np.tanh(h) @ weights[name].T + layer.bias
-        return np.tanh(h) @ weights["readout"].T
+            z = f(z) @ weights[name].T + layer.bias
+        return f(z) @ weights["readout"].T
 
     def final_states(self, inputs: np.ndarray) -> np.ndarray:
         """States (n, size_in * order) of the exact memory after the last item.

@@ -23,9 +23,9 @@ from spiking_lmu.experiments.psmnist_report import PUBLISHED, report
 from spiking_lmu.weights import write_archive
 
 TRAINING = {
-    "data": "digits", "permute": True, "orders": (8,), "units": 10, "trainings": 2,
-    "epochs": 2, "batch_size": 50, "learning_rate": 0.01, "noise": 0.1,
-    "dropout": 0.0, "seed": 0,
+    "data": "digits", "permute": True, "orders": (8,), "units": 10,
+    "activation": "relu", "trainings": 2, "epochs": 2, "batch_size": 50,
+    "learning_rate": 0.01, "noise": 0.1, "dropout": 0.0, "seed": 0,
 }  # fmt: skip
 LADDER = {
     "rungs": ("relu", "poisson"), "neurons": (200,), "presentations": (1, 2),
@@ -41,7 +41,7 @@ def make_frame(data="mnist", permuted=True, networks=3, rungs=None, images=2000)
     rows = []
     for seed in range(networks):
         same = {"data": data, "permuted": permuted, "order": 64, "units": 20}
-        same.update(epochs=3, seed=seed, images=images)
+        same.update(activation="relu", epochs=3, seed=seed, images=images)
         rows.append(
             {
                 **same, "rung": "exact", "n_neurons": 0, "total_neurons": 0,
@@ -98,6 +98,7 @@ def test_tasks_are_complete_and_different():
     [
         ("data", ""), ("data", 3), ("orders", ()), ("orders", (0,)),
         ("orders", (8, 8)), ("orders", (5000,)), ("units", 0), ("trainings", 0),
+        ("activation", "sigmoid"),
         ("epochs", 0), ("batch_size", 0), ("learning_rate", 0), ("learning_rate", 2),
         ("noise", -0.1), ("noise", np.nan), ("dropout", 1.0), ("seed", -1),
     ],

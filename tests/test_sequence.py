@@ -51,9 +51,10 @@ def run_on_nengo(network, x):
 
 
 @pytest.mark.parametrize("units", [7, (6,), (6, 5), (6, 5, 4)])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("presentation", [1, 3])
-def test_answers_and_states_are_those_of_nengo(units, presentation):
-    network = make_network(units, presentation=presentation)
+def test_answers_and_states_are_those_of_nengo(units, activation, presentation):
+    network = make_network(units, activation=activation, presentation=presentation)
     x = make_inputs(2)
     answers, states = run_on_nengo(network, x)
     assert np.allclose(network.states(x)[:, -1], states, atol=1e-9)
@@ -83,9 +84,10 @@ def jacobian(network, states, last, step=1e-6):
 
 @pytest.mark.parametrize("units", [7, (6, 5), (6, 5, 4)])
 @pytest.mark.parametrize("classes", [True, False])
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("n", [1, 30])
-def test_sensitivity_by_differences(units, classes, n):
-    network, x = make_network(units), make_inputs(n)
+def test_sensitivity_by_differences(units, classes, activation, n):
+    network, x = make_network(units, activation=activation), make_inputs(n)
     states, last = network.states(x)[:, -1], x[:, -1]
     J = jacobian(network, states, last)
     # only differences between logits count
@@ -97,7 +99,7 @@ def test_sensitivity_by_differences(units, classes, n):
 
 
 def test_files_keep_all_of_a_network(tmp_path):
-    network, x = make_network(presentation=2), make_inputs()
+    network, x = make_network(presentation=2, activation="relu"), make_inputs()
     path = network.save(tmp_path / "folder" / "model.npz", {"labels": ["a", "b", "c"]})
     loaded, about = SequenceNetwork.load(path)
     assert about == {"labels": ["a", "b", "c"]}
