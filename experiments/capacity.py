@@ -7,20 +7,25 @@ memory as it is and for a trained LSTM.
 from __future__ import annotations
 
 import argparse
-import inspect
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import add_execution, integers
+from spiking_lmu.experiments.arguments import (
+    Option,
+    add_execution,
+    add_options,
+    chosen,
+    integers,
+)
 from spiking_lmu.experiments.capacity_figures import plot, plot_example
 from spiking_lmu.experiments.capacity_report import report
 from spiking_lmu.experiments.capacity_trials import make_tasks, run_task
+from spiking_lmu.experiments.publishing import publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
@@ -34,7 +39,7 @@ def windows(text: str) -> tuple[int, ...]:
     return () if text.strip() == "none" else integers(text)
 
 
-OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+OPTIONS: dict[str, Option] = {
     "steps": (integers, "N,...", "windows of the memory, in time steps"),
     "lstm_steps": (windows, "N,...", "windows of the LSTM, in time steps, or none"),
     "order": (int, "D", "state variables of the memory"),
@@ -150,75 +155,29 @@ def execute(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
-    parameters = inspect.signature(run).parameters
     parser.add_argument(
         "--full",
         action="store_true",
         help="train LSTMs twenty times as long, on longer windows too; takes hours",
     )
-    for name, (kind, metavar, text) in OPTIONS.items():
-        default = parameters[name].default
-        several = isinstance(default, tuple)
-        shown = ",".join(map(str, default)) if several else f"{default:g}"
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            metavar=metavar,
-            help=f"{text} ({shown})",
-        )
+    add_options(parser, OPTIONS, run, FULL)
     add_execution(parser)
 
 
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
-    """Run, draw and write everything.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        As a parser with `add_arguments` returns it.
-    out : pathlib.Path
-        The results folder.
-    command : str
-        The exact command, for the record.
-
-    Returns
-    -------
-    page : pathlib.Path
-        Of the report.
-    n_failed : int
-        How many trials failed.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an option is of no use.
-    ImportError
-        If TensorFlow is needed and not installed.
-    OSError
-        If all trials failed, or a file cannot be written.
-    """
-    start = time.perf_counter()
-    parameters = inspect.signature(run).parameters
-    arguments = {name: parameters[name].default for name in OPTIONS}
-    arguments.update(FULL if args.full else {})
-    given = {name: getattr(args, name) for name in OPTIONS}
-    arguments.update({name: v for name, v in given.items() if v is not None})
+    """Run, draw and write everything; see `publishing.publish`."""
+    arguments = chosen(run, args, FULL if args.full else {})
     tasks = make_tasks(**arguments)
-    result = execute(
-        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
-    )
-    result.check_some()
-    figures = {"capacity": plot(result.frame)}
     longest = next(task for task in tasks if task["model"] == "lmu")
-    figures["example"] = plot_example(longest)
-    done = pages.Run(
+    return publish(
+        args,
+        out,
         command,
         arguments,
-        arguments["seed"],
-        time.perf_counter() - start,
-        result.failures,
+        partial(execute, tasks),
+        lambda result: {
+            "capacity": plot(result.frame),
+            "example": plot_example(longest),
+        },
+        lambda frame, _: report(frame, arguments),
     )
-    page = pages.write(
-        out, report(result.frame, arguments), result.frame, figures, done
-    )
-    return page, len(result.failures)

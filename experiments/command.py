@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import os
 import shlex
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.arguments import (
     add_execution,
+    chosen,
     folder,
     integers,
     numbers,
@@ -24,7 +23,8 @@ from spiking_lmu.experiments.arguments import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from spiking_lmu.experiments.publishing import Figures
+    from spiking_lmu.experiments.sweep import SweepResult
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -296,92 +296,60 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
     if args.rate is not None and args.signal is None:
         raise ValidationError("is for a recording, --signal FILE", attr="rate")
 
-    from spiking_lmu.experiments import precision, precision_report, report
+    from spiking_lmu.experiments import precision, precision_report
     from spiking_lmu.experiments.precision_figures import run_example
     from spiking_lmu.experiments.precision_trials import make_tasks
+    from spiking_lmu.experiments.publishing import publish
     from spiking_lmu.recordings import load_signal
 
-    start = time.perf_counter()
-    options = _options(precision.run, args, precision.FULL_GRID if args.full else {})
+    options = chosen(precision.run, args, precision.FULL_GRID if args.full else {})
     options["floor"] = not args.no_floor
-    shown = {"network": "memory", **options, "rate": args.rate}
+    arguments = {"network": "memory", **options, "rate": args.rate}
     if args.signal is not None:
         options["signal"] = load_signal(args.signal, args.rate, options["dt"])
-
     tasks = make_tasks(**options)
-    result = precision.execute(
-        tasks,
-        options["signal"],
-        options["backend"],
-        str(out),
-        args.jobs,
-        args.scheduler,
-        progress=not args.quiet,
-    )
-    result.check_some()
-    failed = [task for task, _ in result.failures]
-    finished = [task for task in tasks if task not in failed]
-    example = run_example(finished, options["signal"])
-    page = report.write(
+    signal = options["signal"]
+
+    def draw(result: SweepResult) -> Figures:
+        failed = [task for task, _ in result.failures]
+        finished = [task for task in tasks if task not in failed]
+        examples.append(run_example(finished, signal))
+        return precision_report.figures(result.frame, examples[0])
+
+    examples: list[Any] = []
+    return publish(
+        args,
         out,
-        precision_report.report(result.frame, example),
-        result.frame,
-        precision_report.figures(result.frame, example),
-        report.Run(
-            command,
-            shown,
-            args.seed,
-            time.perf_counter() - start,
-            result.failures,
-        ),
+        command,
+        arguments,
+        partial(precision.execute, tasks, signal, options["backend"]),
+        draw,
+        lambda frame, _: precision_report.report(frame, examples[0]),
     )
-    return page, len(result.failures)
 
 
 def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
-    from spiking_lmu.experiments import channel, report
+    from spiking_lmu.experiments import channel
     from spiking_lmu.experiments.precision import FULL_GRID
+    from spiking_lmu.experiments.publishing import publish
 
     for name in _MEMORY_ONLY:
         if getattr(args, name) is not None:
             raise ValidationError("is for --network memory", attr=name)
     if args.no_floor:
         raise ValidationError("is for --network memory", attr="no_floor")
-    start = time.perf_counter()
     full = {"trials": FULL_GRID["trials"]} if args.full else {}
-    options = _options(channel.run, args, full)
+    options = chosen(channel.run, args, full)
     tasks = channel.make_tasks(**options)
-    result = channel.execute(
-        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
-    )
-    result.check_some()
-    page = report.write(
+    return publish(
+        args,
         out,
-        channel.report(result.frame),
-        result.frame,
-        {"channel": channel.plot(result.frame)},
-        report.Run(
-            command,
-            {"network": "channel", **options},
-            args.seed,
-            time.perf_counter() - start,
-            result.failures,
-        ),
+        command,
+        {"network": "channel", **options},
+        partial(channel.execute, tasks),
+        lambda result: {"channel": channel.plot(result.frame)},
+        lambda frame, _: channel.report(frame),
     )
-    return page, len(result.failures)
-
-
-_EXECUTION = ("folder", "jobs", "scheduler", "progress")
-
-
-def _options(
-    run: Callable[..., Any], args: Any, full: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What is to be run: the defaults of ``run``, ``full``, then what was given."""
-    parameters = inspect.signature(run).parameters
-    options = {n: p.default for n, p in parameters.items() if n not in _EXECUTION}
-    given = {n: v for n, v in vars(args).items() if n in options and v is not None}
-    return {**options, **full, **given}
 
 
 if __name__ == "__main__":

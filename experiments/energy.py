@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import inspect
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import add_execution, integers, words
+from spiking_lmu.experiments.arguments import (
+    Option,
+    add_execution,
+    add_options,
+    chosen,
+    integers,
+    words,
+)
 from spiking_lmu.experiments.energy_figures import plot, plot_energy
 from spiking_lmu.experiments.energy_report import report
 from spiking_lmu.experiments.energy_trials import make_tasks, run_task
+from spiking_lmu.experiments.publishing import publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 
-OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+OPTIONS: dict[str, Option] = {
     "orders": (integers, "D,...", "state variables"),
     "neurons": (integers, "N,...", "mean neurons per dimension"),
     "rates": (words, "LOW-HIGH,...", "ranges of the neurons' highest rates, in Hz"),
@@ -135,59 +141,22 @@ def execute(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
-    parameters = inspect.signature(run).parameters
-    for name, (kind, metavar, text) in OPTIONS.items():
-        default = parameters[name].default
-        several = isinstance(default, tuple)
-        shown = ",".join(map(str, default)) if several else f"{default:g}"
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            default=default,
-            metavar=metavar,
-            help=f"{text} ({shown})",
-        )
+    add_options(parser, OPTIONS, run)
     add_execution(parser)
 
 
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
-    """Run, draw and write everything.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        As a parser with `add_arguments` returns it.
-    out : pathlib.Path
-        The results folder.
-    command : str
-        The exact command, for the record.
-
-    Returns
-    -------
-    page : pathlib.Path
-        Of the report.
-    n_failed : int
-        How many trials failed.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an option is of no use.
-    ImportError
-        If nengo-loihi is not installed.
-    OSError
-        If all trials failed, or a file cannot be written.
-    """
-    start = time.perf_counter()
-    arguments = {name: getattr(args, name) for name in OPTIONS}
-    tasks = make_tasks(**arguments)
-    result = execute(
-        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
+    """Run, draw and write everything; see `publishing.publish`."""
+    arguments = chosen(run, args)
+    return publish(
+        args,
+        out,
+        command,
+        arguments,
+        partial(execute, make_tasks(**arguments)),
+        lambda result: {
+            "tradeoff": plot(result.frame),
+            "energy": plot_energy(result.frame),
+        },
+        lambda frame, _: report(frame),
     )
-    result.check_some()
-    figures = {"tradeoff": plot(result.frame), "energy": plot_energy(result.frame)}
-    done = pages.Run(
-        command, arguments, args.seed, time.perf_counter() - start, result.failures
-    )
-    page = pages.write(out, report(result.frame), result.frame, figures, done)
-    return page, len(result.failures)

@@ -9,11 +9,10 @@ of a network decides how large it is.
 from __future__ import annotations
 
 import argparse
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.util import find_spec
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,14 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import add_execution, integers, words
+from spiking_lmu.experiments.arguments import (
+    Option,
+    add_execution,
+    add_options,
+    chosen,
+    integers,
+    words,
+)
 from spiking_lmu.experiments.hardware_figures import figures, plot
 from spiking_lmu.experiments.hardware_report import report
 from spiking_lmu.experiments.hardware_trials import (
@@ -30,6 +36,7 @@ from spiking_lmu.experiments.hardware_trials import (
     run_example,
     run_task,
 )
+from spiking_lmu.experiments.publishing import Figures, publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
@@ -255,83 +262,50 @@ def _input_seeds(inputs: str, cases: int, seed: int) -> list[int]:
 
 # ---- The command -------------------------------------------------------------------
 
-OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
-    "studies": (words, "STUDY,...", "platforms, scaling, ablation (all)"),
+OPTIONS: dict[str, Option] = {
+    "studies": (words, "STUDY,...", "what to run"),
     "platforms": (words, "NAME,...", f"{', '.join(PLATFORMS)} (all installed)"),
-    "trials": (int, "N", "networks on each platform (5)"),
-    "neurons": (integers, "N,...", "per dimension, of the scaling (32 to 512)"),
-    "ablation_neurons": (integers, "N,...", "per dimension, of the ablation (128,512)"),
-    "study_trials": (int, "N", "networks of each kind in scaling and ablation (3)"),
-    "inputs": (str, "KIND", "published, or fresh ones drawn from the seed (published)"),
-    "cases": (int, "N", "inputs for each network (10)"),
-    "seed": (int, "N", "from which all others are derived (0)"),
+    "trials": (int, "N", "networks on each platform"),
+    "neurons": (integers, "N,...", "per dimension, of the scaling"),
+    "ablation_neurons": (integers, "N,...", "per dimension, of the ablation"),
+    "study_trials": (int, "N", "networks of each kind in scaling and ablation"),
+    "inputs": (str, "KIND", "published, or fresh ones drawn from the seed"),
+    "cases": (int, "N", "inputs for each network"),
+    "seed": (int, "N", "from which all others are derived"),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
-    for name, (kind, metavar, text) in OPTIONS.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text
-        )
     parser.add_argument(
         "--full",
         action="store_true",
         help="25 networks of everything, as published; an hour on two cores",
     )
+    add_options(parser, OPTIONS, run, FULL)
     add_execution(parser)
 
 
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
-    """Run, draw and write everything.
+    """Run, draw and write everything; see `publishing.publish`."""
+    arguments = chosen(run, args, FULL if args.full else {})
+    tasks = make_tasks(**arguments)
 
-    Parameters
-    ----------
-    args : argparse.Namespace
-        As a parser with `add_arguments` returns it.
-    out : pathlib.Path
-        The results folder.
-    command : str
-        The exact command, for the record.
+    def draw(result: SweepResult) -> Figures:
+        failed = [task for task, _ in result.failures]
+        return figures(
+            result.frame, run_examples([t for t in tasks if t not in failed])
+        )
 
-    Returns
-    -------
-    page : pathlib.Path
-        The page of the report.
-    n_failed : int
-        How many trials failed.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an option is of no use.
-    OSError
-        If a file cannot be written, or all trials failed.
-    """
-    start = time.perf_counter()
-    parameters = signature(run).parameters
-    options = {name: parameters[name].default for name in OPTIONS}
-    options |= FULL if args.full else {}
-    options |= {k: v for k, v in vars(args).items() if k in options and v is not None}
-    tasks = make_tasks(**options)
-    result = execute(
-        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
-    )
-    result.check_some()
-    failed = [task for task, _ in result.failures]
-    examples = run_examples([task for task in tasks if task not in failed])
-    run_ = pages.Run(
+    return publish(
+        args,
+        out,
         command,
-        options,
-        options["seed"],
-        time.perf_counter() - start,
-        result.failures,
+        arguments,
+        partial(execute, tasks),
+        draw,
+        lambda frame, drawn: report(frame, tuple(drawn)),
     )
-    drawn = figures(result.frame, examples)
-    page = pages.write(
-        out, report(result.frame, tuple(drawn)), result.frame, drawn, run_
-    )
-    return page, len(result.failures)
 
 
 def run_examples(tasks: Sequence[dict[str, Any]]) -> list[Any]:

@@ -7,16 +7,22 @@ will be 15 steps later.
 from __future__ import annotations
 
 import argparse
-import inspect
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import add_execution, integers, words
+from spiking_lmu.experiments.arguments import (
+    Option,
+    add_execution,
+    add_options,
+    chosen,
+    integers,
+    words,
+)
 from spiking_lmu.experiments.mackey_glass_figures import (
     plot,
     plot_prediction,
@@ -25,12 +31,13 @@ from spiking_lmu.experiments.mackey_glass_figures import (
 )
 from spiking_lmu.experiments.mackey_glass_report import report
 from spiking_lmu.experiments.mackey_glass_trials import make_tasks, run_task
+from spiking_lmu.experiments.publishing import publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 from spiking_lmu.simulators import require
 
 __all__ = ["FULL", "add_arguments", "execute", "main", "plot", "run"]
 
-OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+OPTIONS: dict[str, Option] = {
     "models": (words, "NAME,...", "lstm, lmu, hybrid, parallel, spiking"),
     "series": (integers, "N,N,N", "series to train on, to validate, to test"),
     "steps": (int, "N", "steps of each series"),
@@ -51,6 +58,14 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "spiking_steps": (int, "N", "values of a series that it is tested with"),
     "trials": (int, "N", "networks of each kind, with series of their own"),
     "seed": (int, "N", "from which all others are derived"),
+}
+
+#: Figures, and the trials without which there is nothing on them.
+FIGURES = {
+    "models": ("test", plot),
+    "prediction": ("example", plot_prediction),
+    "training": ("training", plot_training),
+    "spiking": ("spiking", plot_spiking),
 }
 
 #: What ``--full`` sets: the size of the reference.
@@ -189,99 +204,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="exchange inputs and targets, as the published notebook did",
     )
-    parameters = inspect.signature(run).parameters
-    for name, (kind, metavar, text) in OPTIONS.items():
-        default = _shown(parameters[name].default)
-        full = f"; {_shown(FULL[name])} with --full" if name in FULL else ""
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=kind,
-            metavar=metavar,
-            help=f"{text} ({default}{full})",
-        )
+    add_options(parser, OPTIONS, run, FULL)
     add_execution(parser)
 
 
-def _shown(default: Any) -> str:
-    several = isinstance(default, tuple)
-    return ",".join(map(str, default)) if several else str(default)
-
-
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
-    """Run, draw and write everything.
-
-    Parameters
-    ----------
-    args : argparse.Namespace
-        As a parser with `add_arguments` returns it.
-    out : pathlib.Path
-        The results folder.
-    command : str
-        The exact command, for the record.
-
-    Returns
-    -------
-    page : pathlib.Path
-        Of the report.
-    n_failed : int
-        How many trials failed.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an option is of no use, or NengoDL is not installed.
-    OSError
-        If all trials failed, or a file cannot be written.
-    """
-    start = time.perf_counter()
-    arguments = _arguments(args)
-    tasks = make_tasks(**arguments)
-    result = execute(
-        tasks, str(out), args.jobs, args.scheduler, progress=not args.quiet
-    )
-    result.check_some()
-    figures = {
-        name: draw(result.frame)
-        for name, draw in (
-            ("models", plot),
-            ("prediction", plot_prediction),
-            ("training", plot_training),
-            ("spiking", plot_spiking),
-        )
-        if _has(result.frame, name)
-    }
-    done = pages.Run(
-        command, arguments, arguments["seed"], time.perf_counter() - start,
-        result.failures,
-    )  # fmt: skip
-    page = pages.write(
+    """Run, draw and write everything; see `publishing.publish`."""
+    arguments = chosen(run, args, FULL if args.full else {})
+    return publish(
+        args,
         out,
-        report(result.frame, arguments, tuple(figures)),
-        result.frame,
-        figures,
-        done,
+        command,
+        arguments,
+        partial(execute, make_tasks(**arguments)),
+        lambda result: {
+            name: draw(result.frame)
+            for name, (study, draw) in FIGURES.items()
+            if (result.frame["study"] == study).any()
+        },
+        lambda frame, drawn: report(frame, arguments, tuple(drawn)),
     )
-    return page, len(result.failures)
-
-
-def _arguments(args: argparse.Namespace) -> dict[str, Any]:
-    """The defaults of `run`, what ``--full`` sets, then what was given."""
-    parameters = inspect.signature(run).parameters
-    defaults = {name: parameters[name].default for name in OPTIONS}
-    full = FULL if args.full else {}
-    given = {name: getattr(args, name) for name in OPTIONS}
-    given = {name: value for name, value in given.items() if value is not None}
-    return {**defaults, **full, **given, "swapped": args.swapped}
-
-
-STUDIES = {
-    "models": "test",
-    "prediction": "example",
-    "training": "training",
-    "spiking": "spiking",
-}
-
-
-def _has(frame: pd.DataFrame, figure: str) -> bool:
-    """Whether there are trials that a figure shows."""
-    return bool((frame["study"] == STUDIES[figure]).any())

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import add_execution, integers, words
+from spiking_lmu.experiments.arguments import (
+    Option,
+    add_execution,
+    integers,
+    shown,
+    words,
+)
 from spiking_lmu.experiments.backends import backend
 from spiking_lmu.experiments.psmnist_figures import plot, plot_training
 from spiking_lmu.experiments.psmnist_report import report
@@ -26,12 +29,13 @@ from spiking_lmu.experiments.psmnist_trials import (
     make_training_tasks,
     run_task,
 )
+from spiking_lmu.experiments.publishing import publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 from spiking_lmu.simulators import require
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 
-OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+OPTIONS: dict[str, Option] = {
     "orders": (integers, "D,...", "state variables"),
     "units": (int, "N", "hidden units"),
     "activation": (str, "NAME", "of hidden units: relu, or tanh"),
@@ -98,6 +102,7 @@ def run(
     seed: int = 0,
     folder: str = "results/psmnist",
     jobs: int | None = None,
+    scheduler: str | None = None,
     progress: bool = False,
     **options: Any,
 ) -> pd.DataFrame:
@@ -118,10 +123,9 @@ def run(
         From which all others are derived.
     folder : str
         Where finished trials and trained networks are kept, and found again.
-    jobs : int, optional
-        Processes for the runs in neurons.
-    progress : bool
-        Whether to show progress bars.
+    jobs, scheduler, progress
+        See `sweep`; of the runs in neurons. Networks are trained here, one after the
+        other, and a cluster must see the same folder.
     **options
         Any of `OPTIONS`; by default those of `QUICK` for the digits and `LARGE` for
         MNIST.
@@ -138,7 +142,7 @@ def run(
     """
     chosen = {**defaults(data), **options}
     tasks = plan(data, permuted, noise_aware, seed, chosen)
-    return execute(*tasks, folder, jobs, progress).frame
+    return execute(*tasks, folder, jobs, scheduler, progress).frame
 
 
 def defaults(data: str) -> dict[str, Any]:
@@ -172,6 +176,7 @@ def execute(
     ladder: list[dict[str, Any]],
     folder: str,
     jobs: int | None = None,
+    scheduler: str | None = None,
     progress: bool = False,
 ) -> SweepResult:
     """Train, one network after the other, and then run them in parallel."""
@@ -181,7 +186,6 @@ def execute(
         *(["loihi"] if any(t["rung"] == "loihi" for t in ladder) else []),
     ]
     context = {k: v for name in used for k, v in backend(name).versions().items()}
-    task = partial(run_task, folder=str(folder))
     first = sweep(
         partial(run_task, folder=str(folder), progress=progress),
         trained,
@@ -197,7 +201,13 @@ def execute(
     if not runnable:
         return first
     second = sweep(
-        task, runnable, folder, context=context, jobs=jobs, progress=progress
+        partial(run_task, folder=str(folder)),
+        runnable,
+        folder,
+        context=context,
+        jobs=jobs,
+        scheduler=scheduler,
+        progress=progress,
     )
     return SweepResult(
         pd.concat([first.frame, second.frame], ignore_index=True),
@@ -222,10 +232,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "your own sequences (digits)",
     )
     for name, (kind, metavar, text) in OPTIONS.items():
-        quick, large = (_shown(values[name]) for values in (QUICK, LARGE))
-        shown = quick if quick == large else f"{quick}; MNIST: {large}"
+        quick, large = (shown(v[name]) or "all" for v in (QUICK, LARGE))
+        default = quick if quick == large else f"{quick}; MNIST: {large}"
         flag = f"--{name.replace('_', '-')}"
-        add(flag, type=kind, metavar=metavar, help=f"{text} ({shown})")
+        add(flag, type=kind, metavar=metavar, help=f"{text} ({default})")
     add(
         "--no-noise-aware",
         action="store_true",
@@ -235,56 +245,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_execution(parser)
 
 
-def _shown(value: Any) -> str:
-    if value is None:
-        return "all"
-    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
-
-
 def main(
     args: argparse.Namespace, out: Path, command: str, permuted: bool = True
 ) -> tuple[Path, int]:
-    """Train, run, draw and write everything.
+    """Train, run, draw and write everything; see `publishing.publish`.
 
-    Parameters
-    ----------
-    args : argparse.Namespace
-        As a parser with `add_arguments` returns it.
-    out : pathlib.Path
-        The results folder.
-    command : str
-        The exact command, for the record.
-    permuted : bool
-        Whether to shuffle the pixels.
-
-    Returns
-    -------
-    page : pathlib.Path
-        Of the report.
-    n_failed : int
-        How many trials failed.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an option is of no use.
-    OSError
-        If all trials failed, or a file cannot be written.
+    ``permuted`` tells whether to shuffle the pixels.
     """
-    start = time.perf_counter()
     given = {n: getattr(args, n) for n in OPTIONS if getattr(args, n) is not None}
     options = {**defaults(args.data), **given}
     noise_aware = not args.no_noise_aware
     tasks = plan(args.data, permuted, noise_aware, args.seed, options)
-    result = execute(*tasks, str(out), args.jobs, progress=not args.quiet)
-    result.check_some()
-    figures = {
-        "ladder": plot(result.frame),
-        "training": plot_training(out, result.frame),
-    }
-    shown = {"data": args.data, "noise_aware": noise_aware, **options}
-    done = pages.Run(
-        command, shown, args.seed, time.perf_counter() - start, result.failures
+    told = {"data": args.data, "noise_aware": noise_aware, **options}
+    return publish(
+        args,
+        out,
+        command,
+        {**told, "seed": args.seed},
+        partial(execute, *tasks),
+        lambda result: {
+            "ladder": plot(result.frame),
+            "training": plot_training(out, result.frame),
+        },
+        lambda frame, _: report(frame),
     )
-    page = pages.write(out, report(result.frame), result.frame, figures, done)
-    return page, len(result.failures)

@@ -252,7 +252,7 @@ def test_help_names_the_defaults_of_run():
     """What the help says in words is what a call without options takes."""
     parser = command.make_parser()
     args = parser.parse_args(["precision"])
-    options = command._options(precision.run, args, {})
+    options = arguments.chosen(precision.run, args)
     assert options["orders"] == (3, 6, 12) and options["neurons"] == (30, 100, 300)
     text = " ".join(args.parser.format_help().split())
     for name, shown in {
@@ -278,7 +278,7 @@ def test_help_names_the_defaults_of_run():
 def test_full_grid_gives_way_to_options():
     parser = command.make_parser()
     args = parser.parse_args(["precision", "--full", "--orders", "3"])
-    options = command._options(precision.run, args, precision.FULL_GRID)
+    options = arguments.chosen(precision.run, args, precision.FULL_GRID)
     assert options["orders"] == (3,)
     assert options["neurons"] == precision.FULL_GRID["neurons"]
     assert options["trials"] == 20

@@ -12,6 +12,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import mackey_glass
+from spiking_lmu.experiments.arguments import chosen
 from spiking_lmu.experiments.mackey_glass_figures import (
     PUBLISHED,
     plot,
@@ -78,12 +79,15 @@ def parse(*argv):
 
 
 def test_full_is_the_size_of_the_reference_unless_told_otherwise():
-    arguments = mackey_glass._arguments(parse("--full", "--trials", "5"))
-    assert arguments["series"] == (32, 32, 64) and arguments["trials"] == 5
-    fewer = mackey_glass._arguments(parse("--full", "--epochs", "7"))
+    def full(*argv):
+        return chosen(mackey_glass.run, parse("--full", *argv), mackey_glass.FULL)
+
+    more = full("--trials", "5")
+    assert more["series"] == (32, 32, 64) and more["trials"] == 5
+    fewer = full("--epochs", "7")
     assert fewer["epochs"] == 7 and not fewer["swapped"]
-    assert mackey_glass._arguments(parse("--swapped"))["swapped"]
-    assert mackey_glass._arguments(parse())["series"] == (16, 4, 16)
+    assert chosen(mackey_glass.run, parse("--swapped"))["swapped"]
+    assert chosen(mackey_glass.run, parse())["series"] == (16, 4, 16)
 
 
 @pytest.fixture(scope="module")

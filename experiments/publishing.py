@@ -1,0 +1,79 @@
+"""From the tasks of an experiment to its results folder, the same way for all."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from spiking_lmu.experiments import report as pages
+from spiking_lmu.experiments.sweep import SweepResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Tasks = list[dict[str, Any]]
+Figures = dict[str, "Figure"]
+
+
+def publish(
+    args: argparse.Namespace,
+    out: Path,
+    command: str,
+    arguments: Mapping[str, Any],
+    execute: Callable[..., SweepResult],
+    draw: Callable[[SweepResult], Figures],
+    describe: Callable[[pd.DataFrame, Figures], pages.Report],
+) -> tuple[Path, int]:
+    """Run, draw and write everything.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        With what `arguments.add_execution` adds.
+    out : pathlib.Path
+        The results folder.
+    command : str
+        The exact command, for the record.
+    arguments : mapping
+        What is run, with a ``seed``, for the record.
+    execute : callable
+        Of the folder, jobs, scheduler and ``progress``: runs the tasks in a sweep.
+    draw : callable
+        The figures of its result.
+    describe : callable
+        The report on its trials.
+
+    Returns
+    -------
+    page : pathlib.Path
+        Of the report.
+    n_failed : int
+        How many trials failed.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an option is of no use.
+    ImportError
+        If a package that the experiment needs is not installed.
+    OSError
+        If all trials failed, or a file cannot be written.
+    """
+    start = time.perf_counter()
+    result = execute(str(out), args.jobs, args.scheduler, progress=not args.quiet)
+    result.check_some()
+    figures = draw(result)
+    run = pages.Run(
+        command,
+        arguments,
+        arguments["seed"],
+        time.perf_counter() - start,
+        result.failures,
+    )
+    page = pages.write(out, describe(result.frame, figures), result.frame, figures, run)
+    return page, len(result.failures)
