@@ -15,7 +15,7 @@ from nengo.utils.progress import ProgressBar  # noqa: E402
 from spiking_lmu.hardware import loihi  # noqa: E402
 from spiking_lmu.hardware.stochastic import ChipPoisson  # noqa: E402
 from spiking_lmu.metrics import nrmse  # noqa: E402
-from spiking_lmu.networks import LegendreMemory  # noqa: E402
+from spiking_lmu.networks import LMU, LegendreMemory  # noqa: E402
 from spiking_lmu.neurons import poisson  # noqa: E402
 from spiking_lmu.signals import white_noise  # noqa: E402
 from spiking_lmu.state_space import discretize, simulate, state_space  # noqa: E402
@@ -281,6 +281,41 @@ def test_whole_networks_do_what_they_do_in_nengo(name, target):
         allowed = 0.25 if name == "learning" else 0.15
         assert error < allowed * max(np.std(expected), 0.5), probe
     np.testing.assert_array_equal(ours.trange(), theirs.trange())
+
+
+UNITS = {
+    "tanh": nengo.Tanh(tau_ref=1),
+    "sigmoid": nengo.Sigmoid(tau_ref=1),
+    "relu": nengo.RectifiedLinear(),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kind", UNITS)
+def test_whole_units_with_feedback_from_the_host(kind, target):
+    """A hidden state that no chip has hears the memory on it, and drives it."""
+    units = 5
+    with nengo.Network(seed=0) as network:
+        lmu = LMU(
+            units,
+            ORDER,
+            THETA,
+            e_x=[[0.8]],
+            e_h=np.full((1, units), 0.04),
+            W_h=0.1 * np.eye(units),
+            neuron_type=UNITS[kind],
+            memory="spiking",
+            memory_args={
+                "n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5
+            },
+        )  # fmt: skip
+        nengo.Connection(stimulus(), lmu.input, synapse=None)
+        probe = nengo.Probe(lmu.output, synapse=0.02)
+    sim = run(network, target)
+    assert any("stay on the host: hidden" in text for text in sim.changes)
+    expected = run(network, "nengo").data[probe][SETTLED]
+    # the chip and Nengo are two draws of the same noise
+    assert nrmse(sim.data[probe][SETTLED], expected) < 0.05
 
 
 @pytest.mark.parametrize("excess", [1, 3])
