@@ -52,6 +52,11 @@ OPTIONS: dict[str, Option] = {
     "images": (int, "N", "test images in neurons, drawn at random"),
     "chip_images": (int, "N", "test images on the chip"),
     "chip_neurons": (int, "N", "of the memory on the chip"),
+    "noise_aware": (
+        words,
+        "no,yes",
+        "whether they are trained on, with noise, or both",
+    ),
     "synapse": (float, "S", "recurrent synapse of the memory, in seconds"),
     "rates": (float, "HZ", "highest rate of the fastest neurons"),
 }
@@ -74,6 +79,7 @@ QUICK: dict[str, Any] = {
     "images": 200,
     "chip_images": 100,
     "chip_neurons": 1024,
+    "noise_aware": ("no", "yes"),
     "synapse": 0.3,
     "rates": 400.0,
 }
@@ -98,7 +104,6 @@ LARGE: dict[str, Any] = {
 def run(
     data: str = "digits",
     permuted: bool = True,
-    noise_aware: bool = True,
     seed: int = 0,
     folder: str = "results/psmnist",
     jobs: int | None = None,
@@ -116,9 +121,6 @@ def run(
         sequences.
     permuted : bool
         Whether to shuffle the steps, by one permutation for all.
-    noise_aware : bool
-        Whether networks in Poisson neurons are also run after training on with the
-        noise that theory predicts for those neurons.
     seed : int
         From which all others are derived.
     folder : str
@@ -141,7 +143,7 @@ def run(
         If an argument is out of range, or the data cannot be read.
     """
     chosen = {**defaults(data), **options}
-    tasks = plan(data, permuted, noise_aware, seed, chosen)
+    tasks = plan(data, permuted, seed, chosen)
     return execute(*tasks, folder, jobs, scheduler, progress).frame
 
 
@@ -151,7 +153,7 @@ def defaults(data: str) -> dict[str, Any]:
 
 
 def plan(
-    data: str, permuted: bool, noise_aware: bool, seed: int, options: dict[str, Any]
+    data: str, permuted: bool, seed: int, options: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Tasks that train, and tasks that run what they trained."""
     of_ladder = set(inspect.signature(make_ladder_tasks).parameters)
@@ -165,7 +167,6 @@ def plan(
     orders = options["ladder_orders"] or options["orders"]
     ladder = make_ladder_tasks(
         [task for task in trained if task["order"] in orders],
-        noise_aware=noise_aware,
         **{n: v for n, v in options.items() if n in of_ladder},
     )
     return trained, ladder
@@ -236,11 +237,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default = quick if quick == large else f"{quick}; MNIST: {large}"
         flag = f"--{name.replace('_', '-')}"
         add(flag, type=kind, metavar=metavar, help=f"{text} ({default})")
-    add(
-        "--no-noise-aware",
-        action="store_true",
-        help="leave out training with the noise that theory predicts",
-    )
     add("--seed", type=int, default=0, help="from which all others are derived (0)")
     add_execution(parser)
 
@@ -254,14 +250,12 @@ def main(
     """
     given = {n: getattr(args, n) for n in OPTIONS if getattr(args, n) is not None}
     options = {**defaults(args.data), **given}
-    noise_aware = not args.no_noise_aware
-    tasks = plan(args.data, permuted, noise_aware, args.seed, options)
-    told = {"data": args.data, "noise_aware": noise_aware, **options}
+    tasks = plan(args.data, permuted, args.seed, options)
     return publish(
         args,
         out,
         command,
-        {**told, "seed": args.seed},
+        {"data": args.data, **options, "seed": args.seed},
         partial(execute, *tasks),
         lambda result: {
             "ladder": plot(result.frame),

@@ -19,26 +19,18 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-AWARE = "poisson, noise-aware"
-#: All rungs, in the order in which they are always shown.
-NAMES = {
-    "rate": style.NAMES["rate"],
-    "relu": style.NAMES["relu"],
-    "lif": style.NAMES["lif"],
-    "poisson": style.NAMES["poisson"],
-    AWARE: "Poisson, noise-aware",
+AWARE = ", noise-aware"  # of a rung whose networks were trained on with noise
+RUNGS = {
+    **{name: style.NAMES[name] for name in ("rate", "relu", "lif", "poisson")},
     "loihi": "Loihi, emulated",
 }
-COLOURS = {
-    **{name: style.COLOURS[name] for name in ("rate", "relu", "lif", "poisson")},
-    AWARE: "#56b4e9",
-    "loihi": "#b0407f",
+#: All rungs, without and with that, in the order in which they are always shown.
+NAMES = {
+    f"{k}{aware}": f"{v}{aware}" for k, v in RUNGS.items() for aware in ("", AWARE)
 }
-MARKERS = {
-    **{name: style.MARKERS[name] for name in ("rate", "relu", "lif", "poisson")},
-    AWARE: "P",
-    "loihi": "*",
-}
+COLOURS = {**style.COLOURS, "loihi": "#b0407f"}
+MARKERS = {**style.MARKERS, "loihi": "*"}
+SOLID, DASHED = "-", (0, (2, 1.5))
 KEYS = ["order", "step", "presentation", "total_neurons"]  # what runs of a cell share
 EXTRAS = ("cores", "chips", "energy_low", "energy_high", "steps")  # where there is chip
 
@@ -74,7 +66,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     if rows.empty:
         return pd.DataFrame()
     aware = rows["noise_aware"].astype(bool)
-    rows = rows.assign(step=np.where(aware, AWARE, rows["rung"]))
+    rows = rows.assign(step=np.where(aware, rows["rung"] + AWARE, rows["rung"]))
     means = []
     for keys, group in rows.groupby(KEYS, sort=True):
         drop = style.interval(group["exact_accuracy"] - group["accuracy"])
@@ -185,10 +177,11 @@ def _draw_ladder(ax: Axes, means: pd.DataFrame) -> None:
         # apart by a little, so that intervals do not hide each other
         x = rows["total_neurons"] * 1.04 ** (k - (len(steps) - 1) / 2)
         middle, low, high = _errors(rows)
-        color = COLOURS[step]
-        ax.plot(x, middle, color=color, linewidth=1.0, zorder=2)
-        size = 7 if MARKERS[step] == "*" else 4.5
-        look = {"marker": MARKERS[step], "markersize": size}
+        rung, aware = step.replace(AWARE, ""), step.endswith(AWARE)
+        color, line = COLOURS[rung], SOLID if aware else DASHED
+        ax.plot(x, middle, color=color, linestyle=line, linewidth=1.0, zorder=2)
+        look = {"marker": MARKERS[rung], "markersize": 7 if rung == "loihi" else 4.5}
+        look["markerfacecolor"] = color if aware else "white"
         style.points(ax, x, middle, low, high, color, **look)
 
 
@@ -206,10 +199,19 @@ def _add_legend(figure: Figure, steps: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     entries = [Line2D([], [], color=style.INK, linewidth=0.9, label="exact")]
+    rungs = [name for name in RUNGS if {name, name + AWARE} & set(steps)]
     entries += [
-        Line2D([], [], color=COLOURS[s], marker=MARKERS[s], label=NAMES[s])
-        for s in steps
+        Line2D([], [], color=COLOURS[name], marker=MARKERS[name], label=RUNGS[name])
+        for name in rungs
     ]
+    if any(step.endswith(AWARE) for step in steps):
+        look: dict[str, Any] = {"color": style.QUIET, "marker": "o"}
+        entries += [
+            Line2D([], [], linestyle=SOLID, label="noise-aware", **look),
+            Line2D(
+                [], [], linestyle=DASHED, label="not", markerfacecolor="white", **look
+            ),
+        ]
     figure.legend(
         handles=entries,
         loc="outside upper center",

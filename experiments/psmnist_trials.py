@@ -38,6 +38,7 @@ from spiking_lmu.validation import (
 )
 
 RUNGS = (*NEURON_TYPES, "loihi")
+TUNED = ("no", "yes")
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
 # noise-aware training: rounds of some epochs, after each of which coordinates and
 # neurons are chosen anew, for what the network now makes of its memory
@@ -122,7 +123,7 @@ def make_ladder_tasks(
     images: int | None,
     chip_images: int,
     chip_neurons: int,
-    noise_aware: bool,
+    noise_aware: Sequence[str],
     synapse: float,
     rates: float,
 ) -> list[dict[str, Any]]:
@@ -130,6 +131,7 @@ def make_ladder_tasks(
     rungs = () if tuple(rungs) == ("none",) else rungs
     if rungs:
         check_each("rungs", rungs, check_choice, RUNGS)
+    check_each("noise_aware", noise_aware, check_choice, TUNED)
     check_each("neurons", neurons, check_integer, 1, 10**7)
     check_each("presentations", presentations, check_integer, 1, 1000)
     if images is not None:
@@ -145,8 +147,7 @@ def make_ladder_tasks(
             if total < one["order"]:
                 allowed = f"at least one for each of {one['order']} state variables"
                 raise refusal("neurons", total, allowed)
-            tuned = [False, True] if noise_aware and rung in ("poisson",) else [False]
-            for aware in tuned:
+            for tuned in noise_aware if rung != "rate" else ("no",):
                 tasks.append(
                     {
                         **one,
@@ -154,7 +155,7 @@ def make_ladder_tasks(
                         "presentation": int(presentation),
                         "neurons": int(total),
                         "images": chip_images if chip else images,
-                        "noise_aware": aware,
+                        "noise_aware": tuned == "yes",
                         "synapse": float(synapse),
                         "rates": float(rates),
                     }

@@ -29,7 +29,8 @@ TRAINING = {
 }  # fmt: skip
 LADDER = {
     "rungs": ("relu", "poisson"), "neurons": (200,), "presentations": (1, 2),
-    "images": 30, "chip_images": 5, "chip_neurons": 100, "noise_aware": True,
+    "images": 30, "chip_images": 5, "chip_neurons": 100,
+    "noise_aware": ("no", "yes"),
     "synapse": 0.1, "rates": 400.0,
 }  # fmt: skip
 
@@ -53,7 +54,7 @@ def make_frame(data="mnist", permuted=True, networks=3, rungs=None, images=2000)
             }
         )  # fmt: skip
         for rung in rungs:
-            for aware in (False, True) if rung == "poisson" else (False,):
+            for aware in (False,) if rung == "rate" else (False, True):
                 for neurons in (640, 6400):
                     for presentation in (1, 4):
                         lost = 20 / np.sqrt(neurons * presentation) / (1 + aware)
@@ -82,15 +83,16 @@ def test_tasks_are_complete_and_different():
     trained = psmnist_trials.make_training_tasks(**TRAINING)
     ladder = psmnist_trials.make_ladder_tasks(trained, **LADDER)
     assert len(trained) == 2 and len({t["seed"] for t in trained}) == 2
-    # two networks, two times, and three ways: Poisson with and without noise
-    assert len(ladder) == 2 * 2 * 3
-    assert len({json.dumps(t, sort_keys=True) for t in trained + ladder}) == 14
+    # two networks, two times, two rungs, each without and with noise
+    assert len(ladder) == 2 * 2 * 2 * 2
+    assert len({json.dumps(t, sort_keys=True) for t in trained + ladder}) == 18
     paths = {psmnist_trials.model_path("x", t) for t in trained + ladder}
     assert len(paths) == 2
-    aware = [t["rung"] for t in ladder if t["noise_aware"]]
-    assert set(aware) == {"poisson"}
-    chip = psmnist_trials.make_ladder_tasks(trained, **{**LADDER, "rungs": ("loihi",)})
-    assert {(t["neurons"], t["images"]) for t in chip} == {(100, 5)}
+    assert {t["rung"] for t in ladder if t["noise_aware"]} == {"relu", "poisson"}
+    others = {**LADDER, "rungs": ("loihi", "rate"), "noise_aware": ("yes",)}
+    others = psmnist_trials.make_ladder_tasks(trained, **others)
+    found = {(t["rung"], t["neurons"], t["images"], t["noise_aware"]) for t in others}
+    assert found == {("loihi", 100, 5, True), ("rate", 200, 30, False)}
 
 
 @pytest.mark.parametrize(
@@ -115,6 +117,7 @@ def test_bad_arguments_of_training(name, value):
         ("neurons", (0,)), ("neurons", (7,)), ("presentations", (0,)),
         ("presentations", (1.5,)), ("images", 0), ("chip_images", 0),
         ("chip_neurons", 0), ("synapse", 0), ("rates", 0), ("rates", np.inf),
+        ("noise_aware", ("maybe",)), ("noise_aware", ()),
     ],
 )  # fmt: skip
 def test_bad_arguments_of_the_ladder(name, value):
@@ -127,7 +130,7 @@ def test_the_command_line_asks_for_the_defaults_of_the_data():
     parser = argparse.ArgumentParser()
     psmnist.add_arguments(parser)
     args = parser.parse_args([])
-    assert args.data == "digits" and not args.no_noise_aware
+    assert args.data == "digits" and args.seed == 0
     assert all(getattr(args, name) is None for name in psmnist.OPTIONS)
     argv = "--data mnist --orders 8,16 --rungs lif --rates 300 --images 5"
     args = parser.parse_args(argv.split())
@@ -151,9 +154,9 @@ def test_means_and_intervals():
     expected = style.interval(frame[frame["rung"] == "exact"]["accuracy"])
     assert (row.accuracy, row.low, row.high) == pytest.approx(expected)
     means = cells(frame)
-    assert len(means) == 5 * 2 * 2
+    assert len(means) == 7 * 2 * 2
     assert list(dict.fromkeys(means["step"])) == [
-        name for name in NAMES if name != "lif"
+        name for name in NAMES if not name.startswith(("lif", f"rate{AWARE}"))
     ]
     drops = means["exact_accuracy"] - means["accuracy"]
     assert np.allclose(means["drop"], drops)
@@ -190,20 +193,22 @@ def test_the_lead_has_the_best_that_spikes():
     assert "98.10 %" in page.lead
     spikes = cells(frame).query("step != 'rate'")
     best = spikes.loc[spikes["accuracy"].idxmax()]
-    assert best["step"] == AWARE and "noise-aware" in page.lead
+    assert best["step"].endswith(AWARE) and "noise-aware" in page.lead
     assert f"{100 * best['accuracy']:.2f} %" in page.lead
     laws = [law.values for law in page.laws if law.values["law"] == "noise-aware"]
-    assert len(laws) == 1 and laws[0]["low"] < laws[0]["points"] < laws[0]["high"]
-    assert laws[0]["low"] > 0
+    assert [law["rung"] for law in laws] == ["relu", "poisson", "loihi"]
+    assert all(0 < law["low"] < law["points"] < law["high"] for law in laws)
 
 
 def test_few_neurons_that_are_enough():
     frame = make_frame(rungs=("relu",))
     laws = [v.values for v in report(frame).laws if v.values["law"] == "enough"]
     means = cells(frame)
+    means = means[means["step"] == f"relu{AWARE}"]
     close = means[means["drop"] <= 0.01].groupby("presentation")["total_neurons"].min()
     expected = {str(k): int(v) for k, v in close.items()}
-    assert [law["neurons"] for law in laws] == [expected]
+    assert [law["rung"] for law in laws] == ["relu", f"relu{AWARE}"]
+    assert laws[1]["neurons"] == expected
 
 
 @pytest.mark.parametrize(
@@ -291,6 +296,6 @@ def test_finished_trials_are_found_again(results, monkeypatch):
         "rungs": ("rate", "poisson"), "neurons": (200,), "presentations": (2,),
         "images": 40,
     }  # fmt: skip
-    tasks = psmnist.plan("digits", True, True, 0, options)
+    tasks = psmnist.plan("digits", True, 0, options)
     result = psmnist.execute(*tasks, str(results[1]), jobs=1)
     assert (result.reused, result.new, result.failures) == (4, 0, [])
