@@ -181,7 +181,9 @@ def _draw_ladder(ax: Axes, means: pd.DataFrame) -> None:
         color, line = COLOURS[rung], SOLID if aware else DASHED
         ax.plot(x, middle, color=color, linestyle=line, linewidth=1.0, zorder=2)
         look = {"marker": MARKERS[rung], "markersize": 7 if rung == "loihi" else 4.5}
-        look["markerfacecolor"] = color if aware else "white"
+        if not aware:
+            look |= {"markerfacecolor": "white", "markeredgecolor": color}
+            look["markeredgewidth"] = 1.0
         style.points(ax, x, middle, low, high, color, **look)
 
 
@@ -209,7 +211,12 @@ def _add_legend(figure: Figure, steps: list[str]) -> None:
         entries += [
             Line2D([], [], linestyle=SOLID, label="noise-aware", **look),
             Line2D(
-                [], [], linestyle=DASHED, label="not", markerfacecolor="white", **look
+                [],
+                [],
+                linestyle=DASHED,
+                label="without",
+                markerfacecolor="white",
+                **look,
             ),
         ]
     figure.legend(
