@@ -25,9 +25,8 @@ from spiking_lmu.experiments.mackey_glass_recurrent import (
 )
 from spiking_lmu.experiments.mackey_glass_series import Split, make_split, windows
 from spiking_lmu.metrics import nrmse
-from spiking_lmu.networks import SequenceNetwork, freeze
+from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.simulators import require
 from spiking_lmu.validation import (
     check_choice,
@@ -291,7 +290,7 @@ def _spiking_rows(
             1, 1, network.order, network.window, network.units, seed=task["seed"]
         )
         tough.learn_from(network)
-        noise = predicted_noise(frozen("poisson", network))
+        noise = state_noise(frozen("poisson", network), heard[0])
         _fit(tough, task, split, noise={tough.lmu.state: noise})
         for aware, of in ((False, network), (True, tough)):
             exact = training.predict(of, x[None])[0]
@@ -310,15 +309,6 @@ def _spiking_rows(
                     "spikes_per_second": rate,
                     "run_seconds": time.perf_counter() - start,
                 }
-
-
-def predicted_noise(network: SequenceNetwork) -> np.ndarray:
-    """Covariance (d, d) of the state's error that theory predicts for a memory."""
-    memory = network.lmu.memory
-    with nengo.Simulator(network, dt=network.dt, progress_bar=False) as sim:
-        variances = spiking_noise(memory.realization, memory.populations(sim.data))
-    T = memory.realization.T
-    return np.asarray(T @ error_covariance(memory.realization, variances) @ T.T)
 
 
 def run_in_spikes(

@@ -56,8 +56,9 @@ HOW = (
 HOW_AWARE = (
     "Noise-aware networks are trained on for a few epochs, with the noise added to the "
     "state that theory predicts for these very neurons: its whole covariance, from "
-    "their decoders and rates, as if their spikes came at random, without simulating "
-    "any. Then coordinates and neurons are chosen anew, and that once more."
+    "their decoders and rates, without simulating any; for neurons that fire more "
+    "regularly than Poisson's, as large as 64 training sequences show it to be. Then "
+    "coordinates and neurons are chosen anew, and that once more."
 )
 HOW_CHIP = (
     "On the chip, as its emulator has it, the memory is made of integrate-and-fire "

@@ -25,8 +25,7 @@ from spiking_lmu.experiments.datasets import (
     permuted,
     sequences_csv,
 )
-from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
-from spiking_lmu.networks.batched import BatchedMemory
+from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences, state_noise
 from spiking_lmu.networks.sequence import ACTIVATIONS
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import (
@@ -309,8 +308,7 @@ def _fine_tune(
     network: SequenceNetwork, frozen: SequenceNetwork, dataset: Dataset, seed: int
 ) -> None:
     """Train on with the noise that theory predicts for these very neurons."""
-    noise = BatchedMemory(frozen.lmu.memory).noise()
-    covariance = np.kron(np.eye(network.size_in), noise)
+    covariance = state_noise(frozen, dataset.train.x, seed)
     training.fit(
         network,
         dataset.train.x,

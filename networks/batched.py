@@ -28,11 +28,12 @@ from spiking_lmu.validation import check_array, check_integer, refusal
 from .legendre_memory import LegendreMemory
 from .sequence import SequenceNetwork
 
-__all__ = ["Answers", "BatchedMemory", "run_sequences"]
+__all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]
 
 CACHE = 2**17  # neurons times sequences at once, so that a few arrays stay in cache
 FEWEST = 32  # sequences at once: with fewer, too much time goes into Python
 BLOCK = 16  # neurons
+MEASURED = 64  # sequences
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +82,59 @@ def run_sequences(
     if not isinstance(network.lmu.memory, LegendreMemory):
         return Answers(network.answer(network.final_states(x), x[:, -1]), 0.0)
     memory = BatchedMemory(network.lmu.memory, seed)
+    m = _final_states(network, memory, x, progress)
+    return Answers(network.answer(m, x[:, -1]), memory.spikes)
+
+
+def state_noise(
+    network: SequenceNetwork, inputs: ArrayLike, seed: int = 0
+) -> np.ndarray:
+    """Covariance of the noise in the state of a network's memory of neurons.
+
+    What to give `training.fit` as its ``noise``, by ``network.lmu.state``, so that a
+    network learns to do with these neurons. For Poisson neurons theory predicts it; for
+    others, whose spikes are more regular, it is of that form, and as large as the
+    errors are that a few sequences show.
+
+    Parameters
+    ----------
+    network : SequenceNetwork
+        As `freeze` returns it, with a memory of neurons.
+    inputs : (n, n_items, size_in) array_like
+        Such as it was trained on; of many, some are taken.
+    seed : int
+        As for `BatchedMemory`.
+
+    Returns
+    -------
+    covariance : (size_in * order, size_in * order) ndarray
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the memory is not of neurons, or the inputs do not fit.
+    """
+    x = check_array("inputs", inputs, ndims=(3,))
+    memory = BatchedMemory(network.lmu.memory, seed)
+    noise = np.kron(np.eye(network.size_in), memory.noise())
+    if isinstance(network.lmu.memory.neuron_type, nengo.PoissonSpiking):
+        return noise
+    x = x[np.linspace(0, len(x) - 1, min(len(x), MEASURED)).astype(int)]
+    errors = _final_states(network, memory, x) - network.final_states(x)
+    return noise * np.mean(np.sum(errors**2, axis=1)) / np.trace(noise)
+
+
+def _final_states(
+    network: SequenceNetwork,
+    memory: BatchedMemory,
+    x: np.ndarray,
+    progress: bool = False,
+) -> np.ndarray:
     late = memory.run(x, network.presentation, progress)
     # a memory of neurons gives the state of the step before: see LMU
     Ad, Bd = discretize(*state_space(network.lmu.theta, network.order), network.dt)
     m = late.reshape(len(x), network.size_in, -1) @ Ad.T + x[:, -1, :, None] * Bd[:, 0]
-    values = network.answer(m.reshape(len(x), -1), x[:, -1])
-    return Answers(values, memory.spikes)
+    return np.asarray(m.reshape(len(x), -1))
 
 
 class BatchedMemory:

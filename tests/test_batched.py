@@ -8,9 +8,17 @@ import pytest
 from nengo.dists import Choice
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
+from spiking_lmu.networks import (
+    LegendreMemory,
+    SequenceNetwork,
+    freeze,
+    run_sequences,
+    state_noise,
+)
 from spiking_lmu.networks.batched import _NEURONS, BatchedMemory
 from spiking_lmu.neurons import poisson
+from spiking_lmu.state_space import discretize, state_space
+from spiking_lmu.weights import draw_weights
 
 THETA = 0.1
 STILL = {"voltage": Choice([0])}  # all neurons begin alike, on any simulator
@@ -264,3 +272,37 @@ def test_bad_memories_and_seeds():
     network = SequenceNetwork(1, 2, 3, 10, 4)
     with pytest.raises(ValidationError, match="inputs.*must be"):
         run_sequences(network, np.zeros((2, 5)))
+
+
+@pytest.mark.parametrize("kind", ["relu", "poisson"])
+@pytest.mark.parametrize("size_in", [1, 2])
+def test_noise_of_a_network_is_that_of_its_neurons(kind, size_in):
+    network = SequenceNetwork(size_in, 2, 4, 20, 6, seed=0)
+    draw_weights(network, 0)
+    network.layers[0].encoders, network.layers[0].bias = np.ones((6, 1)), np.zeros(6)
+    x = make_inputs(200, 40, size_in)
+    frozen = freeze(network, kind, 40, x, presentation=5, synapse=0.02, seed=1)
+    noise = state_noise(frozen, x)
+    assert noise.shape == (4 * size_in, 4 * size_in)
+    memory = BatchedMemory(frozen.lmu.memory)
+    theory = np.kron(np.eye(size_in), memory.noise())
+    assert np.allclose(noise / np.trace(noise), theory / np.trace(theory))
+    # other sequences, other spikes; errors of sequences of four coordinates each: the
+    # powers of 64 and of 200 of them are known to some 10 and 5 %
+    x = make_inputs(200, 40, size_in, seed=3)
+    late = BatchedMemory(frozen.lmu.memory, seed=7).run(x, 5)
+    Ad, Bd = discretize(*state_space(frozen.lmu.theta, 4), frozen.dt)
+    m = late.reshape(200, size_in, 4) @ Ad.T + x[:, -1, :, None] * Bd[:, 0]
+    errors = m.reshape(200, -1) - network.final_states(x)
+    ratio = np.mean(np.sum(errors**2, axis=1)) / np.trace(noise)
+    assert 0.65 < ratio < 1.5
+    if kind == "relu":
+        assert np.trace(noise) < 0.8 * np.trace(theory)
+
+
+def test_noise_of_a_network_needs_neurons_and_sequences():
+    network = SequenceNetwork(1, 2, 3, 10, 4)
+    with pytest.raises(ValidationError, match="memory.*must be"):
+        state_noise(network, np.zeros((2, 5, 1)))
+    with pytest.raises(ValidationError, match="inputs.*must be"):
+        state_noise(network, np.zeros((2, 5)))
