@@ -25,7 +25,8 @@ from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.datasets import Dataset, Split
 from spiking_lmu.experiments.deploy_report import plot, report
 from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
-from spiking_lmu.experiments.psmnist_trials import EXAMPLES, load
+from spiking_lmu.experiments.psmnist_neurons import EXAMPLES
+from spiking_lmu.experiments.psmnist_trials import load
 from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences

@@ -25,7 +25,12 @@ from spiking_lmu.experiments.datasets import (
     permuted,
     sequences_csv,
 )
-from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences, state_noise
+from spiking_lmu.experiments.psmnist_neurons import (
+    InNeurons,
+    parts_path,
+    run_in_parts,
+)
+from spiking_lmu.networks import SequenceNetwork, run_sequences
 from spiking_lmu.networks.sequence import ACTIVATIONS
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import (
@@ -39,17 +44,12 @@ from spiking_lmu.validation import (
 RUNGS = (*NEURON_TYPES, "loihi")
 TUNED = ("no", "yes")
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
-# noise-aware training: rounds of some epochs, after each of which coordinates and
-# neurons are chosen anew, for what the network now makes of its memory
-FINE_ROUNDS = 2
-FINE_TUNING = 6
-FINE_RATE = 5e-4
+PART, CHIP_PART = 500, 100  # sequences of a run that are kept when they are done
 # what a training is told, and its name made of
 OF_TRAINING = (
     "data", "permuted", "order", "units", "activation", "epochs", "batch_size",
     "learning_rate", "noise", "dropout", "seed",
 )  # fmt: skip
-EXAMPLES = 5000  # training sequences that coordinates are chosen from
 
 _LOADED: dict[tuple[str, bool], Dataset] = {}
 
@@ -253,73 +253,71 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
 def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     """Run a trained network with a memory of neurons on test sequences."""
     dataset = load(task["data"], task["permuted"])
-    network, _ = SequenceNetwork.load(model_path(folder, task))
     chip = task["rung"] == "loihi"
-    kind = CHIP_NEURONS if chip else task["rung"]
-    settings = {
-        "memory": kind,
-        "n_neurons": max(1, round(task["neurons"] / task["order"] / network.size_in)),
-        "inputs": dataset.train.x[:EXAMPLES],
-        "presentation": task["presentation"],
-        "synapse": task["synapse"],
-        "max_rates": _rates(task["rates"]),
-        "seed": task["seed"] % 2**31,
-    }
+    seed = task["seed"] % 2**31
+    trained = model_path(folder, task)
+    n_states = task["order"] * dataset.shape[1]
     start = time.perf_counter()
-    frozen = freeze(network, **settings)
-    for _ in range(FINE_ROUNDS if task["noise_aware"] else 0):
-        _fine_tune(network, frozen, dataset, task["seed"])
-        frozen = freeze(network, **settings)
+    one = InNeurons(
+        trained,
+        dataset,
+        memory=CHIP_NEURONS if chip else task["rung"],
+        n_neurons=max(1, round(task["neurons"] / n_states)),
+        presentation=task["presentation"],
+        synapse=task["synapse"],
+        rates=task["rates"],
+        seed=seed,
+        noise_aware=task["noise_aware"],
+    )
     x, y = _some(dataset, task)
-    exact = run_sequences(network, x).values.argmax(axis=1)
     built = time.perf_counter()
-    extra: dict[str, Any] = {}
-    if chip:
-        from spiking_lmu.experiments.psmnist_chip import run_on_chip
 
-        values, spikes, extra = run_on_chip(frozen, x, task["seed"])
-    else:
-        answers = run_sequences(frozen, x, task["seed"])
-        values, spikes = answers.values, answers.spikes
-    memory = frozen.lmu.memory
-    n_memories = network.size_in
+    def run(part: slice, seed: int) -> dict[str, Any]:
+        begin = time.perf_counter()
+        if chip:
+            from spiking_lmu.experiments.psmnist_chip import run_on_chip
+
+            values, spikes, extra = run_on_chip(one.frozen, x[part], seed)
+        else:
+            answers = run_sequences(one.frozen, x[part], seed)
+            values, spikes, extra = answers.values, answers.spikes, {}
+        return {
+            "answers": values.argmax(axis=1).tolist(),
+            "run_seconds": time.perf_counter() - begin,
+            "spikes_per_image": spikes,
+            **extra,
+        }
+
+    parts = parts_path(one.path, task)
+    rows = run_in_parts(run, len(x), CHIP_PART if chip else PART, seed, parts)
+    answers = np.concatenate([row["answers"] for row in rows])
+    exact = run_sequences(one.network, x).values.argmax(axis=1)
+    n_neurons = one.frozen.lmu.memory.mean_neurons
+    parts.unlink(missing_ok=True)
     return {
         **_described(task),
-        "n_neurons": memory.mean_neurons,
-        "total_neurons": memory.mean_neurons * network.order * n_memories,
+        "n_neurons": n_neurons,
+        "total_neurons": n_neurons * n_states,
         "presentation": task["presentation"],
         "noise_aware": task["noise_aware"],
-        **_accuracy(values.argmax(axis=1) == y, exact == y),
-        "agreement": float(np.mean(values.argmax(axis=1) == exact)),
+        **_accuracy(answers == y, exact == y),
+        "agreement": float(np.mean(answers == exact)),
         "build_seconds": built - start,
-        "run_seconds": time.perf_counter() - built,
-        "spikes_per_image": spikes,
-        **extra,
+        "model": str(one.path.relative_to(folder)),
+        **_together(rows),
     }
 
 
-def _rates(highest: float) -> Any:
-    from nengo.dists import Uniform
-
-    return Uniform(highest / 2, highest)
-
-
-def _fine_tune(
-    network: SequenceNetwork, frozen: SequenceNetwork, dataset: Dataset, seed: int
-) -> None:
-    """Train on with the noise that theory predicts for these very neurons."""
-    covariance = state_noise(frozen, dataset.train.x, seed)
-    training.fit(
-        network,
-        dataset.train.x,
-        dataset.train.y,
-        loss="crossentropy",
-        validation=None,
-        epochs=FINE_TUNING,
-        learning_rate=lambda epoch: FINE_RATE * (1 - epoch / FINE_TUNING),
-        noise={network.lmu.state: covariance},
-        seed=seed,
-    )
+def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the parts of a run: seconds in all, means over images of what is not whole."""
+    weights = [len(row["answers"]) for row in rows]
+    together = {k: v for k, v in rows[0].items() if k != "answers"}
+    for name, value in together.items():
+        if isinstance(value, float):
+            each = [row[name] for row in rows]
+            together[name] = float(np.average(each, weights=weights))
+    together["run_seconds"] = sum(row["run_seconds"] for row in rows)
+    return together
 
 
 def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,154 @@
+"""Trained networks in neurons: weights that know of their noise, and long runs.
+
+Both take minutes, and are kept on the way: a run that is interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from nengo.dists import Uniform
+
+from spiking_lmu import training
+from spiking_lmu.experiments.datasets import Dataset
+from spiking_lmu.experiments.store import versions
+from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
+from spiking_lmu.weights import read_archive, write_archive
+
+# noise-aware training: rounds of some epochs, after each of which coordinates and
+# neurons are chosen anew, for what the network now makes of its memory
+FINE_ROUNDS = 2
+FINE_TUNING = 6
+FINE_RATE = 5e-4
+EXAMPLES = 5000  # training sequences that coordinates are chosen from
+
+
+class InNeurons:
+    """A trained network, around a memory of neurons.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Of the trained network.
+    dataset : Dataset
+        That it was trained on.
+    memory, n_neurons, presentation, synapse, seed
+        See `networks.freeze`.
+    rates : float
+        Highest rate of the fastest neurons, in Hz; those of the slowest are half of it.
+    noise_aware : bool
+        Whether it is trained on, with the noise of these neurons. What comes of that is
+        kept beside the trained network.
+
+    Attributes
+    ----------
+    network : SequenceNetwork
+        With an exact memory.
+    frozen : SequenceNetwork
+        With the same weights, in neurons.
+    path : pathlib.Path
+        Where these weights are kept.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dataset: Dataset,
+        *,
+        memory: str,
+        n_neurons: int,
+        presentation: int,
+        synapse: float,
+        rates: float,
+        seed: int,
+        noise_aware: bool,
+    ) -> None:
+        settings = dict(
+            memory=memory,
+            n_neurons=n_neurons,
+            presentation=presentation,
+            synapse=synapse,
+            seed=seed,
+        )
+        self._dataset = dataset
+        self._settings: dict[str, Any] = {
+            **settings,
+            "inputs": dataset.train.x[:EXAMPLES],
+            "max_rates": Uniform(rates / 2, rates),
+        }
+        self.path, (self.network, about) = path, SequenceNetwork.load(path)
+        if noise_aware:
+            name = f"{path.stem}-{memory}{n_neurons}-{presentation}ms"
+            self.path = _kept(path, name, {**settings, "rates": rates}, ".npz")
+            if self.path.exists():
+                self.network, _ = SequenceNetwork.load(self.path)
+            else:
+                self._train_on()
+                about["noise_aware"] = {**settings, "max_rates": [rates / 2, rates]}
+                self.network.save(self.path, about)
+        self.frozen = freeze(self.network, **self._settings)
+
+    def _train_on(self) -> None:
+        """Train with the noise that theory predicts for these very neurons."""
+        x, y = self._dataset.train.x, self._dataset.train.y
+        seed = self._settings["seed"]
+        for _ in range(FINE_ROUNDS):
+            frozen = freeze(self.network, **self._settings)
+            training.fit(
+                self.network,
+                x,
+                y,
+                loss="crossentropy",
+                epochs=FINE_TUNING,
+                learning_rate=lambda epoch: FINE_RATE * (1 - epoch / FINE_TUNING),
+                noise={self.network.lmu.state: state_noise(frozen, x, seed)},
+                seed=seed,
+            )
+
+
+def run_in_parts(
+    run: Callable[[slice, int], dict[str, Any]],
+    n: int,
+    size: int,
+    seed: int,
+    path: Path,
+) -> list[dict[str, Any]]:
+    """What `run` says of each part of n things, from those that were done before on.
+
+    Parameters
+    ----------
+    run : callable
+        Of a part, and of a seed of its own; to a dict of what JSON can express.
+    n, size : int
+        How many there are in all, and in a part.
+    seed : int
+    path : pathlib.Path
+        The file of the parts that are done. It is for the caller to remove.
+    """
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        rows = read_archive(path)[1]["rows"]
+    for k in range(len(rows), -(-n // size)):
+        (drawn,) = np.random.SeedSequence([seed, k]).generate_state(1)
+        rows.append(run(slice(k * size, (k + 1) * size), int(drawn >> 1)))
+        with suppress(OSError):  # a full disk costs no more than the way back
+            write_archive(path, {}, {"rows": rows})
+    return rows
+
+
+def parts_path(path: Path, task: dict[str, Any]) -> Path:
+    """Where the parts of a run of the network at ``path`` are kept."""
+    return _kept(path, path.stem, task, ".parts")
+
+
+def _kept(path: Path, name: str, what: dict[str, Any], suffix: str) -> Path:
+    """A file beside a network, for what comes of it with some settings and versions."""
+    text = json.dumps([what, versions()], sort_keys=True).encode()
+    code = zlib.crc32(text, zlib.crc32(path.read_bytes()))
+    return path.with_name(f"{name}-{code:08x}{suffix}")
