@@ -25,7 +25,7 @@ from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.datasets import Dataset, Split
 from spiking_lmu.experiments.deploy_report import plot, report
 from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
-from spiking_lmu.experiments.psmnist_neurons import EXAMPLES
+from spiking_lmu.experiments.psmnist_neurons import EXAMPLES, rates_up_to
 from spiking_lmu.experiments.psmnist_trials import load
 from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
@@ -37,6 +37,14 @@ from spiking_lmu.weights import fix_seeds
 __all__ = ["Deployment", "add_arguments", "deploy", "main", "plot", "run"]
 
 PARTS = ("test", "all")
+# of models that were trained for no neurons in particular
+IN_NEURONS: dict[str, Any] = {
+    "memory": "lif",
+    "neurons": 2000,
+    "presentation": 10,
+    "synapse": 0.3,
+    "rates": 400.0,
+}
 
 OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "target": (str, "NAME", "nengo; batched, the same for all sequences at once; dl, "
@@ -47,8 +55,9 @@ OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "memory": (str, "NAME", "exact, rate, relu, lif, poisson"),
     "neurons": (int, "N", "of the memory, in all"),
     "presentation": (int, "N", "time steps for which each item is shown"),
-    "images": (int, "N", "sequences, drawn at random; 0 for all"),
     "synapse": (float, "S", "recurrent synapse of the memory, in seconds"),
+    "rates": (float, "HZ", "highest rate of the fastest neurons"),
+    "images": (int, "N", "sequences, drawn at random; 0 for all"),
     "seed": (int, "N", "from which all others are derived"),
 }  # fmt: skip
 
@@ -81,11 +90,12 @@ def run(
     target: str = "nengo",
     data: str | None = None,
     part: str = "test",
-    memory: str = "lif",
-    neurons: int = 2000,
-    presentation: int = 10,
+    memory: str | None = None,
+    neurons: int | None = None,
+    presentation: int | None = None,
+    synapse: float | None = None,
+    rates: float | None = None,
     images: int = 100,
-    synapse: float = 0.1,
     seed: int = 0,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -106,16 +116,20 @@ def run(
     part : str
         ``"test"``, the part that was held out; or ``"all"``, for data of which nothing
         was trained on.
-    memory : str
-        ``"exact"``, or the neurons that it is made of; see `networks.freeze`.
-    neurons : int
+    memory : str, optional
+        ``"exact"``, or the neurons that it is made of; see `networks.freeze`. By
+        default this and the next four are as in the model's noise-aware training, or
+        else those of `IN_NEURONS`.
+    neurons : int, optional
         Of the memory, in all.
-    presentation : int
+    presentation : int, optional
         Time steps for which each item of a sequence is shown.
+    synapse : float, optional
+        Recurrent synapse of the memory, in seconds.
+    rates : float, optional
+        Highest rate of the fastest neurons, in Hz; those of the slowest are half of it.
     images : int
         How many sequences, drawn at random; 0 for all.
-    synapse : float
-        Recurrent synapse of the memory, in seconds.
     seed : int
         From which all others are derived.
     progress : bool
@@ -143,34 +157,27 @@ def deploy(
     target: str,
     data: str | None,
     part: str,
-    memory: str,
-    neurons: int,
-    presentation: int,
     images: int,
-    synapse: float,
     seed: int,
     progress: bool = False,
+    **in_neurons: Any,
 ) -> Deployment:
     """As `run`, with all that is known about the run."""
     check_choice("target", target, tuple(TARGETS))
     check_choice("part", part, PARTS)
-    check_choice("memory", memory, MEMORIES)
-    check_integer("neurons", neurons, high=10**7)
-    check_integer("presentation", presentation, high=10**4)
     check_integer("images", images, low=0)
-    check_number("synapse", synapse, low=0.001, high=100)
     check_integer("seed", seed, low=0, high=2**31 - 1)
-    if target == "loihi" and memory in ("exact", "rate"):
-        raise refusal("memory", memory, "lif, relu or poisson on a chip: it has spikes")
+    _check_neurons(target, {**IN_NEURONS, **_given(in_neurons)})
     with _named("backend", "target"):
         require_target(target)
     with _named("path", "model"):
         network, about = SequenceNetwork.load(model)
+    settings = {**IN_NEURONS, **_trained_for(about), **_given(in_neurons)}
+    _check_neurons(target, settings)
+    memory, presentation = settings["memory"], settings["presentation"]
     dataset, chosen = _data(network, about, data, part, images, seed)
     start = time.perf_counter()
-    frozen = _frozen(
-        network, dataset, memory, neurons, presentation, synapse=synapse, seed=seed
-    )
+    frozen = _frozen(network, dataset, settings, seed)
     taken = _resources(frozen, memory)
     operations = compare(frozen, 0)
     exact = run_sequences(network, chosen.x).values
@@ -183,11 +190,10 @@ def deploy(
         "model": str(model),
         "data": dataset.name,
         "target": target,
-        "memory": memory,
         "order": network.order,
         "units": list(network.units),
+        **settings,
         "neurons": 0 if memory == "exact" else frozen.lmu.memory.n_neurons,
-        "presentation": presentation,
         "steps": steps,
         **_accuracy(frame),
         "spikes": spikes,
@@ -264,21 +270,48 @@ def _labels(about: dict[str, Any], dataset: Dataset) -> list[str]:
     return [str(label) for label in about.get("labels", dataset.labels)]
 
 
+def _given(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _trained_for(about: dict[str, Any]) -> dict[str, Any]:
+    """The neurons that a network has been trained for."""
+    found = about.get("noise_aware", {})
+    if not isinstance(found, dict) or not set(found) <= set(IN_NEURONS):
+        raise refusal("model", found, "trained for a memory of neurons, or for none")
+    return found
+
+
+def _check_neurons(target: str, settings: dict[str, Any]) -> None:
+    check_choice("memory", settings["memory"], MEMORIES)
+    check_integer("neurons", settings["neurons"], high=10**7)
+    check_integer("presentation", settings["presentation"], high=10**4)
+    check_number("synapse", settings["synapse"], low=0.001, high=100)
+    check_number("rates", settings["rates"], low=10, high=2000)
+    if target == "loihi" and settings["memory"] in ("exact", "rate"):
+        allowed = "lif, relu or poisson on a chip: it has spikes"
+        raise refusal("memory", settings["memory"], allowed)
+
+
 def _frozen(
-    network: SequenceNetwork,
-    dataset: Dataset,
-    memory: str,
-    neurons: int,
-    presentation: int,
-    **settings: Any,
+    network: SequenceNetwork, dataset: Dataset, settings: dict[str, Any], seed: int
 ) -> SequenceNetwork:
+    memory, neurons = settings["memory"], settings["neurons"]
     least = network.order * network.size_in
     if memory != "exact" and neurons < least:
         raise refusal("neurons", neurons, f"at least {least}, one a state variable")
-    x = dataset.train.x[:EXAMPLES]
-    frozen = freeze(network, memory, neurons // least, x, presentation, **settings)
+    frozen = freeze(
+        network,
+        memory,
+        neurons // least,
+        dataset.train.x[:EXAMPLES],
+        settings["presentation"],
+        settings["synapse"],
+        max_rates=rates_up_to(settings["rates"]),
+        seed=seed,
+    )
     # the same neurons on every target, also where it builds only the memory
-    fix_seeds(frozen, settings["seed"])
+    fix_seeds(frozen, seed)
     return frozen
 
 
@@ -336,6 +369,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, (kind, metavar, text) in OPTIONS.items():
         default = parameters[name].default
         shown = "" if default is None else f" ({default})"
+        if name in IN_NEURONS:
+            shown = f" ({IN_NEURONS[name]}, or what the model was trained for)"
         parser.add_argument(
             f"--{name}", type=kind, default=default, metavar=metavar, help=text + shown
         )

@@ -69,29 +69,32 @@ class InNeurons:
         seed: int,
         noise_aware: bool,
     ) -> None:
-        settings = dict(
-            memory=memory,
-            n_neurons=n_neurons,
-            presentation=presentation,
-            synapse=synapse,
-            seed=seed,
-        )
         self._dataset = dataset
         self._settings: dict[str, Any] = {
-            **settings,
+            "memory": memory,
+            "n_neurons": n_neurons,
             "inputs": dataset.train.x[:EXAMPLES],
-            "max_rates": Uniform(rates / 2, rates),
+            "presentation": presentation,
+            "synapse": synapse,
+            "max_rates": rates_up_to(rates),
+            "seed": seed,
         }
         self.path, (self.network, about) = path, SequenceNetwork.load(path)
         if noise_aware:
-            name = f"{path.stem}-{memory}{n_neurons}-{presentation}ms"
-            self.path = _kept(path, name, {**settings, "rates": rates}, ".npz")
+            told = {
+                "memory": memory,
+                "neurons": n_neurons * self.network.order * self.network.size_in,
+                "presentation": presentation,
+                "synapse": synapse,
+                "rates": rates,
+            }
+            name = f"{path.stem}-{told['neurons']}{memory}-{presentation}ms"
+            self.path = _kept(path, name, {**told, "seed": seed}, ".npz")
             if self.path.exists():
                 self.network, _ = SequenceNetwork.load(self.path)
             else:
                 self._train_on()
-                about["noise_aware"] = {**settings, "max_rates": [rates / 2, rates]}
-                self.network.save(self.path, about)
+                self.network.save(self.path, {**about, "noise_aware": told})
         self.frozen = freeze(self.network, **self._settings)
 
     def _train_on(self) -> None:
@@ -110,6 +113,11 @@ class InNeurons:
                 noise={self.network.lmu.state: state_noise(frozen, x, seed)},
                 seed=seed,
             )
+
+
+def rates_up_to(highest: float) -> Uniform:
+    """Maximum rates of neurons, of which the fastest have the highest, in Hz."""
+    return Uniform(highest / 2, highest)
 
 
 def run_in_parts(

@@ -164,8 +164,9 @@ class BatchedMemory:
         self._kind = _kind_of(memory.neuron_type)
         check_integer("seed", seed, low=0, high=2**32 - 1)
         self.memory, self.seed = memory, seed
+        # only built: there is nothing to optimize
         with nengo.Simulator(
-            memory, dt=memory.dt, progress_bar=False, seed=seed
+            memory, dt=memory.dt, progress_bar=False, seed=seed, optimize=False
         ) as sim:
             self.populations = populations = memory.populations(sim.data)
         sizes = np.array([len(p.gain) for p in populations])

@@ -57,6 +57,7 @@ def arguments(folder, **changes):
         "presentation": 3,
         "images": 0,
         "synapse": 0.1,
+        "rates": None,
         "seed": 0,
     }
     return {**given, **changes}
@@ -132,6 +133,25 @@ def test_targets_share_their_neurons(folder, target):
     assert np.allclose(here, there, rtol=0, atol=1e-3)  # 32 bits, through a recurrence
 
 
+def test_models_run_in_the_neurons_that_they_were_trained_for(folder, tmp_path):
+    network, about = SequenceNetwork.load(folder / "model.npz")
+    trained_for = {
+        "memory": "poisson", "neurons": 36, "presentation": 2, "synapse": 0.2,
+        "rates": 300.0,
+    }  # fmt: skip
+    path = network.save(tmp_path / "one.npz", {**about, "noise_aware": trained_for})
+    unsaid = dict.fromkeys(trained_for)
+    facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
+    assert {name: facts[name] for name in trained_for} == trained_for
+    given = arguments(folder, model=str(path), presentation=3, memory="lif", seed=1)
+    facts = deploy.deploy(**given).facts
+    assert (facts["memory"], facts["presentation"], facts["rates"]) == ("lif", 3, 300)
+    for wrong in ({"neurons": "many"}, {"evil": 1}, 3):
+        network.save(path, {**about, "noise_aware": wrong})
+        with pytest.raises(ValidationError, match="must be"):
+            deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid})
+
+
 def test_classes_go_by_their_names(folder):
     """Data with some of the labels only; all of them, where none was trained on."""
     whole = deploy.run(**arguments(folder, memory="exact", part="all"))
@@ -184,7 +204,7 @@ def test_pages_with_energy_of_a_chip_and_many_labels(folder):
         ({"target": "brain"}, "target.*'nengo'"), ({"memory": "wet"}, "memory"),
         ({"part": "some"}, "part"), ({"neurons": 2}, "neurons.*at least 3"),
         ({"presentation": 0}, "presentation"), ({"images": -1}, "images"),
-        ({"synapse": 0}, "synapse"), ({"seed": -1}, "seed"),
+        ({"synapse": 0}, "synapse"), ({"rates": 0}, "rates"), ({"seed": -1}, "seed"),
         ({"data": "nothing.csv"}, "data.*does not exist"),
         ({"data": 3}, "data.*does not say"),
         ({"model": "nothing.npz"}, "model.*there"),

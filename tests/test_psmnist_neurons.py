@@ -54,7 +54,7 @@ def test_noise_aware_weights_are_kept_and_found_again(dataset, path, monkeypatch
     pytest.importorskip("nengo_dl")
     first = InNeurons(path, dataset, **SETTINGS)
     assert first.path != path and first.path.parent == path.parent
-    assert "poisson20-2ms" in first.path.name
+    assert "60poisson-2ms" in first.path.name
     plain = SequenceNetwork.load(path)[0]
     assert not np.allclose(weights(first.network), weights(plain))
     loaded, about = SequenceNetwork.load(first.path)
