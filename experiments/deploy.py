@@ -22,6 +22,7 @@ from nengo.exceptions import ValidationError
 from scipy.stats import binomtest
 
 from spiking_lmu.experiments import report as pages
+from spiking_lmu.experiments.arguments import shown
 from spiking_lmu.experiments.datasets import Dataset, Split
 from spiking_lmu.experiments.deploy_report import plot, report
 from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
@@ -368,11 +369,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parameters = inspect.signature(run).parameters
     for name, (kind, metavar, text) in OPTIONS.items():
         default = parameters[name].default
-        shown = "" if default is None else f" ({default})"
+        told = shown(default)
         if name in IN_NEURONS:
-            shown = f" ({IN_NEURONS[name]}, or what the model was trained for)"
+            told = f"{shown(IN_NEURONS[name])}, or what the model was trained for"
+        help_text = f"{text} ({told})" if told else text
         parser.add_argument(
-            f"--{name}", type=kind, default=default, metavar=metavar, help=text + shown
+            f"--{name}", type=kind, default=default, metavar=metavar, help=help_text
         )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 

@@ -72,7 +72,7 @@ QUICK: dict[str, Any] = {
     "learning_rate": 1e-2,
     "noise": 0.3,
     "dropout": 0.1,
-    "rungs": ("rate", "relu", "poisson"),
+    "rungs": ("rate", "relu", "lif", "poisson"),
     "ladder_orders": None,
     "neurons": (500, 2000),
     "presentations": (4, 16),
@@ -85,19 +85,18 @@ QUICK: dict[str, Any] = {
 }
 LARGE: dict[str, Any] = {
     **QUICK,
-    "orders": (256, 468),
+    "orders": (128, 256, 468),
     "units": 512,
     "epochs": 15,
     "batch_size": 100,
     "learning_rate": 2e-3,
-    "noise": 1.0,
-    "rungs": ("rate", "relu", "poisson"),
-    "ladder_orders": (256,),
+    "noise": 0.7,
+    "ladder_orders": (128, 256),
     "neurons": (10_000,),
     "presentations": (4, 10),
-    "images": 2000,
+    "images": 1000,
     "chip_images": 500,
-    "chip_neurons": 2048,
+    "chip_neurons": 3072,
 }
 
 

@@ -262,7 +262,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         trained,
         dataset,
         memory=CHIP_NEURONS if chip else task["rung"],
-        n_neurons=max(1, round(task["neurons"] / n_states)),
+        n_neurons=max(1, task["neurons"] // n_states),
         presentation=task["presentation"],
         synapse=task["synapse"],
         rates=task["rates"],
