@@ -255,14 +255,16 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     dataset = load(task["data"], task["permuted"])
     chip = task["rung"] == "loihi"
     seed = task["seed"] % 2**31
-    trained = model_path(folder, task)
     n_states = task["order"] * dataset.shape[1]
+    if task["neurons"] < n_states:
+        allowed = f"at least one for each of {n_states} state variables"
+        raise refusal("neurons", task["neurons"], allowed)
     start = time.perf_counter()
     one = InNeurons(
-        trained,
+        model_path(folder, task),
         dataset,
         memory=CHIP_NEURONS if chip else task["rung"],
-        n_neurons=max(1, task["neurons"] // n_states),
+        n_neurons=task["neurons"] // n_states,
         presentation=task["presentation"],
         synapse=task["synapse"],
         rates=task["rates"],
