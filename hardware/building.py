@@ -42,9 +42,13 @@ from nengo_loihi.probe import LoihiProbe
 
 from spiking_lmu.networks import LegendreMemory
 
-from .discretization import discretize_scaled_block, discretize_stochastic_block
+from .discretization import (
+    discretize_scaled_block,
+    discretize_stochastic_block,
+    kept_of_current,
+)
 from .input_code import CODE_BITS, InputCode
-from .plan import Feed, Plan
+from .plan import Feed, Link, Plan
 from .resources import Budget
 from .splitting import Split, sent_from
 from .stochastic import ChipPoisson, build_stochastic
@@ -136,8 +140,8 @@ def build_network(
     model.block_comp_map = {
         new: indices for parts in blocks.values() for new, indices in parts.items()
     }
-    _build_links(model)
-    _build_feeds(model)
+    _build_links(model, discretize)
+    _build_feeds(model, discretize)
     _bound_currents(model)
     if discretize:
         discretize_model(model)
@@ -249,12 +253,13 @@ def _seed_as(model: Any, obj: Any, like: Any, of: Any = None) -> None:
     model.seeds[obj], model.seeded[obj] = of.seeds[like], of.seeded[like]
 
 
-def _build_links(model: ChipModel) -> None:
+def _build_links(model: ChipModel, discretize: bool) -> None:
     """Weights between neurons: one synapse from each population to each other."""
     weights: dict[tuple[Any, Any, float], np.ndarray] = {}
     for link in model.plan.links:
         pre, post = model.plan.on_chip(link.source.pre_obj), link.target
-        through = _into(model, post) @ link.transform
+        transform = _mapped(model, link) if discretize else link.transform
+        through = _into(model, post) @ transform
         if isinstance(pre, Neurons):
             part = np.eye(pre.size_out)[link.source.pre_slice]
             amplitude = getattr(pre.ensemble.neuron_type, "amplitude", 1.0)
@@ -265,6 +270,25 @@ def _build_links(model: ChipModel) -> None:
         weights[key] = weights.get(key, 0) + through @ part * (amplitude / model.dt)
     for (pre, post, tau), matrix in weights.items():
         _add_synapse(model, pre, post, matrix, tau, _tuning(model, pre))
+
+
+def _mapped(model: ChipModel, link: Link | Feed) -> np.ndarray:
+    """The transform that does the same through the chip's synapse.
+
+    A current keeps whole 4096ths of itself in each step: b, where a memory is made for
+    a = exp(-dt / tau), which for slow synapses can be percents of theta apart. Now
+    a x + (1 - a) y, with y what comes in, is b x + (1 - b) y' where y' is
+    ((1 - a) y + (a - b) x) / (1 - b).
+    """
+    memories = model.plan.memories
+    if not any(link.target in m.ensembles for m in memories) or not link.tau:
+        return link.transform
+    a, b = np.exp(-model.dt / link.tau), kept_of_current(link.tau, model.dt)
+    y = (1 - a) * link.transform
+    if isinstance(link, Link) and link.source.pre_obj is link.target:
+        own = link.source.function is None
+        y = y + own * (a - b) * np.eye(*y.shape)
+    return y / (1 - b)
 
 
 def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:
@@ -360,7 +384,7 @@ def _bound_currents(model: ChipModel) -> None:
                     model.drive[block] = RADII * model.params[ensemble].gain[neurons]
 
 
-def _build_feeds(model: ChipModel) -> None:
+def _build_feeds(model: ChipModel, discretize: bool) -> None:
     """What the host sends to memories: each input once, to all its populations."""
     feeds: dict[LegendreMemory, list[Feed]] = defaultdict(list)
     for feed in model.plan.feeds:
@@ -370,7 +394,8 @@ def _build_feeds(model: ChipModel) -> None:
         source = _build_code(model, sent_from(model.plan, memory), code)
         model.codes[memory] = code
         for feed in parts:
-            weights = _into(model, feed.target) @ feed.transform @ code.values
+            transform = _mapped(model, feed) if discretize else feed.transform
+            weights = _into(model, feed.target) @ transform @ code.values
             _add_synapse(model, source, feed.target, weights, feed.tau)
 
 

@@ -291,8 +291,19 @@ def _gain_of_filter(compartment: Compartment) -> float:
     """Integral of the current that one unit of charge causes, in integers."""
     if not compartment.scale_u:
         return 1.0
-    decay = np.round(np.clip(compartment.decay_u * _MAX_DECAY - 1, 0, _MAX_DECAY))
+    decay = _whole_decay(compartment.decay_u)
     return float(decay_magnitude(decay, x0=2**21, offset=1)[0])
+
+
+def _whole_decay(decay_u: np.ndarray) -> np.ndarray:
+    """Of a current, in 4096ths; the chip decays by one more."""
+    return np.round(np.clip(decay_u * _MAX_DECAY - 1, 0, _MAX_DECAY))
+
+
+def kept_of_current(tau: float, dt: float) -> float:
+    """What the chip keeps of a current in a step, where Nengo keeps exp(-dt / tau)."""
+    decay = _whole_decay(np.array(-np.expm1(-dt / tau)))
+    return float(1 - (decay + 1) / 2**12)
 
 
 def _gain_of_membrane(compartment: Compartment) -> float:

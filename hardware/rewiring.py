@@ -110,7 +110,9 @@ class Rewiring:
         for (source, tau), transform in found.items():
             if isinstance(source, LegendreMemory):
                 self.plan.feeds.append(Feed(source, target, transform, tau))
-            elif not _is_negligible(source, target, transform):
+            elif source.pre_obj is target or not _is_negligible(
+                source, target, transform
+            ):
                 self.plan.links.append(Link(source, target, transform, tau))
 
     def _trace(

@@ -13,6 +13,7 @@ from nengo_loihi.builder.discretize import (  # noqa: E402
     BIAS_MAX,
     U_BITS,
     VTH_MAX,
+    decay_int,
     discretize_block,
 )
 from nengo_loihi.emulator import EmulatorInterface  # noqa: E402
@@ -27,6 +28,7 @@ from spiking_lmu.hardware.discretization import (  # noqa: E402
     _factors,
     discretize_scaled_block,
     discretize_stochastic_block,
+    kept_of_current,
     round_together,
 )
 from spiking_lmu.hardware.stochastic import ChipPoisson, build_stochastic  # noqa: E402
@@ -299,3 +301,16 @@ def test_silent_neurons_take_no_part():
     tuning = np.vstack([np.ones((5, 2)), np.zeros((5, 2))])
     weights = np.full((10, 3), 0.4)
     np.testing.assert_array_equal(round_together(weights, tuning)[5:], 0)
+
+
+@pytest.mark.parametrize("tau", [0.002, 0.1, 0.3, 0.9])
+def test_currents_decay_as_they_do_on_the_chip(tau):
+    """Against the decay of nengo-loihi, of as large a current as there can be."""
+    block = block_of(tau=tau, weights=[np.ones((3, N))])
+    discretize_scaled_block(block)
+    u = [np.array([2**22])]
+    for _ in range(4):
+        u.append(decay_int(u[-1], block.compartment.decay_u[0], offset=1))
+    kept = float(u[-1][0] / u[0][0]) ** (1 / 4)
+    assert kept_of_current(tau, DT) == pytest.approx(kept, abs=2e-6)
+    assert kept_of_current(tau, DT) == pytest.approx(np.exp(-DT / tau), abs=2**-12)
