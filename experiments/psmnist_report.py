@@ -167,10 +167,13 @@ def _enough_laws(means: pd.DataFrame, task: _Task) -> Iterator[Law]:
             continue
         close = rows[rows["drop"] <= CLOSE]
         few = close.groupby("presentation")["total_neurons"].min()
+        if few.empty:
+            continue
         ends = [f"{int(n):,} at {time} ms {task.a_step}" for time, n in few.items()]
-        within = f"within {CLOSE * 100:g} point of exact at order {order}"
-        found = f"{' and '.join(ends)} come" if ends else "none of the memories come"
-        words = f"{PHRASES[step]}, {found} {within}."
+        words = (
+            f"{PHRASES[step]}, {' and '.join(ends)} come within {CLOSE * 100:g} point "
+            f"of exact at order {order}."
+        )
         enough = {str(time): int(n) for time, n in few.items()}
         values = {"law": "enough", "order": int(order), "rung": step}
         yield Law(words, {**values, "drop": CLOSE, "neurons": enough})

@@ -274,7 +274,8 @@ def log_axis(axis: Axis, ticks: Iterable[float] | None = None) -> None:
         axis.set_minor_locator(FixedLocator([]))
         return
     low, high = axis.get_view_interval()
-    subs = (1, 2, 5) if np.log10(high / low) < 1.6 else (1,)
+    decades = 2.1 if axis is ax.yaxis else 1.6  # numbers are wider than they are high
+    subs = (1, 2, 5) if np.log10(high / low) < decades else (1,)
     axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(LogLocator(subs=range(1, 10), numticks=20))
     axis.set_minor_formatter(NullFormatter())
