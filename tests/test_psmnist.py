@@ -202,9 +202,11 @@ def test_the_lead_has_the_best_that_spikes():
 
 def test_few_neurons_that_are_enough():
     frame = make_frame(rungs=("relu",))
+    spiking = frame["rung"] == "relu"
+    frame.loc[spiking, "accuracy"] = 0.98 - (0.98 - frame["accuracy"]) / 8
     laws = [v.values for v in report(frame).laws if v.values["law"] == "enough"]
     close = cells(frame).query("drop <= 0.01")
-    assert len(close) > 0
+    assert 0 < len(close) < len(cells(frame))
     few = close.groupby(["step", "presentation"])["total_neurons"].min()
     expected = {
         step: {str(time): int(n) for (_, time), n in of_step.items()}
