@@ -71,8 +71,8 @@ FIGURES = {
 #: What ``--full`` sets: the size of the reference.
 FULL: dict[str, Any] = {
     "series": (32, 32, 64),
-    "epochs": 100,
-    "parallel_epochs": 60,
+    "epochs": 25,
+    "parallel_epochs": 25,
     "spiking_epochs": 15,
     "neurons": (10, 30, 100, 300, 1000),
     "neuron_types": ("poisson", "lif", "relu"),
