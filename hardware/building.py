@@ -79,6 +79,7 @@ class ChipModel(Model):
         )
         self.plan = plan
         self.budget = budget
+        self.remembering = {e for memory in plan.memories for e in memory.ensembles}
         self.relays: list[tuple[nengo.Node, nengo.Node]] = []
         self.codes: dict[LegendreMemory, InputCode] = {}
         self.solved: dict[nengo.Connection, Any] = {}
@@ -258,7 +259,7 @@ def _build_links(model: ChipModel, discretize: bool) -> None:
     weights: dict[tuple[Any, Any, float], np.ndarray] = {}
     for link in model.plan.links:
         pre, post = model.plan.on_chip(link.source.pre_obj), link.target
-        transform = _mapped(model, link) if discretize else link.transform
+        transform = _mapped(model, link, link.own) if discretize else link.transform
         through = _into(model, post) @ transform
         if isinstance(pre, Neurons):
             part = np.eye(pre.size_out)[link.source.pre_slice]
@@ -272,7 +273,7 @@ def _build_links(model: ChipModel, discretize: bool) -> None:
         _add_synapse(model, pre, post, matrix, tau, _tuning(model, pre))
 
 
-def _mapped(model: ChipModel, link: Link | Feed) -> np.ndarray:
+def _mapped(model: ChipModel, link: Link | Feed, own: bool = False) -> np.ndarray:
     """The transform that does the same through the chip's synapse.
 
     A current keeps whole 4096ths of itself in each step: b, where a memory is made for
@@ -280,15 +281,11 @@ def _mapped(model: ChipModel, link: Link | Feed) -> np.ndarray:
     a x + (1 - a) y, with y what comes in, is b x + (1 - b) y' where y' is
     ((1 - a) y + (a - b) x) / (1 - b).
     """
-    memories = model.plan.memories
-    if not any(link.target in m.ensembles for m in memories) or not link.tau:
+    if link.target not in model.remembering or not link.tau:
         return link.transform
     a, b = np.exp(-model.dt / link.tau), kept_of_current(link.tau, model.dt)
-    y = (1 - a) * link.transform
-    if isinstance(link, Link) and link.source.pre_obj is link.target:
-        own = link.source.function is None
-        y = y + own * (a - b) * np.eye(*y.shape)
-    return y / (1 - b)
+    x = (a - b) * np.eye(len(link.transform)) if own else 0
+    return ((1 - a) * link.transform + x) / (1 - b)
 
 
 def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:

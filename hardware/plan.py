@@ -30,12 +30,16 @@ class Link:
     transform : (target.size_in, source.size_mid) ndarray
     tau : float
         In seconds.
+    own : bool
+        Whether it feeds a coordinate of a memory back to itself. There is one such
+        link for each.
     """
 
     source: nengo.Connection
     target: Target
     transform: np.ndarray
     tau: float
+    own: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,7 @@ class Rewiring:
         self.on_chip = [m for m in plan.memories if self.chip.issuperset(m.ensembles)]
         self.inputs = {m.input: m for m in self.on_chip}
         self.states = {m.coordinates for m in self.on_chip}
+        self.decoded = {node for m in self.on_chip for node in m.decoded}
         self.from_chip = self._reached_from_chip()
         self.dropped: set[float] = set()
 
@@ -110,10 +111,10 @@ class Rewiring:
         for (source, tau), transform in found.items():
             if isinstance(source, LegendreMemory):
                 self.plan.feeds.append(Feed(source, target, transform, tau))
-            elif source.pre_obj is target or not _is_negligible(
-                source, target, transform
-            ):
-                self.plan.links.append(Link(source, target, transform, tau))
+                continue
+            own = source.pre_obj is target and source.post_obj in self.decoded
+            if own or not _is_negligible(source, target, transform):
+                self.plan.links.append(Link(source, target, transform, tau, own))
 
     def _trace(
         self,

@@ -14,6 +14,7 @@ nengo_loihi = pytest.importorskip("nengo_loihi")
 from nengo.utils.progress import ProgressBar  # noqa: E402
 
 from spiking_lmu.hardware import loihi  # noqa: E402
+from spiking_lmu.hardware.preparation import prepare  # noqa: E402
 from spiking_lmu.hardware.stochastic import ChipPoisson  # noqa: E402
 from spiking_lmu.metrics import nrmse  # noqa: E402
 from spiking_lmu.networks import LMU, LegendreMemory  # noqa: E402
@@ -115,6 +116,20 @@ def test_slow_synapses_keep_the_window(neuron_type):
     windows = {target: window(states) for target, states in found.items()}
     assert all(abs(w - 1) < 0.05 for w in windows.values()), windows
     assert abs(windows["sim"] - windows["simreal"]) < 0.03, windows
+
+
+def test_other_links_of_a_population_to_itself_are_left_alone():
+    """What the chip's decay takes from a state is given back to it once."""
+    network, memory = fed(synapse=0.9)
+    with network:
+        nengo.Connection(memory.ensembles[0], memory.input, transform=0.1, seed=1)
+    links = prepare(network).links
+    itself = [link for link in links if link.source.pre_obj is link.target]
+    own = [link for link in links if link.own]
+    assert len(itself) > len(own)
+    assert {link.target for link in own} == set(memory.ensembles)
+    assert len(own) == ORDER
+    assert all(link.source.post_obj in memory.decoded for link in own)
 
 
 def test_output_is_not_late():
