@@ -175,9 +175,8 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         command,
         arguments,
         partial(execute, tasks),
-        lambda result: {
-            "capacity": plot(result.frame),
-            "example": plot_example(longest),
-        },
-        lambda frame, _: report(frame, arguments),
+        lambda result: (
+            report(result.frame, arguments),
+            {"capacity": plot(result.frame), "example": plot_example(longest)},
+        ),
     )

@@ -24,6 +24,7 @@ from spiking_lmu.experiments.arguments import (
 
 if TYPE_CHECKING:
     from spiking_lmu.experiments.publishing import Figures
+    from spiking_lmu.experiments.report import Report
     from spiking_lmu.experiments.sweep import SweepResult
 
 
@@ -310,21 +311,20 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
     tasks = make_tasks(**options)
     signal = options["signal"]
 
-    def draw(result: SweepResult) -> Figures:
+    def present(result: SweepResult) -> tuple[Report, Figures]:
         failed = [task for task, _ in result.failures]
         finished = [task for task in tasks if task not in failed]
-        examples.append(run_example(finished, signal))
-        return precision_report.figures(result.frame, examples[0])
+        example = run_example(finished, signal)
+        drawn = precision_report.figures(result.frame, example)
+        return precision_report.report(result.frame, example), drawn
 
-    examples: list[Any] = []
     return publish(
         args,
         out,
         command,
         arguments,
         partial(precision.execute, tasks, signal, options["backend"]),
-        draw,
-        lambda frame, _: precision_report.report(frame, examples[0]),
+        present,
     )
 
 
@@ -347,8 +347,10 @@ def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
         command,
         {"network": "channel", **options},
         partial(channel.execute, tasks),
-        lambda result: {"channel": channel.plot(result.frame)},
-        lambda frame, _: channel.report(frame),
+        lambda result: (
+            channel.report(result.frame),
+            {"channel": channel.plot(result.frame)},
+        ),
     )
 
 

@@ -161,9 +161,8 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         command,
         arguments,
         partial(execute, make_tasks(**arguments)),
-        lambda result: {
-            "loss": plot(result.frame),
-            "training": plot_training(result.frame),
-        },
-        lambda frame, _: report(frame),
+        lambda result: (
+            report(result.frame),
+            {"loss": plot(result.frame), "training": plot_training(result.frame)},
+        ),
     )

@@ -168,13 +168,13 @@ def deploy(
     check_choice("part", part, PARTS)
     check_integer("images", images, low=0)
     check_integer("seed", seed, low=0, high=2**31 - 1)
-    _check_neurons(target, {**IN_NEURONS, **_given(in_neurons)})
-    with _named("backend", "target"):
-        require_target(target)
     with _named("path", "model"):
         network, about = SequenceNetwork.load(model)
-    settings = {**IN_NEURONS, **_trained_for(about), **_given(in_neurons)}
+    given = {name: value for name, value in in_neurons.items() if value is not None}
+    settings = {**IN_NEURONS, **_trained_for(about), **given}
     _check_neurons(target, settings)
+    with _named("backend", "target"):
+        require_target(target)
     memory, presentation = settings["memory"], settings["presentation"]
     dataset, chosen = _data(network, about, data, part, images, seed)
     start = time.perf_counter()
@@ -269,10 +269,6 @@ def _data(
 def _labels(about: dict[str, Any], dataset: Dataset) -> list[str]:
     """What the model's classes are called."""
     return [str(label) for label in about.get("labels", dataset.labels)]
-
-
-def _given(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _trained_for(about: dict[str, Any]) -> dict[str, Any]:

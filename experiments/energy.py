@@ -154,9 +154,8 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         command,
         arguments,
         partial(execute, make_tasks(**arguments)),
-        lambda result: {
-            "tradeoff": plot(result.frame),
-            "energy": plot_energy(result.frame),
-        },
-        lambda frame, _: report(frame),
+        lambda result: (
+            report(result.frame),
+            {"tradeoff": plot(result.frame), "energy": plot_energy(result.frame)},
+        ),
     )

@@ -291,11 +291,11 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
     arguments = chosen(run, args, FULL if args.full else {})
     tasks = make_tasks(**arguments)
 
-    def draw(result: SweepResult) -> Figures:
+    def present(result: SweepResult) -> tuple[pages.Report, Figures]:
         failed = [task for task, _ in result.failures]
-        return figures(
-            result.frame, run_examples([t for t in tasks if t not in failed])
-        )
+        examples = run_examples([task for task in tasks if task not in failed])
+        drawn = figures(result.frame, examples)
+        return report(result.frame, tuple(drawn)), drawn
 
     return publish(
         args,
@@ -303,8 +303,7 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         command,
         arguments,
         partial(execute, tasks),
-        draw,
-        lambda frame, drawn: report(frame, tuple(drawn)),
+        present,
     )
 
 

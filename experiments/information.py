@@ -156,9 +156,8 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         command,
         arguments,
         partial(execute, make_tasks(**arguments)),
-        lambda result: {
-            "capacity": plot(result.frame),
-            "memory": plot_memory(result.frame),
-        },
-        lambda frame, _: report(frame, arguments),
+        lambda result: (
+            report(result.frame, arguments),
+            {"capacity": plot(result.frame), "memory": plot_memory(result.frame)},
+        ),
     )

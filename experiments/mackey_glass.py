@@ -31,7 +31,7 @@ from spiking_lmu.experiments.mackey_glass_figures import (
 )
 from spiking_lmu.experiments.mackey_glass_report import report
 from spiking_lmu.experiments.mackey_glass_trials import make_tasks, run_task
-from spiking_lmu.experiments.publishing import publish
+from spiking_lmu.experiments.publishing import Figures, publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 from spiking_lmu.simulators import require
 
@@ -211,16 +211,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
     """Run, draw and write everything; see `publishing.publish`."""
     arguments = chosen(run, args, FULL if args.full else {})
+
+    def present(result: SweepResult) -> tuple[pages.Report, Figures]:
+        drawn = {
+            name: draw(result.frame)
+            for name, (study, draw) in FIGURES.items()
+            if (result.frame["study"] == study).any()
+        }
+        return report(result.frame, arguments, tuple(drawn)), drawn
+
     return publish(
         args,
         out,
         command,
         arguments,
         partial(execute, make_tasks(**arguments)),
-        lambda result: {
-            name: draw(result.frame)
-            for name, (study, draw) in FIGURES.items()
-            if (result.frame["study"] == study).any()
-        },
-        lambda frame, drawn: report(frame, arguments, tuple(drawn)),
+        present,
     )

@@ -256,9 +256,11 @@ def main(
         command,
         {"data": args.data, **options, "seed": args.seed},
         partial(execute, *tasks),
-        lambda result: {
-            "ladder": plot(result.frame),
-            "training": plot_training(out, result.frame),
-        },
-        lambda frame, _: report(frame),
+        lambda result: (
+            report(result.frame),
+            {
+                "ladder": plot(result.frame),
+                "training": plot_training(out, result.frame),
+            },
+        ),
     )

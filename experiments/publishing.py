@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.sweep import SweepResult
 
@@ -26,8 +24,7 @@ def publish(
     command: str,
     arguments: Mapping[str, Any],
     execute: Callable[..., SweepResult],
-    draw: Callable[[SweepResult], Figures],
-    describe: Callable[[pd.DataFrame, Figures], pages.Report],
+    present: Callable[[SweepResult], tuple[pages.Report, Figures]],
 ) -> tuple[Path, int]:
     """Run, draw and write everything.
 
@@ -43,10 +40,8 @@ def publish(
         What is run, with a ``seed``, for the record.
     execute : callable
         Of the folder, jobs, scheduler and ``progress``: runs the tasks in a sweep.
-    draw : callable
-        The figures of its result.
-    describe : callable
-        The report on its trials.
+    present : callable
+        The report on its result, and the figures of that.
 
     Returns
     -------
@@ -67,7 +62,7 @@ def publish(
     start = time.perf_counter()
     result = execute(str(out), args.jobs, args.scheduler, progress=not args.quiet)
     result.check_some()
-    figures = draw(result)
+    report, figures = present(result)
     run = pages.Run(
         command,
         arguments,
@@ -75,5 +70,5 @@ def publish(
         time.perf_counter() - start,
         result.failures,
     )
-    page = pages.write(out, describe(result.frame, figures), result.frame, figures, run)
+    page = pages.write(out, report, result.frame, figures, run)
     return page, len(result.failures)
