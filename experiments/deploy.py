@@ -8,9 +8,8 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from nengo.exceptions import ValidationError
 from scipy.stats import binomtest
 
 from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.arguments import shown
+from spiking_lmu.experiments.arguments import Option, add_options, chosen, shown
 from spiking_lmu.experiments.datasets import Dataset, Split
 from spiking_lmu.experiments.deploy_report import plot, report
 from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
@@ -47,7 +46,7 @@ IN_NEURONS: dict[str, Any] = {
     "rates": 400.0,
 }
 
-OPTIONS: dict[str, tuple[Callable[[str], Any], str, str]] = {
+OPTIONS: dict[str, Option] = {
     "target": (str, "NAME", "nengo; batched, the same for all sequences at once; dl, "
                "NengoDL; loihi, its emulator"),
     "data": (str, "DATA", "digits, mnist, an .npz file like it or a .csv of sequences; "
@@ -176,17 +175,17 @@ def deploy(
     with _named("backend", "target"):
         require_target(target)
     memory, presentation = settings["memory"], settings["presentation"]
-    dataset, chosen = _data(network, about, data, part, images, seed)
+    dataset, some = _data(network, about, data, part, images, seed)
     start = time.perf_counter()
     frozen = _frozen(network, dataset, settings, seed)
     taken = _resources(frozen, memory)
     operations = compare(frozen, 0)
-    exact = run_sequences(network, chosen.x).values
+    exact = run_sequences(network, some.x).values
     built = time.perf_counter()
     with _named("network", "neurons"):
-        values, spikes, extra = TARGETS[target](frozen, chosen.x, seed, progress)
-    frame = _frame(values, exact, chosen.y, _labels(about, dataset))
-    steps = chosen.x.shape[1] * presentation
+        values, spikes, extra = TARGETS[target](frozen, some.x, seed, progress)
+    frame = _frame(values, exact, some.y, _labels(about, dataset))
+    steps = some.x.shape[1] * presentation
     facts = {
         "model": str(model),
         "data": dataset.name,
@@ -362,16 +361,10 @@ def _accuracy(frame: pd.DataFrame) -> dict[str, Any]:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the model and the options of `run`."""
     parser.add_argument("model", metavar="MODEL", help="what psmnist has kept (.npz)")
-    parameters = inspect.signature(run).parameters
     for name, (kind, metavar, text) in OPTIONS.items():
-        default = parameters[name].default
-        told = shown(default)
         if name in IN_NEURONS:
-            told = f"{shown(IN_NEURONS[name])}, or what the model was trained for"
-        help_text = f"{text} ({told})" if told else text
-        parser.add_argument(
-            f"--{name}", type=kind, default=default, metavar=metavar, help=help_text
-        )
+            text += f" ({shown(IN_NEURONS[name])}, or what the model was trained for)"
+        add_options(parser, {name: (kind, metavar, text)}, run)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -402,13 +395,13 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         If a file cannot be written.
     """
     start = time.perf_counter()
-    arguments = {name: getattr(args, name) for name in ("model", *OPTIONS)}
+    arguments = chosen(run, args)
     done = deploy(**arguments, progress=not args.quiet)
     page = pages.write(
         out,
         report(done.frame, done.facts, done.resources),
         done.frame,
         {"answers": plot(done.frame)},
-        pages.Run(command, arguments, args.seed, time.perf_counter() - start),
+        pages.Run(command, arguments, arguments["seed"], time.perf_counter() - start),
     )
     return page, 0
