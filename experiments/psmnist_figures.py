@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from spiking_lmu.archives import read_archive
 from spiking_lmu.experiments import style
 from spiking_lmu.validation import refusal
-from spiking_lmu.weights import read_archive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,10 +16,10 @@ import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu import training
+from spiking_lmu.archives import read_archive, write_archive
 from spiking_lmu.experiments.datasets import Dataset
 from spiking_lmu.experiments.store import versions
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
-from spiking_lmu.weights import read_archive, write_archive
 
 # noise-aware training: rounds of some epochs, after each of which coordinates and
 # neurons are chosen anew, for what the network now makes of its memory

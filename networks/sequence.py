@@ -14,10 +14,11 @@ from nengo.dists import Gaussian
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
+from spiking_lmu.archives import open_saved
 from spiking_lmu.parallel import configure_training
 from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
-from spiking_lmu.weights import read_archive, read_weights
+from spiking_lmu.weights import read_weights
 
 from .lmu import LMU
 
@@ -204,8 +205,8 @@ class SequenceNetwork(nengo.Network):
         nengo.exceptions.ValidationError
             If the file is damaged or no such file.
         """
-        _, texts = read_archive(path)
-        content = texts.get("about")
+        with open_saved(path) as archive:
+            content = archive.text("about")
         if not isinstance(content, dict) or content.get("kind") != KIND:
             raise refusal("path", str(path), "what SequenceNetwork.save has written")
         try:

@@ -22,6 +22,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
+from .archives import read_archive, write_archive
 from .forms import Form, choose_form
 from .losses import LOSSES, counts, keras_loss, score
 from .validation import check_array, check_choice, check_integer, check_number, refusal
@@ -30,10 +31,8 @@ from .weights import (
     draw_weights,
     fix_seeds,
     load,
-    read_archive,
     save,
     store_weights,
-    write_archive,
 )
 
 if TYPE_CHECKING:

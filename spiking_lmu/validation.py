@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from numbers import Integral
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -145,6 +147,22 @@ def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) 
         check(name, value, *bounds)
     if len(set(values)) < len(values):
         raise refusal(name, values, "values that are all different")
+
+
+def check_path(name: str, value: Any) -> Path:
+    """Return ``value`` as the path of a file, which need not be there.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is no path, or empty.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise refusal(name, value, "the path of a file")
+    path = os.fsdecode(value)
+    if "\0" in path:
+        raise refusal(name, path, "the path of a file, without null characters")
+    return Path(path)
 
 
 def refusal(name: str, value: Any, allowed: str) -> ValidationError:

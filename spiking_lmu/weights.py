@@ -6,10 +6,7 @@ executed, and a file of another network is refused.
 
 from __future__ import annotations
 
-import json
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +18,14 @@ from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
 from nengo.solvers import NoSolver
 
+from .archives import Archive, DamagedFile, open_saved, write_archive
 from .forms import Form
 from .parallel import trainable_objects
 from .validation import refusal
+
+# of a file: beyond it, products of the weights of a few layers leave 32 bits
+LARGEST_WEIGHT = 1e12
+MAX_SEED = 2**32 - 1
 
 
 def fix_seeds(network: nengo.Network, seed: int) -> None:
@@ -225,36 +227,73 @@ def load(path: str | os.PathLike[str], network: nengo.Network) -> dict[str, Any]
         If the file is no such file, is damaged, or was written for another network;
         the network is then as it was.
     """
-    arrays, texts = read_archive(path)
-    missing = {"architecture", "about"} - set(texts) or {"seeds"} - set(arrays)
-    if missing:
-        raise refusal("path", str(path), f"a saved model (no {sorted(missing)[0]})")
-    own = describe(network)
-    for mine, theirs in zip(own, texts["architecture"]):
-        if mine != theirs:
-            raise _other_network(path, f"has {theirs!r} where this one has {mine!r}")
-    if len(own) != len(texts["architecture"]):
-        n = len(texts["architecture"])
-        raise _other_network(path, f"is made of {n} parts, this one of {len(own)}")
-    seeds = arrays.pop("seeds")
-    _check_weights(path, network, arrays)
+    _check_network(network)
     objects = [*network.all_ensembles, *network.all_connections, *network.all_nodes]
-    if seeds.shape != (len(objects),) or seeds.dtype.kind != "i":
-        raise refusal("path", str(path), "a saved model (its seeds do not fit)")
-    for obj, seed in zip(objects, seeds.tolist()):
+    with open_saved(path) as archive:
+        about = archive.text("about")
+        if not isinstance(about, dict):
+            raise DamagedFile("it does not say what it is about")
+        _check_architecture(path, network, archive.text("architecture"))
+        shapes = _shapes(network)
+        _check_shapes(path, shapes, archive)
+        seeds = _read_seeds(archive, len(objects))
+        weights = {name: archive.read(name) for name in shapes}
+        for name, value in weights.items():
+            if not (np.abs(value) <= LARGEST_WEIGHT).all():
+                raise DamagedFile(f"its {name} holds no number, or one too large")
+    for obj, seed in zip(objects, seeds):
         obj.seed = None if seed < 0 else seed
-    write_weights(network, arrays)
-    return dict(texts["about"])
+    write_weights(network, weights)
+    return about
+
+
+def _check_network(network: Any) -> None:
+    if not isinstance(network, nengo.Network):
+        raise refusal("network", network, "a nengo.Network")
 
 
 def _other_network(path: Any, how: str) -> ValidationError:
     return ValidationError(f"{path} was saved from another network: it {how}", "path")
 
 
-def _check_weights(
-    path: Any, network: nengo.Network, weights: Mapping[str, np.ndarray]
+def _check_architecture(path: Any, network: nengo.Network, found: Any) -> None:
+    own = describe(network)
+    if not isinstance(found, list):
+        raise DamagedFile("it does not say of what network it is")
+    for mine, theirs in zip(own, found):
+        if mine != theirs:
+            shown = repr(theirs)[:100]
+            raise _other_network(path, f"has {shown} where this one has {mine!r}")
+    if len(own) != len(found):
+        how = f"is made of {len(found)} parts, this one of {len(own)}"
+        raise _other_network(path, how)
+
+
+def _read_seeds(archive: Archive, n: int) -> list[int]:
+    header = archive.headers.get("seeds")
+    if header is None or header.shape != (n,) or header.dtype.kind != "i":
+        raise DamagedFile("it has no seeds for this network")
+    seeds: list[int] = archive.read("seeds").tolist()
+    if min(seeds, default=0) < -1 or max(seeds, default=0) > MAX_SEED:
+        raise DamagedFile("its seeds are out of range")
+    return seeds
+
+
+def _check_shapes(
+    path: Any, shapes: Mapping[str, tuple[int, ...]], archive: Archive
 ) -> None:
-    """Refuse weights that are not all there, of other shapes, or not finite."""
+    """Refuse weights that are not all there or of other shapes, before reading any."""
+    found = [n for n in archive.headers if n != "seeds" and not n.startswith("json ")]
+    if set(found) != set(shapes):
+        raise _other_network(path, "has other weights")
+    for name, shape in shapes.items():
+        header = archive.headers[name]
+        if header.shape != shape or header.dtype.kind != "f":
+            raise _other_network(path, f"has {header.shape} for {name}, not {shape}")
+
+
+def _shapes(network: nengo.Network) -> dict[str, tuple[int, ...]]:
+    """Of all that learns in a network, by the names of `read_weights`."""
     trainable = trainable_objects(network)
     shapes: dict[str, tuple[int, ...]] = {}
     for k, c in enumerate(network.all_connections):
@@ -267,57 +306,4 @@ def _check_weights(
             n = e.n_neurons
             shapes[f"ensemble {k} encoders"] = (n, e.dimensions)
             shapes[f"ensemble {k} gain"] = shapes[f"ensemble {k} bias"] = (n,)
-    if set(shapes) != set(weights):
-        raise _other_network(path, "has other weights")
-    for name, shape in shapes.items():
-        value = weights[name]
-        if value.shape != shape or value.dtype.kind != "f":
-            raise _other_network(path, f"has {value.shape} for {name}, not {shape}")
-        if not np.isfinite(value).all():
-            raise refusal("path", str(path), f"a saved model ({name} is not finite)")
-
-
-def write_archive(
-    path: str | os.PathLike[str],
-    arrays: Mapping[str, np.ndarray],
-    texts: Mapping[str, Any],
-) -> Path:
-    """Write arrays and JSON texts into one file, whole or not at all."""
-    path = Path(path)
-    try:
-        coded = {f"json {name}": np.array(json.dumps(v)) for name, v in texts.items()}
-    except (TypeError, ValueError) as error:
-        raise refusal("about", texts, f"what JSON can express ({error})") from None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with open(partial, "wb") as file:
-            np.savez(file, **arrays, **coded)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
-
-
-def read_archive(
-    path: str | os.PathLike[str],
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The arrays and texts that `write_archive` wrote; nothing else is let in."""
-    allowed = "a file that this program has saved"
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            content = {name: archive[name] for name in archive.files}
-        texts = {
-            name.removeprefix("json "): json.loads(str(content.pop(name)))
-            for name in list(content)
-            if name.startswith("json ")
-        }
-    except FileNotFoundError:
-        raise refusal("path", str(path), "a file that is there") from None
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise refusal("path", str(path), f"{allowed} ({error})") from None
-    except (zlib.error, NotImplementedError, RuntimeError, TypeError) as error:
-        raise refusal("path", str(path), f"{allowed} ({error})") from None
-    return content, texts
+    return shapes

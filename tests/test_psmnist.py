@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.archives import write_archive
 from spiking_lmu.experiments import psmnist, psmnist_trials, style
 from spiking_lmu.experiments.psmnist_figures import (
     AWARE,
@@ -20,7 +21,6 @@ from spiking_lmu.experiments.psmnist_figures import (
     plot_training,
 )
 from spiking_lmu.experiments.psmnist_report import PUBLISHED, report
-from spiking_lmu.weights import write_archive
 
 TRAINING = {
     "data": "digits", "permute": True, "orders": (8,), "units": 10,

@@ -13,8 +13,9 @@ import pytest
 from nengo.exceptions import ValidationError
 from nengo.processes import PresentInput
 
+from spiking_lmu.archives import read_archive, write_archive
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
-from spiking_lmu.weights import draw_weights, write_archive
+from spiking_lmu.weights import draw_weights
 
 SIZES = {"size_in": 2, "size_out": 3, "order": 4, "window": 12}
 
@@ -181,8 +182,6 @@ def test_other_files_are_refused(tmp_path, model):
     "changed", [{"order": 5}, {"units": [6]}, {"size_in": 1}, {"order": 0}, {"dt": "x"}]
 )
 def test_an_architecture_that_does_not_fit_its_weights(tmp_path, model, changed):
-    from spiking_lmu.weights import read_archive
-
     arrays, texts = read_archive(model)
     texts["about"]["network"].update(changed)
     path = write_archive(tmp_path / "changed.npz", arrays, texts)
