@@ -16,6 +16,7 @@ from spiking_lmu.experiments.capacity_trials import (
     make_signal,
     remember,
 )
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def trained(frame: pd.DataFrame) -> pd.DataFrame:
 def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     groups = frame.groupby(keys)
     means = groups.mean(numeric_only=True).reset_index()
-    ends = [style.interval(group["rmse"]) for _, group in groups]
+    ends = [mean_interval(group["rmse"], "positive") for _, group in groups]
     _, means["low"], means["high"] = zip(*ends)
     return means
 
@@ -127,10 +128,9 @@ def _draw_training(ax: Axes, means: pd.DataFrame, shades: dict[float, str]) -> N
     for steps, rows in means.groupby("steps"):
         x = rows["trained_steps"] / 1e6
         ax.plot(x, rows["rmse"], color=shades[steps], linestyle=DASHES["lstm"])
-        # on an axis that begins at zero, an interval cannot reach below
-        low = rows["low"].clip(lower=0)
         look = {"marker": "s", "markersize": 3}
-        style.points(ax, x, rows["rmse"], low, rows["high"], shades[steps], **look)
+        ends = rows["low"], rows["high"]
+        style.points(ax, x, rows["rmse"], *ends, shades[steps], **look)
     _draw_chance(ax)
     ax.set_ylim(0, None)
     ax.set_xlabel("Training (millions of time steps)")
@@ -140,10 +140,8 @@ def _draw_training(ax: Axes, means: pd.DataFrame, shades: dict[float, str]) -> N
 def _draw_points(
     ax: Axes, rows: pd.DataFrame, x: str, color: str, marker: str, **look: Any
 ) -> None:
-    # on a log axis an interval must not reach down to zero
-    low = np.fmax(rows["low"], rows["rmse"] / 3)
     look = {"marker": marker, **look}
-    style.points(ax, rows[x], rows["rmse"], low, rows["high"], color, **look)
+    style.points(ax, rows[x], rows["rmse"], rows["low"], rows["high"], color, **look)
 
 
 def _draw_chance(ax: Axes) -> None:

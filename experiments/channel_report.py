@@ -10,6 +10,7 @@ import pandas as pd
 
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import fit_floor, fit_scaling
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
@@ -56,7 +57,7 @@ def _draw_points(ax: Axes, kind: str, x: Any, values: pd.Series) -> None:
     look: dict[str, Any] = {"color": style.colour(kind), "marker": style.marker(kind)}
     for k, (at, group) in enumerate(values.groupby(np.asarray(x))):
         look["label"] = "_" if k else style.NAMES[kind]
-        style.points(ax, at, *style.interval(group), **look)
+        style.points(ax, at, *mean_interval(group, "positive"), **look)
 
 
 def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
@@ -106,7 +107,7 @@ def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
         )
         _draw_points(ax, kind, rows["n_neurons"], ratios)
         for _, group in ratios.groupby(rows["n_neurons"]):
-            reach = np.abs(np.subtract([*style.interval(group), *group], 1))
+            reach = np.abs(np.subtract([*mean_interval(group, "positive"), *group], 1))
             furthest = max(furthest, 1.05 * float(np.nanmax(reach)))
     style.log_axis(ax.xaxis)
     ax.set_ylim(max(0, 1 - furthest), 1 + furthest)
@@ -180,7 +181,9 @@ def _scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
 
 def _theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
     for kind, rows in _by_type(frame[frame["neuron_type"] == "poisson"]):
-        ratio, low, high = style.interval(rows["rmse"] / rows["predicted_rmse"])
+        ratio, low, high = mean_interval(
+            rows["rmse"] / rows["predicted_rmse"], "positive"
+        )
         yield Law(
             f"{_name(kind)}: the RMSE measured is {number(ratio)} times that of theory "
             f"({_between(low, high)}), which has no fitted constant.",

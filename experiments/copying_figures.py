@@ -13,6 +13,7 @@ from spiking_lmu.experiments.copying_trials import (
     LETTERS,
     baseline,
 )
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     for (model, delay), group in frame.groupby(["model", "delay"], sort=False):
         # a loss of exactly zero would have no logarithm
         logs = np.log(np.maximum(group["loss"].to_numpy(dtype=float), 1e-300))
-        mean, low, high = np.exp(style.interval(logs))
+        mean, low, high = np.exp(mean_interval(logs))
         rows.append(
             {
                 "model": model,

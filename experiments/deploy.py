@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from nengo.exceptions import ValidationError
-from scipy.stats import binomtest
 
 from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import Option, add_options, chosen, shown
@@ -29,6 +28,7 @@ from spiking_lmu.experiments.psmnist_neurons import EXAMPLES, rates_up_to
 from spiking_lmu.experiments.psmnist_trials import load
 from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.networks.freezing import MEMORIES
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
@@ -347,12 +347,12 @@ def _margin(values: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _accuracy(frame: pd.DataFrame) -> dict[str, Any]:
     """Shares of the sequences, and the 95 % interval of the first."""
     right = frame["predicted"] == frame["label"]
-    interval = binomtest(int(right.sum()), len(frame)).proportion_ci(method="wilson")
+    accuracy, low, high = mean_interval(right.to_numpy(float)[None], "share")
     return {
         "sequences": len(frame),
-        "accuracy": float(right.mean()),
-        "low": float(interval.low),
-        "high": float(interval.high),
+        "accuracy": accuracy,
+        "low": low,
+        "high": high,
         "exact_accuracy": float((frame["exact"] == frame["label"]).mean()),
         "agreement": float((frame["predicted"] == frame["exact"]).mean()),
     }

@@ -10,6 +10,7 @@ import pandas as pd
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.report import Law, Report, Section, number
 from spiking_lmu.hardware.resources import Resources
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
@@ -91,22 +92,20 @@ def _percent(share: float) -> str:
 
 
 def _by_label(frame: pd.DataFrame) -> pd.DataFrame:
-    from scipy.stats import binomtest
-
     rows = []
     for label in labels(frame):
         group = frame[frame["label"] == label]
         if group.empty:
             continue
-        right = int((group["predicted"] == label).sum())
-        bounds = binomtest(right, len(group)).proportion_ci(method="wilson")
+        right = (group["predicted"] == label).to_numpy(float)
+        share, low, high = mean_interval(right[None], "share")
         exact = float((group["exact"] == label).mean())
         rows.append(
             {
                 "Label": label,
                 "Sequences": len(group),
-                "Right": _percent(right / len(group)),
-                "Interval": f"{_percent(bounds.low)} to {_percent(bounds.high)}",
+                "Right": _percent(share),
+                "Interval": f"{_percent(low)} to {_percent(high)}",
                 "Exact network": _percent(exact),
             }
         )

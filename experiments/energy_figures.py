@@ -9,6 +9,7 @@ import pandas as pd
 
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.energy_trials import parse_rates
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
 
@@ -37,7 +38,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     numbers = frame.drop(columns=["seed"]).groupby(CELL, sort=False)
     means = numbers.mean(numeric_only=True).reset_index()
     means["energy"] = np.sqrt(means["energy_low"] * means["energy_high"])
-    groups = (style.interval(group["rmse"]) for _, group in numbers)
+    groups = (mean_interval(group["rmse"], "positive") for _, group in numbers)
     _, means["rmse_low"], means["rmse_high"] = zip(*groups)
     return means
 
@@ -110,8 +111,7 @@ def _draw_cell(
 ) -> None:
     """A point, pale lines for its interval, and the range of its energy."""
     color, x, y = style.colour(cell["neuron_type"]), cell[cost], cell["rmse"]
-    # on a log axis an interval must not reach down to zero
-    ends = [max(cell["rmse_low"], y / 3), cell["rmse_high"]]
+    ends = [cell["rmse_low"], cell["rmse_high"]]
     ax.plot([x, x], ends, color=color, linewidth=0.7, alpha=0.3, zorder=2)
     if cost == "energy":
         ends = [cell["energy_low"], cell["energy_high"]]

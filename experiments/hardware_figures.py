@@ -25,6 +25,7 @@ from spiking_lmu.experiments.hardware_trials import (
     THETA,
     Example,
 )
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.state_space import readout
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _draw_measured(ax: Axes, place: float, name: str, values: pd.Series) -> None
     look: dict[str, Any] = {"color": colour, "markeredgewidth": 0}
     up = np.linspace(-0.18, 0.18, len(values)) if len(values) > 1 else [0]
     ax.plot(values, place + np.asarray(up), "o", alpha=0.35, markersize=2.5, **look)
-    mean, low, high = style.interval(values)
+    mean, low, high = mean_interval(values, "positive")
     ax.plot([low, high], [place, place], color=colour, linewidth=0.9)
     ax.plot(mean, place, "o", color=colour, markeredgecolor="white", zorder=3)
 
@@ -201,8 +202,8 @@ def plot_scaling(frame: pd.DataFrame) -> Figure:
         look |= {"markerfacecolor": face, "label": NAMES[name]}
         look |= {"markeredgecolor": colour} if name in hollow else {}
         for n, cell in of.groupby("n_neurons"):
-            mean, low, high = style.interval(by_trial(cell))
-            style.points(ax, n, mean, max(low, mean / 2), high, **look)
+            mean, low, high = mean_interval(by_trial(cell), "positive")
+            style.points(ax, n, mean, low, high, **look)
             look["label"] = "_"
     for name, means, line, floor in fits(frame):
         n = np.geomspace(means["n_neurons"].min(), means["n_neurons"].max())
@@ -236,7 +237,7 @@ def plot_ablation(frame: pd.DataFrame) -> Figure:
         of = table[table["n_neurons"] == n]
         at = [places[change] for change in of["change"]]
         for place, low, high in zip(at, of["low"], of["high"]):
-            ax.plot([max(low, 0), high], [place, place], color=colour, linewidth=0.9)
+            ax.plot([low, high], [place, place], color=colour, linewidth=0.9)
         face = colour if n == sizes[-1] else "white"
         look: dict[str, Any] = {"color": colour, "markerfacecolor": face, "zorder": 3}
         ax.plot(of["nrmse"], at, "s", label=f"{n:,} neurons a dimension", **look)

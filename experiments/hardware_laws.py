@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
 from spiking_lmu.experiments.report import Law, number
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import Floor, Scaling, fit_floor, fit_scaling
 from spiking_lmu.validation import refusal
 
@@ -142,9 +142,9 @@ def ablation_table(frame: pd.DataFrame) -> pd.DataFrame:
             {
                 "change": change,
                 "n_neurons": n,
-                "nrmse": style.interval(by_trial(of))[0],
-                "low": style.interval(by_trial(of))[1],
-                "high": style.interval(by_trial(of))[2],
+                "nrmse": mean_interval(by_trial(of), "positive")[0],
+                "low": mean_interval(by_trial(of), "positive")[1],
+                "high": mean_interval(by_trial(of), "positive")[2],
                 "rate": of["spikes_per_second"].mean(),
             }
             for (change, n), of in rows.groupby(["change", "n_neurons"], sort=False)
@@ -157,7 +157,7 @@ def inputs(frame: pd.DataFrame) -> str:
 
 
 def _interval(values: Any) -> str:
-    _, low, high = style.interval(values)
+    _, low, high = mean_interval(values, "positive")
     if not np.isfinite(low):
         return "a single trial"
     return f"95 % interval {number(low)} to {number(high)}"
@@ -183,7 +183,7 @@ def platform_laws(rows: pd.DataFrame, inputs: str) -> tuple[Law, ...]:
 
 
 def _again(platform: str, values: pd.Series, published: Published) -> Law:
-    mean, low, high = style.interval(values)
+    mean, low, high = mean_interval(values, "positive")
     where = "on the emulator" if platform == "thesis-loihi" else "on today's Nengo"
     words = (
         f"The published network, run {where}, has an NRMSE of {number(mean)} "
@@ -197,7 +197,7 @@ def _again(platform: str, values: pd.Series, published: Published) -> Law:
 
 
 def _against_chip(platform: str, values: pd.Series, rates: pd.Series) -> Law:
-    chip, (mean, low, high) = PUBLISHED["loihi"], style.interval(values)
+    chip, (mean, low, high) = PUBLISHED["loihi"], mean_interval(values, "positive")
     who = {
         "lif-sim": "LegendreMemory with as many LIF neurons has",
         "poisson-sim": "With neurons that fire at random on the chip, it has",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from spiking_lmu.experiments import style
 from spiking_lmu.experiments.hardware_laws import (
     AGAIN,
     NAMES,
@@ -20,6 +19,7 @@ from spiking_lmu.experiments.hardware_laws import (
     scaling_laws,
 )
 from spiking_lmu.experiments.report import Law, Report, Section
+from spiking_lmu.intervals import mean_interval
 
 
 def report(frame: pd.DataFrame, figures: Sequence[str] = ()) -> Report:
@@ -117,7 +117,7 @@ def _platform_table(rows: pd.DataFrame) -> pd.DataFrame:
         for p in PUBLISHED.values()
     ]
     for platform, of in rows.groupby("platform", sort=False):
-        mean, low, high = style.interval(by_trial(of))
+        mean, low, high = mean_interval(by_trial(of), "positive")
         network = "published" if str(platform) in AGAIN else "LegendreMemory"
         table.append(
             {
@@ -159,9 +159,9 @@ def _scaling_sections(
         {
             "Memory": NAMES[str(platform)],
             "Neurons a dimension": n,
-            "NRMSE": style.interval(by_trial(of))[0],
-            "from": style.interval(by_trial(of))[1],
-            "to": style.interval(by_trial(of))[2],
+            "NRMSE": mean_interval(by_trial(of), "positive")[0],
+            "from": mean_interval(by_trial(of), "positive")[1],
+            "to": mean_interval(by_trial(of), "positive")[2],
         }
         for (platform, n), of in rows.groupby(["platform", "n_neurons"], sort=False)
     ]

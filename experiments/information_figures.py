@@ -10,6 +10,7 @@ import pandas as pd
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.information_capacity import expected_memory
 from spiking_lmu.experiments.information_systems import memory_step
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
 
@@ -61,7 +62,7 @@ def measured(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
 def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     groups = frame.groupby(keys, sort=False)
     means = groups.mean(numeric_only=True).reset_index()
-    ends = [style.interval(group["capacity"]) for _, group in groups]
+    ends = [mean_interval(group["capacity"], "positive") for _, group in groups]
     _, means["low"], means["high"] = zip(*ends)
     return means
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments import style
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
 
@@ -75,7 +76,7 @@ def _draw_bars(
     models = by_model(rows)
     compared = False
     for place, (model, of) in enumerate(models.items()):
-        mean, low, high = (100 * x for x in style.interval(of[column]))
+        mean, low, high = (100 * x for x in mean_interval(of[column], "positive"))
         ax.bar(place, mean, 0.62, color=COLOURS[model], alpha=0.35)
         spread = np.linspace(-0.12, 0.12, len(of)) if len(of) > 1 else [0]
         ax.plot(
@@ -197,15 +198,14 @@ def _draw_spiking(ax: Axes, rows: pd.DataFrame) -> None:
         aside = 1.03 ** (place - (len(kinds) - 1) / 2)  # lest intervals hide each other
         for aware in (False, True):
             of = rows[(rows["neuron_type"] == kind) & (rows["aware"] == aware)]
-            cells = of.groupby("n_neurons")["nrmse"].apply(style.interval)
+            cells = of.groupby("n_neurons")["nrmse"].apply(mean_interval, "positive")
             mean, low, high = (100 * np.array(x) for x in zip(*cells))
             look = _look(kind, aware)
             lines = ("linestyle", "linewidth")
             dots = {name: value for name, value in look.items() if name not in lines}
             x = aside * cells.index.to_numpy()
             ax.plot(x, mean, **{**look, "marker": "none"})
-            for one in zip(x, mean, np.maximum(low, mean / 3), high):
-                # on a log axis an interval must not reach down to zero
+            for one in zip(x, mean, low, high):
                 style.points(ax, *one, **dots)
     exact = rows[rows["aware"]].groupby("n_neurons")["exact_nrmse"].mean()
     ax.plot(exact.index, 100 * exact, color=style.INK, linewidth=0.8)

@@ -11,6 +11,7 @@ import pandas as pd
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.mackey_glass_figures import NAMES, PUBLISHED, by_model
 from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 
 TASK = (
@@ -106,8 +107,8 @@ def percent(value: float) -> str:
 def _test_laws(tests: pd.DataFrame, arguments: Mapping[str, Any]) -> Iterator[Law]:
     errors = {}
     for model, of in by_model(tests).items():
-        mean, low, high = style.interval(of["nrmse"])
-        settled = style.interval(of["nrmse_settled"])[0]
+        mean, low, high = mean_interval(of["nrmse"], "positive")
+        settled = mean_interval(of["nrmse_settled"], "positive")[0]
         errors[model] = mean
         words = (
             f"{NAMES[model][0].upper()}{NAMES[model][1:]}: test NRMSE "
@@ -204,7 +205,7 @@ def _model_sections(
 def _test_table(tests: pd.DataFrame, swapped: bool) -> pd.DataFrame:
     rows = []
     for model, of in by_model(tests).items():
-        mean, low, high = (100 * x for x in style.interval(of["nrmse"]))
+        mean, low, high = (100 * x for x in mean_interval(of["nrmse"], "positive"))
         row = {
             "Model": NAMES[model],
             "Parameters": int(of["parameters"].iloc[0]),
@@ -260,7 +261,7 @@ def _spiking_sections(
     keys = ["presentation", "neuron_type", "n_neurons", "aware"]
     table = []
     for (presentation, kind, n, aware), of in spikes.groupby(keys, sort=False):
-        mean, low, high = (100 * x for x in style.interval(of["nrmse"]))
+        mean, low, high = (100 * x for x in mean_interval(of["nrmse"], "positive"))
         table.append(
             {
                 "ms for each value": int(presentation),

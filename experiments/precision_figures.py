@@ -17,6 +17,7 @@ from spiking_lmu.experiments.precision_trials import (
     warm_up,
 )
 from spiking_lmu.experiments.report import number
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.signals import lowpass
 from spiking_lmu.state_space import discretize, readout, simulate, state_space
 
@@ -63,10 +64,8 @@ def _of_one_type(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _cells(ax: Axes, cells: pd.DataFrame, x: str, color: str, label: str) -> None:
     """Means and intervals of the trials at each x, and the theory through them."""
-    stats = [(v, *style.interval(c["rmse"])) for v, c in cells.groupby(x)]
+    stats = [(v, *mean_interval(c["rmse"], "positive")) for v, c in cells.groupby(x)]
     values, means, lows, highs = map(np.array, zip(*stats))
-    # on a log axis an interval must not reach down to zero
-    lows = np.maximum(lows, means / 3)
     predicted = cells.groupby(x)["predicted_rmse"].mean()
     if (predicted > 0).all():
         ax.plot(predicted.index, predicted, color=color, linewidth=1.0, zorder=2)

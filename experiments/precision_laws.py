@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import Floor, fit_floor, fit_scaling
 
 CELL = ["neuron_type", "design", "order", "n_neurons"]
@@ -120,7 +120,11 @@ def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
             rows.append((change, cells))
     return pd.DataFrame(
         [
-            (change, *style.interval(cells["rmse"]), cells["total_neurons"].iloc[0])
+            (
+                change,
+                *mean_interval(cells["rmse"], "positive"),
+                cells["total_neurons"].iloc[0],
+            )
             for change, cells in rows
         ],
         columns=["change", "rmse", "low", "high", "m"],

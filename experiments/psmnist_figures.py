@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from spiking_lmu.archives import read_archive
 from spiking_lmu.experiments import style
+from spiking_lmu.experiments.psmnist_trials import unpack
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ EXTRAS = ("cores", "chips", "energy_low", "energy_high", "steps")  # where there
 def exact(frame: pd.DataFrame) -> pd.DataFrame:
     """The trained networks: means of each order, ``low`` and ``high`` their interval.
 
-    Student's interval over the networks; of a single one, Wilson's over its images.
+    The interval is over networks and images together; of a single network it is over
+    images. See `mean_interval`.
     """
     rows = _some(frame)[frame["rung"] == "exact"]
     groups = rows.groupby("order", sort=True)
@@ -60,7 +62,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
 
     ``step`` is the rung, with what it was trained on; ``drop`` is by how much less
     accurate it is than the exact network on the same images, and ``drop_low`` and
-    ``drop_high`` the interval of that, over the networks.
+    ``drop_high`` the interval of that, over networks and images together.
     """
     rows = _some(frame)[frame["rung"] != "exact"]
     if rows.empty:
@@ -69,7 +71,7 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(step=np.where(aware, rows["rung"] + AWARE, rows["rung"]))
     means = []
     for keys, group in rows.groupby(KEYS, sort=True):
-        drop = style.interval(group["exact_accuracy"] - group["accuracy"])
+        drop = mean_interval(unpack(group, "exact_right") - unpack(group))
         extras = [name for name in EXTRAS if name in group]
         means.append(
             {
@@ -95,16 +97,11 @@ def _some(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
-    mean, low, high = style.interval(group["accuracy"])
-    n = int(group["images"].iloc[0])
-    if len(group) == 1:
-        right = binomtest(round(mean * n), n).proportion_ci(method="wilson")
-        low, high = float(right.low), float(right.high)
-    # no accuracy is beyond these, and no interval of one
-    low, high = max(low, 0.0), min(high, 1.0)
+    right = unpack(group)
+    mean, low, high = mean_interval(right, "share")
     return {
         "networks": len(group),
-        "images": n,
+        "images": right.shape[1],
         "accuracy": mean,
         "low": low,
         "high": high,

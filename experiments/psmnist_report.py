@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
 from spiking_lmu.experiments.psmnist_figures import (
     AWARE,
     KEYS,
@@ -17,7 +16,9 @@ from spiking_lmu.experiments.psmnist_figures import (
     cells,
     exact,
 )
+from spiking_lmu.experiments.psmnist_trials import unpack
 from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.intervals import mean_interval
 
 #: Test accuracies on permuted MNIST, in percent, as published.
 PUBLISHED = (
@@ -28,6 +29,10 @@ PUBLISHED = (
     ("Zoneout", 95.9, "Krueger et al. 2016"),
     ("TC-LIF, spiking", 95.36, "Zhang et al. 2024"),
     ("LSTM", 89.86, "as reported in Voelker, Kajić and Eliasmith 2019"),
+)
+INTERVALS = (
+    "95 % intervals are over networks and images together: what other networks would "
+    "do on other images. Of a single network they are over images alone."
 )
 CLOSE = 0.01  # a drop that counts as small
 PHRASES = {
@@ -130,9 +135,16 @@ def _interval(row: Any) -> str:
 def _accuracy(row: Any) -> str:
     """Accuracy with its interval, and what that is over."""
     n = int(row["networks"])
-    over = f"over {n} networks" if n > 1 else f"over {int(row['images']):,} of one"
+    over = _over(n, int(row["images"]))
     middle = _percent(row["accuracy"], row["images"])
     return f"{middle} % (95 % interval {_interval(row)} {over})"
+
+
+def _over(networks: int, images: int) -> str:
+    """What an interval is over."""
+    if networks == 1:
+        return f"over {images:,} images, of one network"
+    return f"over {networks} networks and {images:,} images"
 
 
 def _exact_laws(trained: pd.DataFrame, task: _Task) -> Iterator[Law]:
@@ -186,13 +198,15 @@ def _aware_laws(frame: pd.DataFrame) -> Iterator[Law]:
     both = frame[aware].merge(frame[~aware], on=keys, suffixes=("", "_without"))
     for rung in (name for name in RUNGS if name in set(both["rung"])):
         of = both[both["rung"] == rung]
-        gains = (of["accuracy"] - of["accuracy_without"]).groupby(of["seed"]).mean()
-        mean, low, high = (100 * x for x in style.interval(gains))
+        gains = np.stack(
+            [
+                np.mean(unpack(cells) - unpack(cells, "right_without"), axis=0)
+                for _, cells in of.groupby("seed")
+            ]
+        )
+        mean, low, high = (100 * x for x in mean_interval(gains))
         between = (
-            f" (95 % interval {_points(low)} to {_points(high)} over {len(gains)} "
-            "networks)"
-            if np.isfinite(low)
-            else ""
+            f" (95 % interval {_points(low)} to {_points(high)} {_over(*gains.shape)})"
         )
         words = (
             f"{PHRASES[rung]}, noise-aware training changes the accuracy by "
@@ -274,8 +288,8 @@ def _training_section(trained: pd.DataFrame, task: _Task) -> Section:
         ),
         table=table,
         table_caption=(
-            f"Means over the networks, with 95 % intervals over them, on the same "
-            f"{task.test:,} test {task.things}. Seconds are for the training of one."
+            f"Means over the networks, on the same {task.test:,} test {task.things}. "
+            f"{INTERVALS} Seconds are for the training of one."
         ),
     )
 
@@ -320,12 +334,6 @@ def _here(row: Any) -> str:
 
 
 def _ladder_section(means: pd.DataFrame, task: _Task) -> Section:
-    few = int(means["networks"].min())
-    over = (
-        "Student's over the trained networks"
-        if few > 1
-        else "Student's over the trained networks, or Wilson's over the images of one"
-    )
     table = pd.DataFrame(
         {
             "Memory of": means["step"].map(NAMES),
@@ -351,14 +359,14 @@ def _ladder_section(means: pd.DataFrame, task: _Task) -> Section:
         ),
         figure="ladder",
         caption=(
-            f"Test errors, means over the trained networks, with 95 % intervals: {over}"
-            ". The line and its band are the exact networks on all test "
-            f"{task.things}. Zero errors are drawn as half a one."
+            "Test errors, means over the trained networks, with 95 % intervals over "
+            "networks and images. The line and its band are the exact networks on all "
+            f"test {task.things}. Zero errors are drawn as half a one."
         ),
         table=table,
         table_caption=(
-            f"On {_counts(means)} test {task.things}, each with its 95 % interval; "
-            "exact networks and drops are on the same, network by network. Spikes are "
+            f"On {_counts(means)} test {task.things}. {INTERVALS} Exact networks and "
+            "drops are on the same, network by network. Spikes are "
             f"of all neurons of the memory, for one of the {task.things}."
         ),
     )

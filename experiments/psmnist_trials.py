@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+import pandas as pd
 
 from spiking_lmu import training
 from spiking_lmu.experiments.datasets import (
@@ -30,6 +30,7 @@ from spiking_lmu.experiments.psmnist_neurons import (
     parts_path,
     run_in_parts,
 )
+from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, run_sequences
 from spiking_lmu.networks.sequence import ACTIVATIONS
 from spiking_lmu.neurons import NEURON_TYPES
@@ -323,11 +324,11 @@ def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The test set, or as many of it as are asked for, drawn at random."""
+    """The test set, or as many of it as are asked for, the same for all networks."""
     x, y = dataset.test.x, dataset.test.y
     if task["images"] is None or task["images"] >= len(x):
         return x, y
-    rng = np.random.default_rng(task["seed"])
+    rng = np.random.default_rng(task["images"])
     chosen = np.sort(rng.choice(len(x), task["images"], replace=False))
     return x[chosen], y[chosen]
 
@@ -337,13 +338,30 @@ def _described(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
-    """Share of right answers with its 95 % interval (Wilson 1927)."""
-    n, k = len(right), int(right.sum())
-    interval = binomtest(k, n).proportion_ci(method="wilson")
+    """Share of right answers, its 95 % interval over images, and which these are."""
+    share, low, high = mean_interval(1.0 * right[None], "share")
     return {
-        "images": n,
-        "accuracy": k / n,
-        "low": float(interval.low),
-        "high": float(interval.high),
+        "images": len(right),
+        "accuracy": share,
+        "low": low,
+        "high": high,
         "exact_accuracy": float(np.mean(exact)),
+        "right": pack(right),
+        "exact_right": pack(exact),
     }
+
+
+def pack(right: np.ndarray) -> str:
+    """Yes or no for each image, as hexadecimal digits that a table can hold."""
+    return np.packbits(right).tobytes().hex()
+
+
+def unpack(rows: pd.DataFrame, name: str = "right") -> np.ndarray:
+    """A table (n_networks, n_images) of 0 and 1, of what `pack` has written."""
+    n_images = int(rows["images"].iloc[0])
+    try:
+        table = [np.frombuffer(bytes.fromhex(text), np.uint8) for text in rows[name]]
+        return np.stack([np.unpackbits(row, count=n_images) for row in table]) * 1.0
+    except (KeyError, TypeError, ValueError):
+        allowed = "of trials that tell which images were classified rightly"
+        raise refusal("frame", f"without them in {name!r}", allowed) from None

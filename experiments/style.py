@@ -8,7 +8,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from spiking_lmu.validation import check_array, check_choice, check_number, refusal
 
@@ -171,24 +170,6 @@ def order_colours(orders: Iterable[float]) -> dict[float, str]:
     )
     ramp = colormaps["viridis"]
     return {order: to_hex(ramp(shade)) for order, shade in zip(distinct, shades)}
-
-
-def interval(values: Any, level: float = 0.95) -> tuple[float, float, float]:
-    """The mean of independent values, and Student's interval around it.
-
-    Returns
-    -------
-    mean, low, high : float
-        The bounds are NaN for a single value, which says nothing of its spread.
-    """
-    values = check_array("values", values, ndims=(1,))
-    level = check_number("level", level, 0, 1, exclusive=True)
-    mean = float(values.mean())
-    if values.size < 2:
-        return mean, np.nan, np.nan
-    error = float(values.std(ddof=1)) / np.sqrt(values.size)
-    half = float(stdtrit(values.size - 1, (1 + level) / 2)) * error
-    return mean, mean - half, mean + half
 
 
 def points(

@@ -21,6 +21,8 @@ from spiking_lmu.experiments.psmnist_figures import (
     plot_training,
 )
 from spiking_lmu.experiments.psmnist_report import PUBLISHED, report
+from spiking_lmu.experiments.psmnist_trials import pack, unpack
+from spiking_lmu.intervals import mean_interval
 
 TRAINING = {
     "data": "digits", "permute": True, "orders": (8,), "units": 10,
@@ -70,7 +72,16 @@ def make_frame(data="mnist", permuted=True, networks=3, rungs=None, images=2000)
                                 **(CHIP if rung == "loihi" else {}),
                             }
                         )  # fmt: skip
-    return pd.DataFrame(rows)
+    return with_answers(pd.DataFrame(rows))
+
+
+def with_answers(frame):
+    """The same trials, telling which images they classify rightly: the first ones."""
+    for share, name in (("accuracy", "right"), ("exact_accuracy", "exact_right")):
+        n = (frame[share] * frame["images"]).round().astype(int)
+        frame[share] = n / frame["images"]
+        frame[name] = [pack(np.arange(m) < k) for k, m in zip(n, frame["images"])]
+    return frame
 
 
 CHIP = {
@@ -151,8 +162,10 @@ def test_the_command_line_asks_for_the_defaults_of_the_data():
 def test_means_and_intervals():
     frame = make_frame()
     (row,) = exact(frame).itertuples()
-    expected = style.interval(frame[frame["rung"] == "exact"]["accuracy"])
+    rows = frame[frame["rung"] == "exact"]
+    expected = mean_interval(unpack(rows), "share")
     assert (row.accuracy, row.low, row.high) == pytest.approx(expected)
+    assert row.accuracy == pytest.approx(rows["accuracy"].mean())
     means = cells(frame)
     assert len(means) == 7 * 2 * 2
     assert list(dict.fromkeys(means["step"])) == [
@@ -164,7 +177,8 @@ def test_means_and_intervals():
     # of a single network, what its images tell
     means = cells(make_frame(networks=1, images=100))
     assert ((means["low"] < means["accuracy"]) & (means["low"] > 0)).all()
-    assert (means["high"] <= 1).all() and means["drop_low"].isna().all()
+    assert (means["high"] <= 1).all()
+    assert (means["drop_low"] < means["drop"]).all()
 
 
 @pytest.mark.parametrize("networks", [1, 3])
@@ -181,8 +195,7 @@ def test_figures_and_pages_of_all_kinds(networks, rungs):
 
 
 def test_perfect_networks_can_be_drawn():
-    frame = make_frame()
-    frame[["accuracy", "exact_accuracy"]] = 1.0
+    frame = with_answers(make_frame().assign(accuracy=1.0, exact_accuracy=1.0))
     style.render(plot(frame), "svg")
     assert "100.00 %" in report(frame).lead
 
@@ -200,10 +213,23 @@ def test_the_lead_has_the_best_that_spikes():
     assert all(0 < law["low"] < law["points"] < law["high"] for law in laws)
 
 
+@pytest.mark.parametrize("n", [1, 8, 100, 1003])
+def test_answers_are_packed_and_unpacked(n):
+    right = np.random.default_rng(n).random((3, n)) < 0.9
+    rows = pd.DataFrame({"images": n, "right": [pack(row) for row in right]})
+    np.testing.assert_array_equal(unpack(rows), right)
+
+
+def test_trials_without_answers_are_refused():
+    with pytest.raises(ValidationError, match="which images were classified"):
+        exact(make_frame().drop(columns="right"))
+
+
 def test_few_neurons_that_are_enough():
     frame = make_frame(rungs=("relu",))
     spiking = frame["rung"] == "relu"
     frame.loc[spiking, "accuracy"] = 0.98 - (0.98 - frame["accuracy"]) / 8
+    frame = with_answers(frame)
     laws = [v.values for v in report(frame).laws if v.values["law"] == "enough"]
     close = cells(frame).query("drop <= 0.01")
     assert 0 < len(close) < len(cells(frame))

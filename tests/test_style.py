@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from nengo.exceptions import ValidationError
-from scipy import stats
 
 from spiking_lmu.experiments import style
 
@@ -100,21 +99,10 @@ def test_order_colours_darken_with_order():
     assert len(style.order_colours([6])) == 1
 
 
-def test_interval_is_students():
-    values = np.random.default_rng(0).normal(3, 2, 12)
-    mean, low, high = style.interval(values, level=0.9)
-    expected = stats.t.interval(0.9, 11, loc=values.mean(), scale=stats.sem(values))
-    assert mean == pytest.approx(values.mean())
-    assert (low, high) == pytest.approx(expected)
-
-
-def test_interval_of_one_value_is_unknown():
-    mean, low, high = style.interval([2.0])
-    assert mean == 2
-    assert np.isnan([low, high]).all()
+def test_a_point_without_an_interval():
     with style.rc():
         ax = style.new_figure().subplots()
-        style.points(ax, [1.0], [mean], [low], [high])
+        style.points(ax, [1.0], [2.0], [np.nan], [np.nan])
         style.render(ax.figure, "png")
 
 
@@ -180,9 +168,6 @@ def test_guide_line_is_the_power_law():
         lambda: style.new_figure(aspect=0),
         lambda: style.new_figure(aspect=np.nan),
         lambda: style.render(style.new_figure(), "gif"),
-        lambda: style.interval([]),
-        lambda: style.interval([1, np.inf]),
-        lambda: style.interval([1, 2], level=1.5),
         lambda: style.guide_line(style.new_figure().subplots(), (0, 10), 1),
     ],
 )
