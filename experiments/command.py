@@ -260,7 +260,7 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
     add(
         "--signal",
         metavar="FILE",
-        help="a recording instead of white noise: .csv, .npy or .wav",
+        help="a recording instead of white noise: .csv, .tsv, .npy or .wav",
     )
     add(
         "--rate",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import zipfile
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
@@ -14,14 +13,16 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.archives import DamagedFile, Header, open_archive
 from spiking_lmu.experiments.sequence_files import read_sequences
-from spiking_lmu.validation import check_array, check_integer, refusal
+from spiking_lmu.validation import check_array, check_integer, file_problem, refusal
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 MNIST_FILE = (
     "an .npz file as Keras has it: x_train and x_test of shape (n, 28, 28) and type "
     "uint8, y_train and y_test of shape (n,) with integers from 0 to 9"
 )
+LARGEST_IMAGES = 2**27  # bytes of a file, once it is unpacked; MNIST has 55 million
 DIGITS_PARTS = (1197, 200, 400)  # of the 1,797 images
 
 
@@ -98,15 +99,16 @@ def mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
         path = cached if cached.is_file() else None
     if path is None:
         arrays, source = _download_mnist(), "Keras' download"
+        _check_kind(arrays, source)
     else:
         arrays, source = _read_npz(path), os.fsdecode(path)
-    x, y = _check_images(arrays, "train", source)
+    x, y = _sequences(arrays, "train", source)
     n = len(x) - len(x) // 6
     return Dataset(
         "mnist",
         Split(x[:n], y[:n]),
         Split(x[n:], y[n:]),
-        Split(*_check_images(arrays, "test", source)),
+        Split(*_sequences(arrays, "test", source)),
         tuple("0123456789"),
     )
 
@@ -183,7 +185,9 @@ def sequences_csv(
         first,walking,0.5,-0.9
 
     Labels are words or integers; classes are numbered in their sorted order. Commas,
-    semicolons or tabs separate. Values are taken as they are.
+    semicolons or tabs separate; if not commas, these may stand before decimals. A line
+    of units may follow the line of names, and a column may number the rows if its name
+    is empty, "index" or "sample". Values are taken as they are.
 
     Parameters
     ----------
@@ -285,41 +289,42 @@ def _download_mnist() -> dict[str, np.ndarray]:
 def _read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """The arrays of MNIST; nothing in the file is ever executed."""
     file = _check_path(path, MNIST_FILE)
-    if not zipfile.is_zipfile(file):
-        size = file.stat().st_size
-        problem = "is no whole .npz file" if size else "is empty"
-        raise _mnist_error(file, problem)
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            missing = [key for key in MNIST_KEYS if key not in arrays]
-            found = {key: arrays[key] for key in MNIST_KEYS if not missing}
-    except Exception as error:  # whatever a parser makes of unknown bytes
-        raise _mnist_error(file, f"cannot be read: {error}") from error
-    # NumPy hands out what is no array as bytes
-    missing += [key for key, value in found.items() if isinstance(value, bytes)]
-    if missing:
-        raise _mnist_error(file, f"has no array {missing[0]}")
-    return found
+        with open_archive(file, LARGEST_IMAGES) as archive:
+            _check_kind(archive.headers, str(file))
+            return {key: archive.read(key) for key in MNIST_KEYS}
+    except (OSError, DamagedFile) as error:
+        problem = f"cannot be read: {error}" if file.stat().st_size else "is empty"
+        raise _mnist_error(file, problem) from error
 
 
-def _check_images(
+def _check_kind(arrays: Mapping[str, Header | np.ndarray], source: str) -> None:
+    """Check what the arrays are, for which none of them need be read."""
+    for part, least in (("train", 6), ("test", 1)):
+        for key in (f"x_{part}", f"y_{part}"):
+            if key not in arrays:
+                raise _mnist_error(source, f"has no array {key}")
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if len(x.shape) != 3 or x.shape[1:] != (28, 28):
+            raise _mnist_error(source, f"has x_{part} of shape {x.shape}")
+        if x.dtype != np.uint8:
+            raise _mnist_error(source, f"has x_{part} of type {x.dtype}")
+        n = x.shape[0]
+        if n < least:
+            problem = f"has {n} images in x_{part}, fewer than {least}"
+            raise _mnist_error(source, problem)
+        if y.shape != (n,):
+            problem = f"has y_{part} of shape {y.shape} for {n} images"
+            raise _mnist_error(source, problem)
+        if y.dtype.kind not in "iu":
+            raise _mnist_error(source, f"has y_{part} of type {y.dtype}")
+
+
+def _sequences(
     arrays: Mapping[str, np.ndarray], part: str, source: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sequences of pixels from 0 to 1, and classes."""
     x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-    if x.ndim != 3 or x.shape[1:] != (28, 28):
-        raise _mnist_error(source, f"has x_{part} of shape {x.shape}")
-    if x.dtype != np.uint8:
-        raise _mnist_error(source, f"has x_{part} of type {x.dtype}")
-    least = 6 if part == "train" else 1
-    if len(x) < least:
-        problem = f"has {len(x)} images in x_{part}, fewer than {least}"
-        raise _mnist_error(source, problem)
-    if y.shape != x.shape[:1]:
-        problem = f"has y_{part} of shape {y.shape} for {len(x)} images"
-        raise _mnist_error(source, problem)
-    if y.dtype.kind not in "iu":
-        raise _mnist_error(source, f"has y_{part} of type {y.dtype}")
     wrong = (y < 0) | (y > 9)
     if wrong.any():
         raise _mnist_error(source, f"has the label {y[wrong][0]} in y_{part}")
@@ -332,12 +337,9 @@ def _check_path(path: Any, allowed: str) -> Path:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise refusal("data", path, f"the path of {allowed}")
     file = Path(os.fsdecode(path))
-    problem = "does not exist"
-    if "\0" not in str(file):
-        if file.is_file():
-            return file
-        if file.is_dir():
-            problem = "is a directory"
+    problem = file_problem(file)
+    if problem is None:
+        return file
     raise ValidationError(f"must be {allowed}; but {file} {problem}", attr="data")
 
 

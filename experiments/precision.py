@@ -82,7 +82,7 @@ def run(
         Whether to add trials that tell where the floor of LIF neurons comes
         from, where there are any: the largest network with half the time step, with
         twice the synapse, with half the input's frequencies, and without spikes.
-    signal : (n,) array_like, optional
+    signal : (n,) or (n, 1) array_like, optional
         A recording, at steps of ``dt``, instead of white noise: played in a loop, from
         another point in each trial. Of mean 0 and rms 1, as `load_signal` gives it;
         it is multiplied by ``rms``.
@@ -125,7 +125,7 @@ def execute(
     progress: bool = False,
 ) -> SweepResult:
     """Run the tasks through a sweep; the signal travels beside them."""
-    recording = None if signal is None else np.asarray(signal, dtype=float)
+    recording = None if signal is None else np.ravel(signal).astype(float)
     versions = backend(backend_name).versions()
     missing = [package for package, version in versions.items() if version == "none"]
     if missing and scheduler is None:

@@ -89,7 +89,7 @@ def make_tasks(
         raise refusal("cycles", cycles, f"at most {highest:g}, the Nyquist frequency")
     if signal is not None:
         Spectrum.from_signal(signal, dt)  # refuses what is of no use
-        signal = np.asarray(signal, dtype=float)
+        signal = np.ravel(signal).astype(float)
 
     common = {
         "study": "grid",

@@ -113,7 +113,7 @@ class _Task:
         self.published = self.mnist and self.permuted
         known = "MNIST" if self.mnist else "digits" if data == "digits" else data
         self.name = f"Permuted {known}" if self.permuted else f"Sequential {known}"
-        self.images = not data.endswith(".csv")
+        self.images = not data.lower().endswith((".csv", ".tsv"))
         self.a_step = "a pixel" if self.images else "a step"
         self.test = int(trained["images"].max()) if len(trained) else 0
 

@@ -61,10 +61,14 @@ def load(data: str, permute: bool) -> Dataset:
     if key not in _LOADED:
         if data == "digits":
             found = digits()
-        elif data.endswith(".csv"):
+        elif data.lower().endswith((".csv", ".tsv")):
             found = sequences_csv(data)
-        else:
+        elif data == "mnist" or data.lower().endswith(".npz"):
             found = mnist(None if data == "mnist" else data)
+        else:
+            raise refusal(
+                "data", data, "digits, mnist, or a file that ends in .npz, .csv or .tsv"
+            )
         _LOADED[key] = permuted(found) if permute else found
     return _LOADED[key]
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from nengo.exceptions import ValidationError
+
+from spiking_lmu.tables import (
+    LARGEST,
+    SAMPLE,
+    LineError,
+    content,
+    find_dialect,
+    names_an_index,
+)
 
 LEAST = 3  # sequences of each label: one to train on, to choose by and to test
 Row = tuple[int, list[str]]
@@ -33,6 +43,8 @@ def read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]
     nengo.exceptions.ValidationError
         If the file cannot be used; it names the line.
     """
+    if path.stat().st_size > LARGEST:
+        raise _error(path, None, f"has more than {LARGEST:,} bytes")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             return _read(path, _rows(path, file))
@@ -44,19 +56,21 @@ def read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]
         raise _error(path, None, f"cannot be read: {error.strerror}") from error
 
 
-def _rows(path: Path, file: Iterator[str]) -> Iterator[Row]:
-    """Line numbers and cells of all lines that are not empty."""
-    lines = enumerate(file, start=1)
-    first = next((item for item in lines if item[1].strip()), None)
-    if first is None:
-        raise _error(path, None, "is empty")
-    mark = next((mark for mark in ",;\t" if mark in first[1]), ",")
-    for line, text in chain([first], lines):
-        if "\0" in text:
-            raise _error(path, line, "is no text")
-        if text.strip():
+def _rows(path: Path, file: TextIO) -> Iterator[Row]:
+    """Line numbers and cells of all lines that are not empty; decimals have a point."""
+    lines = content(file)
+    try:
+        first = list(islice(lines, SAMPLE))
+        if not first:
+            raise _error(path, None, "is empty")
+        tabs = path.suffix.lower() == ".tsv"
+        dialect = find_dialect([text for _, text in first], tabs)
+        mark = dialect.separator or ","
+        for line, text in chain(first, lines):
             (cells,) = csv.reader([text], delimiter=mark)
-            yield line, [cell.strip() for cell in cells]
+            yield line, [dialect.pointed(cell.strip()) for cell in cells]
+    except LineError as error:
+        raise _error(path, error.line, error.problem) from None
 
 
 def _read(
@@ -67,6 +81,11 @@ def _read(
         raise _error(path, line, "has fewer than two columns")
     names = [name.lower() for name in first]
     named = all(name and _number(name) is None for name in names[1:])
+    if named:
+        rows = _without_units(rows)
+        if names_an_index(names[0]) and names[1] in ("sequence", "label"):
+            names = names[1:]
+            rows = ((line, cells[1:]) for line, cells in rows)
     if named and names[0] == "sequence":
         if names[1] != "label" or len(names) < 3:
             problem = "names no columns sequence, label and at least one channel"
@@ -84,6 +103,14 @@ def _read(
         problem = "holds a value beyond what 32 bits can express"
         raise _error(path, lines[bad[0]], problem)
     return x, *_classes(path, lines, words)
+
+
+def _without_units(rows: Iterator[Row]) -> Iterator[Row]:
+    """All rows but the first if it holds words alone, as a line of units does."""
+    for line, cells in islice(rows, 1):
+        if any(_number(cell) is not None for cell in cells[1:]) or not any(cells[1:]):
+            yield line, cells
+    yield from rows
 
 
 def _read_wide(

@@ -37,6 +37,7 @@ from spiking_lmu.state_space import (
 from spiking_lmu.validation import (
     check_array,
     check_choice,
+    check_column,
     check_integer,
     check_number,
     refusal,
@@ -361,7 +362,7 @@ class LegendreMemory(nengo.Network):
 
         Parameters
         ----------
-        signal : (n,) array_like
+        signal : (n,) or (n, 1) array_like
             The input at each time step, or that of one of several input dimensions.
 
         Returns
@@ -370,7 +371,7 @@ class LegendreMemory(nengo.Network):
             True as a bool where the state never leaves the radii; print it for the
             figures.
         """
-        x = simulate(*self.realization.step, check_array("signal", signal, ndims=(1,)))
+        x = simulate(*self.realization.step, check_column("signal", signal))
         relative = np.abs(x) / self.realization.radii
         return RangeCheck(relative.max(axis=0), np.mean(relative > 1, axis=0))
 

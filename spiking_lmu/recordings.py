@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from fractions import Fraction
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from .archives import read_npy
 from .signals import LARGEST, MAX_STEPS
-from .validation import check_array, check_number, refusal
+from .tables import LARGEST as LARGEST_TEXT
+from .tables import SAMPLE, content, find_dialect, is_heading, names_an_index
+from .validation import check_array, check_number, file_problem, refusal
+
+HEADINGS = 2  # lines: of names, and of units
 
 
 def load_signal(
@@ -21,11 +27,17 @@ def load_signal(
     """A recording from a file, resampled to ``dt``, of mean 0 and rms 1.
 
     ====  ======================================================================
-    .csv  one column of values, or time in seconds and values; a line of names
-          may precede, and ``,``, ``;``, tab or space may separate
+    .csv  one column of values, or time in seconds and values. One or two lines of
+          names and units may precede, and a column may number the rows if its name
+          is empty, "index" or "sample". ``,``, ``;``, tab or space may separate,
+          and if it is not ``,``, that may stand before decimals
+    .tsv  the same, separated by tabs
     .npy  real numbers of shape (n,) or (n, 1), as ``numpy.save`` writes them
     .wav  one channel of integers or floats, uncompressed
     ====  ======================================================================
+
+    Times may be rounded, to milliseconds for instance. They must fit an even grid
+    within that, or within 1 % of its step.
 
     Resampling filters out what the new step could not carry; it rounds the
     ratio of rates to a fraction, by less than one part in a thousand.
@@ -47,9 +59,9 @@ def load_signal(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no such file, it is not as above, its times are not uniform
-        within 1 %, its values are fewer than two, not finite or all the same,
-        nothing of them is left at ``dt``, or ``rate`` is missing or contradicts.
+        If there is no such file, it is not as above, its times are not even, its
+        values are fewer than two, not finite or all the same, nothing of them is left
+        at ``dt``, or ``rate`` is missing or contradicts.
     """
     path = _check_path(path)
     dt = check_number("dt", dt, 0, exclusive=True)
@@ -77,30 +89,35 @@ def _centred(path: Path, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _read_csv(path: Path) -> tuple[np.ndarray, float | None]:
+def _read_text(path: Path) -> tuple[np.ndarray, float | None]:
     """Values and, from a column of times, their rate."""
     import pandas
 
-    with open(path, encoding="utf-8-sig") as file:
-        numbered = enumerate(line.strip() for line in file)
-        content = ((i, line) for i, line in numbered if line and line[0] != "#")
-        index, first = next(content, (0, ""))
-        second = next(content, (0, first))[1]
+    if path.stat().st_size > LARGEST_TEXT:
+        raise ValueError(f"it has more than {LARGEST_TEXT:,} bytes; save it as .npy")
+    # a name or a unit that is no UTF-8 shall not matter
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        first = list(islice(content(file, comment="#"), SAMPLE))
     if not first:
         raise ValueError("it is empty")
-    mark = next((mark for mark in ";\t," if mark in second), None)
-    name = first.split(mark)[0].strip(' "')
-    named = bool(name) and name[0] not in "+-.0123456789" and not _is_number(name)
+    dialect = find_dialect([t for _, t in first], tabs=path.suffix.lower() == ".tsv")
+    rows = [(line, dialect.split(text)) for line, text in first]
+    headings = list(takewhile(lambda row: is_heading(row[1], dialect), rows[:HEADINGS]))
     columns = pandas.read_csv(
         path,
-        sep=mark or r"\s+",
+        sep=dialect.separator or r"\s+",
+        decimal=dialect.decimal,
         header=None,
-        skiprows=index + 1 if named else 0,
+        skiprows=headings[-1][0] if headings else 0,
         comment="#",
         skipinitialspace=True,
         encoding="utf-8-sig",
+        encoding_errors="replace",
         dtype=np.float64,
     ).to_numpy()
+    names = headings[0][1] if headings else []
+    if _numbers_rows(names, columns):
+        columns = columns[:, 1:]
     if columns.shape[1] == 1:
         return columns[:, 0], None
     if columns.shape[1] != 2:
@@ -108,28 +125,59 @@ def _read_csv(path: Path) -> tuple[np.ndarray, float | None]:
     return columns[:, 1], _uniform_rate(columns[:, 0])
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _numbers_rows(names: list[str], columns: np.ndarray) -> bool:
+    """Whether the first of several columns is an index, by its name and its values."""
+    first = columns[:, 0]
+    return (
+        columns.shape[1] > 1
+        and len(names) == columns.shape[1]
+        and names_an_index(names[0])
+        and first[0] in (0, 1)
+        and bool(np.all(np.diff(first) == 1))
+    )
 
 
 def _uniform_rate(times: np.ndarray) -> float:
-    """Samples per second, of times in seconds."""
+    """Samples per second, of times in seconds that may have been rounded.
+
+    Each time is compared with an even grid, fitted to all of them. A sample that is
+    missing shifts all later ones by a step, which no grid can follow.
+    """
     if times.size < 2:
         raise ValueError("it has fewer than two values")
-    steps = np.diff(check_array("times", times, -LARGEST, LARGEST))
-    mean = steps.mean()
-    if mean <= 0 or np.any(np.abs(steps - mean) > 0.01 * mean):
-        raise ValueError("its times do not increase in equal steps (within 1 %)")
-    return float(1 / mean)
+    times = check_array("times", times, -LARGEST, LARGEST)
+    places = np.arange(times.size) - (times.size - 1) / 2
+    step = float(places @ (times - times[0]) / (places @ places))
+    off = times - times[0] - step * places
+    allowed = 0.01 * step + _rounding(times, abs(step))
+    if step <= 0 or np.max(off - allowed) > np.min(off + allowed):
+        raise ValueError(
+            "its times do not increase in equal steps (within 1 %, or their rounding)"
+        )
+    return 1 / step
+
+
+def _rounding(times: np.ndarray, step: float) -> np.ndarray:
+    """How far each of many times may be from where it was before it was rounded.
+
+    Half of the last decimal, which large times may have fewer of. Decimals that
+    leave the rate or the order of the samples in doubt do not count.
+    """
+    found = np.zeros(times.size)
+    magnitudes = np.floor(np.log10(np.abs(times) + 1e-300)).clip(-10, 10)
+    for magnitude in np.unique(magnitudes):
+        these = magnitudes == magnitude
+        for decimals in range(10):
+            scaled = times[these] * 10.0**decimals
+            if np.max(np.abs(scaled - np.round(scaled))) < 1e-4:
+                found[these] = 0.5 / 10**decimals
+                break
+    sure = (2 * found <= 0.9 * step) & (2 * found <= 0.01 * step * times.size)
+    return np.where(sure, found, 0.0)
 
 
 def _read_npy(path: Path) -> tuple[np.ndarray, float | None]:
-    with open(path, "rb") as file:
-        values = np.lib.format.read_array(file, allow_pickle=False)
+    values = read_npy(path)
     if values.dtype.kind not in "iuf":
         raise ValueError(f"it holds {values.dtype}, not real numbers")
     if values.ndim != 1 and values.shape[1:] != (1,):
@@ -151,7 +199,7 @@ def _read_wav(path: Path) -> tuple[np.ndarray, float | None]:
     return values, float(rate)
 
 
-READERS = {".csv": _read_csv, ".npy": _read_npy, ".wav": _read_wav}
+READERS = {".csv": _read_text, ".tsv": _read_text, ".npy": _read_npy, ".wav": _read_wav}
 
 
 def _agreed_rate(path: Path, rate: float | None, found: float | None) -> float:
@@ -200,18 +248,17 @@ def _check_path(path: Any) -> Path:
     path = Path(os.fsdecode(path))
     if path.suffix.lower() not in READERS:
         raise _file_error(path, f"ends in {path.suffix or 'nothing'}")
-    if path.is_dir():
-        raise _file_error(path, "is a directory")
-    if "\0" in str(path) or not path.is_file():
-        raise _file_error(path, "does not exist")
+    problem = file_problem(path)
+    if problem:
+        raise _file_error(path, problem)
     return path
 
 
 def _file_error(path: Path, problem: str) -> ValidationError:
     """The error that names a file, what is wrong with it and what is allowed."""
     return ValidationError(
-        "must be a file of at least two finite numbers, not all the same: .csv (one "
-        "column, or times in seconds and values), .npy (shape (n,) or (n, 1)) or "
+        "must be a file of at least two finite numbers, not all the same: .csv or .tsv "
+        "(one column, or times in seconds and values), .npy (shape (n,) or (n, 1)) or "
         f".wav (one channel); but {path} {problem}",
         attr="signal",
     )

@@ -8,7 +8,13 @@ from typing import Any
 import nengo
 import numpy as np
 
-from .validation import check_array, check_integer, check_number, refusal
+from .validation import (
+    check_array,
+    check_column,
+    check_integer,
+    check_number,
+    refusal,
+)
 
 # of Gaussian noise, in standard deviations: exceeded 7 times in a million
 PEAK_OF_NOISE = 4.5
@@ -89,7 +95,7 @@ class Spectrum:
 
         Parameters
         ----------
-        signal : (n,) array_like
+        signal : (n,) or (n, 1) array_like
             At least 2 samples, not all the same.
         dt : float
             Time between samples in seconds.
@@ -275,7 +281,7 @@ def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarr
 
     Parameters
     ----------
-    signal : (n,) array_like
+    signal : (n,) or (n, 1) array_like
         Values at dt, 2 dt, ...
     dt : float
         Time step in seconds.
@@ -331,7 +337,7 @@ def _panels(freq: float, limit: float, width: float) -> np.ndarray:
 
 
 def _check_signal(signal: Any) -> np.ndarray:
-    values = check_array("signal", signal, -LARGEST, LARGEST, ndims=(1,))
+    values = check_column("signal", signal, -LARGEST, LARGEST)
     if np.ptp(values) <= 1e-12 * np.max(np.abs(values)):
         raise refusal("signal", signal, "of at least two values, not all the same")
     return values

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from numbers import Integral
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import numpy as np
@@ -163,6 +164,40 @@ def check_path(name: str, value: Any) -> Path:
     if "\0" in path:
         raise refusal(name, path, "the path of a file, without null characters")
     return Path(path)
+
+
+def check_column(
+    name: str, value: Any, low: float = -np.inf, high: float = np.inf
+) -> np.ndarray:
+    """Return one value a time step, of shape (n,) or (n, 1), as an (n,) float array.
+
+    Nengo's probes and processes give their values in shape (n, 1).
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        As `check_array` does, and if there are several columns.
+    """
+    array = check_array(name, value, low, high, ndims=(1, 2))
+    if array.ndim == 2 and array.shape[1] != 1:
+        raise refusal(name, array.shape, "of shape (n,) or (n, 1)")
+    return array.ravel()
+
+
+def file_problem(path: Path) -> str | None:
+    """What keeps a path from being a file that can be read, in words; None if nothing.
+
+    A pipe, which would have its reader wait for ever, is no regular file.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return "does not exist"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if S_ISDIR(mode):
+        return "is a directory"
+    return None if S_ISREG(mode) else "is no regular file"
 
 
 def refusal(name: str, value: Any, allowed: str) -> ValidationError:

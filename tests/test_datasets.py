@@ -103,7 +103,8 @@ def test_pickles_are_never_opened(tmp_path, bare):
     else:
         np.savez(path, **{**images(), "y_test": bomb})
     with pytest.raises(
-        ValidationError, match="data: must be .*no whole|cannot be read"
+        ValidationError,
+        match="data: must be .*cannot be read: it (holds an array of obj|is no whole)",
     ):
         mnist(path)
     assert not trace.exists()
@@ -114,7 +115,7 @@ def test_truncated_archives(tmp_path, share):
     path = saved(tmp_path)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValidationError, match="is empty|no whole .npz file"):
+    with pytest.raises(ValidationError, match="is empty|it is no whole archive"):
         mnist(path)
 
 
@@ -128,7 +129,7 @@ def test_damage_inside_of_an_archive(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         for key in datasets.MNIST_KEYS:
             archive.writestr(f"{key}.npy", b"no array")
-    with pytest.raises(ValidationError, match="has no array x_train"):
+    with pytest.raises(ValidationError, match="no array of NumPy"):
         mnist(path)
 
 
@@ -354,6 +355,53 @@ def test_other_text_is_refused_with_its_line(tmp_path, lines, problem):
     path.write_text("\n".join(lines))
     with pytest.raises(ValidationError, match=f"data: must be .*{problem}"):
         sequences_csv(path)
+
+
+@pytest.mark.parametrize(
+    "name, mark, comma, head",
+    [
+        ("a.csv", ";", True, ""),
+        ("a.csv", ";", True, "label;v0;v1"),
+        ("a.csv", ";", False, "label;v0;v1\n;mV;mV"),
+        ("a.csv", "\t", True, "label\tv0\tv1"),
+        ("a.tsv", "\t", True, ""),
+        ("a.csv", ",", False, "label,v0,v1\nword,mV,mV"),
+        ("a.csv", ",", False, ",label,v0,v1"),
+        ("a.csv", ";", True, "index;label;v0;v1\n;;mV;mV"),
+    ],
+)
+def test_ways_to_write_sequences(tmp_path, name, mark, comma, head):
+    values = np.random.default_rng(0).normal(size=(20, 2)).round(3)
+    index = head.startswith((",label", "index"))
+    lines = [head] if head else []
+    for k, pair in enumerate(values.tolist()):
+        cells = [f"{v:.3f}".replace(".", "," if comma else ".") for v in pair]
+        lines.append(mark.join([*[str(k)] * index, "no" if k % 2 else "yes", *cells]))
+    path = tmp_path / name
+    path.write_text("\n".join(lines))
+    data = sequences_csv(path)
+    assert data.shape == (2, 1) and data.labels == ("no", "yes")
+    expected = [(*row, "no" if k % 2 else "yes") for k, row in enumerate(values)]
+    found = all_rows(data)
+    assert [row[-1] for row in found] == [row[-1] for row in sorted(expected)]
+    np.testing.assert_allclose(
+        [row[:-1] for row in found], [row[:-1] for row in sorted(expected)], rtol=1e-6
+    )
+
+
+def test_an_index_and_units_of_steps(tmp_path):
+    path = tmp_path / "steps.csv"
+    rows = [f"{n},{line}" for n, line in enumerate(STEPS[1:])]
+    path.write_text("\n".join([f",{STEPS[0]}", ",,,mV", *rows]))
+    data = sequences_csv(path, shares=(0.5, 0.25, 0.25))
+    path.write_text("\n".join(STEPS))
+    assert equal_parts(data, sequences_csv(path, shares=(0.5, 0.25, 0.25)))
+
+
+def test_labels_may_hold_other_marks(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join(['"a;b",1,2', "b,1,2", '"c, d",1,2'] * 4))
+    assert sequences_csv(path).labels == ("a;b", "b", "c, d")
 
 
 def test_no_text_at_all(tmp_path):

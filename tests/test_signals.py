@@ -292,3 +292,16 @@ def test_jumps_keep_the_values(jumps):
 def test_switched_refuses(name, arguments):
     with pytest.raises(ValidationError, match=f"^{name}: must be"):
         switched(np.arange(20.0), **{"dt": 0.1, **arguments})
+
+
+def test_one_column_is_a_signal():
+    """As Nengo's processes and probes give it."""
+    signal = np.random.default_rng(0).normal(size=(3000, 1))
+    column, flat = Spectrum.from_signal(signal), Spectrum.from_signal(signal[:, 0])
+    np.testing.assert_array_equal(column.powers, flat.powers)
+    np.testing.assert_array_equal(
+        switched(signal, 0.001, off=[[1, 2]]), switched(signal[:, 0], 0.001, [[1, 2]])
+    )
+    for other in (np.ones((3, 2)), np.ones((1, 3)), np.ones((3, 1, 1))):
+        with pytest.raises(ValidationError, match="^signal: must be"):
+            Spectrum.from_signal(other)
