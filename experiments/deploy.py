@@ -49,8 +49,8 @@ IN_NEURONS: dict[str, Any] = {
 OPTIONS: dict[str, Option] = {
     "target": (str, "NAME", "nengo; batched, the same for all sequences at once; dl, "
                "NengoDL; loihi, its emulator"),
-    "data": (str, "DATA", "digits, mnist, an .npz file like it or a .csv or .tsv of sequences; "
-             "by default what it was trained on"),
+    "data": (str, "DATA", "digits, mnist, an .npz file like it or a .csv or .tsv of "
+             "sequences; by default what it was trained on"),
     "part": (str, "NAME", "of the data: test, or all where none was trained on"),
     "memory": (str, "NAME", "exact, rate, relu, lif, poisson"),
     "neurons": (int, "N", "of the memory, in all"),

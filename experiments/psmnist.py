@@ -116,8 +116,8 @@ def run(
     ----------
     data : str
         ``"digits"``, the small images of scikit-learn; ``"mnist"``, Keras' copy of
-        MNIST; the name of an ``.npz`` file like it; or of a ``.csv`` or ``.tsv`` file of your own
-        sequences.
+        MNIST; the name of an ``.npz`` file like it; or of a ``.csv`` or ``.tsv`` file
+        of your own sequences.
     permuted : bool
         Whether to shuffle the steps, by one permutation for all.
     seed : int
@@ -228,8 +228,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         default="digits",
         metavar="DATA",
-        help="digits (8 x 8), mnist (Keras' copy), an .npz file like it, or a .csv or .tsv "
-        "of your own sequences (digits)",
+        help="digits (8 x 8), mnist (Keras' copy), an .npz file like it, or a .csv or "
+        ".tsv of your own sequences (digits)",
     )
     for name, (kind, metavar, text) in OPTIONS.items():
         quick, large = (shown(v[name]) or "all" for v in (QUICK, LARGE))
