@@ -11,7 +11,7 @@ import pandas as pd
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.report import Law, Report, Section, number
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.metrics import fit_floor, fit_scaling
+from spiking_lmu.metrics import LEVELS_OF_FLOOR, fit_floor, fit_scaling
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
 
@@ -200,7 +200,7 @@ def _theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
 def _locking_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """Floors of neurons whose spikes are not random, and what is alike each period."""
     for kind, rows in _by_type(frame[frame["neuron_type"].isin(["lif", "relu"])]):
-        if rows["n_neurons"].nunique() < 3:
+        if rows["n_neurons"].nunique() < LEVELS_OF_FLOOR:
             continue
         fit = fit_floor(rows["n_neurons"], rows["rmse"])
         low, high = fit.floor_interval

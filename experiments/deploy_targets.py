@@ -12,7 +12,7 @@ from tqdm import tqdm
 from spiking_lmu.experiments.psmnist_chip import run_on_chip
 from spiking_lmu.forms import choose_form
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
-from spiking_lmu.simulators import require
+from spiking_lmu.simulators import repeatable, require
 
 Run = tuple[np.ndarray, float, dict[str, Any]]
 
@@ -34,14 +34,8 @@ def run_nengo(
     shown: dict[str, np.ndarray] = {}
     dt, counter = network.dt, add_counter(network)
     network.stimulus.output = lambda t: shown["items"][round(t / dt) - 1]
-    poisson = any(
-        isinstance(e.neuron_type, nengo.PoissonSpiking) for e in network.all_ensembles
-    )
     values, spikes = [], 0.0
-    # the optimizer mixes up the random states of Poisson neurons: see `simulators`
-    with nengo.Simulator(
-        network, dt=dt, seed=seed, progress_bar=False, optimize=not poisson
-    ) as sim:
+    with repeatable(network, dt, seed) as sim:
         for k, items in enumerate(tqdm(inputs, unit="sequence", disable=not progress)):
             (drawn,) = np.random.SeedSequence([seed, k]).generate_state(1)
             sim.reset(seed=int(drawn))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from spiking_lmu.experiments.report import Law, number
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.metrics import Floor, Scaling, fit_floor, fit_scaling
+from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, Scaling, fit_floor, fit_scaling
 from spiking_lmu.validation import refusal
 
 
@@ -130,7 +130,7 @@ def fits(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, Scaling, Any]
         n = means["n_neurons"].nunique()
         if n > 1:
             m, errors = means["n_neurons"], means["nrmse"]
-            floor = fit_floor(m, errors) if n > 2 else None
+            floor = fit_floor(m, errors) if n >= LEVELS_OF_FLOOR else None
             yield str(platform), means, fit_scaling(m, errors), floor
 
 

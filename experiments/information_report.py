@@ -144,9 +144,7 @@ def _degree_section(
         "brackets (a), and that of the spiking memory in all against its neurons (b). "
         "Dark lines are 95 % intervals of the totals over trials, dashed grey lines "
         "the most that there can be. What the bars lack is of higher degree, further "
-        "back, too small to be told from chance, or lost in noise. Estimates may "
-        "exceed the bound a little: in a finite sample, functions are orthogonal only "
-        "on average."
+        "back, too small to be told from chance, or lost in noise."
     )
     return Section(
         "Capacity by degree", tuple(paragraphs), figure="capacity", caption=caption
@@ -156,13 +154,17 @@ def _degree_section(
 def _estimate(frame: pd.DataFrame, arguments: Mapping[str, Any]) -> str:
     low, high = frame["threshold"].min(), frame["threshold"].max()
     reach = ", ".join(map(str, arguments["delays"]))
+    total = totals(frame)
+    share = float((total["capacity"] / total["variables"]).max())
     return (
         f"Functions of degree 1 to {len(arguments['delays'])} are measured, with "
         f"delays of up to {reach} values. Chance alone gives some capacity to all of "
         "them, distributed as chi-square; only what exceeds the quantile that chance "
         f"reaches once in ten thousand ({number(low)} to {number(high)} here) counts, "
-        "less what chance adds to it on average. Totals are therefore rather too small "
-        "than too large."
+        "less what chance adds to it on average. Two errors remain. Small capacities "
+        "go unseen, which makes totals too small. Functions are orthogonal only on "
+        "average, not in a finite sample, which can make totals too large, even beyond "
+        f"the number of variables; the largest total here is {number(share)} times it."
     )
 
 

@@ -18,6 +18,7 @@ from spiking_lmu.networks import LMU, LegendreMemory
 from spiking_lmu.neurons import neuron_type
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.signals import Spectrum
+from spiking_lmu.simulators import repeatable
 from spiking_lmu.state_space import discretize, simulate, state_space
 
 VARIANCE = 1 / 3  # of an input that is uniform on [-1, 1]
@@ -120,7 +121,7 @@ def lmu(
         )
         nengo.Connection(stimulus, unit.input, synapse=None)
         probe = nengo.Probe(unit.output)
-    with nengo.Simulator(network, dt=DT, progress_bar=False) as sim:
+    with repeatable(network, DT) as sim:
         sim.run_steps(len(u))
         return np.array(sim.data[probe])
 
@@ -187,10 +188,7 @@ def spiking_memory(
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         probe = nengo.Probe(memory.output)
-    # unoptimized, for the sake of equal spikes with equal seeds
-    with nengo.Simulator(
-        network, dt=DT, seed=seed, progress_bar=False, optimize=False
-    ) as sim:
+    with repeatable(network, DT, seed) as sim:
         sim.run_steps(len(held))
         states = np.array(sim.data[probe][presentation::presentation])
         populations = memory.populations(sim.data)

@@ -27,7 +27,7 @@ from spiking_lmu.experiments.mackey_glass_series import Split, make_split, windo
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.simulators import require
+from spiking_lmu.simulators import repeatable, require
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -333,9 +333,7 @@ def run_in_spikes(
             every = np.ones((1, ensemble.n_neurons))
             nengo.Connection(ensemble.neurons, activity, transform=every, synapse=None)
         counted = nengo.Probe(activity)
-    # without the optimizer, equal seeds give equal spikes
-    options = {"progress_bar": False, "optimize": False}
-    with nengo.Simulator(network, dt=dt, seed=network.seed, **options) as sim:
+    with repeatable(network, dt, network.seed) as sim:
         sim.run_steps(len(x) * presentation)
         answers = np.array(sim.data[network.probe][presentation - 1 :: presentation])
         rate = float(sim.data[counted].mean()) if spiking else None

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.metrics import Floor, fit_floor, fit_scaling
+from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, fit_floor, fit_scaling
 
 CELL = ["neuron_type", "design", "order", "n_neurons"]
 
@@ -66,7 +66,7 @@ def floors(frame: pd.DataFrame) -> dict[tuple[str, int], Floor]:
             cell["total_neurons"].to_numpy(), cell["rmse"].to_numpy()
         )
         for (design, order), cell in trials.groupby(["design", "order"], sort=False)
-        if cell["n_neurons"].nunique() >= 3
+        if cell["n_neurons"].nunique() >= LEVELS_OF_FLOOR
     }
 
 

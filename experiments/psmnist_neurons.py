@@ -157,6 +157,9 @@ def parts_path(path: Path, task: dict[str, Any]) -> Path:
 
 def _kept(path: Path, name: str, what: dict[str, Any], suffix: str) -> Path:
     """A file beside a network, for what comes of it with some settings and versions."""
-    text = json.dumps([what, versions()], sort_keys=True).encode()
-    code = zlib.crc32(text, zlib.crc32(path.read_bytes()))
+    # of the weights alone: the file also tells how long training took
+    weights = read_archive(path)[0]
+    code = zlib.crc32(json.dumps([what, versions()], sort_keys=True).encode())
+    for part in sorted(weights):
+        code = zlib.crc32(np.ascontiguousarray(weights[part]).data, code)
     return path.with_name(f"{name}-{code:08x}{suffix}")

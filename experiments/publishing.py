@@ -69,6 +69,7 @@ def publish(
         arguments["seed"],
         time.perf_counter() - start,
         result.failures,
+        result.reused + result.new,
     )
     page = pages.write(out, report, result.frame, figures, run)
     return page, len(result.failures)

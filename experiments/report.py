@@ -131,6 +131,8 @@ class Run:
         Wall time.
     failures : sequence of (dict, str)
         The parameters of each trial that failed, and its error.
+    trials : int, optional
+        How many trials finished, where one may have several rows.
     """
 
     command: str
@@ -138,6 +140,7 @@ class Run:
     seeds: Any
     seconds: float
     failures: Sequence[tuple[Mapping[str, Any], str]] = ()
+    trials: int | None = None
 
 
 def write(
@@ -159,7 +162,7 @@ def write(
     report : Report
         What was found.
     trials : pandas.DataFrame
-        One row a trial, written to the last bit.
+        One row a trial, or several, written to the last bit.
     figures : dict of matplotlib.figure.Figure
         By the names that the sections use, which are also those of their files.
     run : Run
@@ -217,7 +220,8 @@ def summary(report: Report, trials: DataFrame, run: Run) -> dict[str, Any]:
         "arguments": run.arguments,
         "seeds": run.seeds,
         "laws": [{"words": unmarked(law.words), **law.values} for law in report.laws],
-        "trials": len(trials),
+        "trials": len(trials) if run.trials is None else run.trials,
+        "rows": len(trials),
         "failures": [{"parameters": p, "error": error} for p, error in run.failures],
         "seconds": float(run.seconds),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.simulators import repeatable
 from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import check_array, check_integer, refusal
 
@@ -164,10 +165,7 @@ class BatchedMemory:
         self._kind = _kind_of(memory.neuron_type)
         check_integer("seed", seed, low=0, high=2**32 - 1)
         self.memory, self.seed = memory, seed
-        # only built: there is nothing to optimize
-        with nengo.Simulator(
-            memory, dt=memory.dt, progress_bar=False, seed=seed, optimize=False
-        ) as sim:
+        with repeatable(memory, memory.dt, seed) as sim:
             self.populations = populations = memory.populations(sim.data)
         sizes = np.array([len(p.gain) for p in populations])
         self.n_neurons = int(sizes.sum())

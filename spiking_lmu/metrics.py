@@ -12,6 +12,7 @@ from .validation import check_array, check_integer, refusal
 LARGEST = 1e100  # squares of it, and their sums, are still finite
 NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of a normal distribution
 ANY = range(65)  # numbers of dimensions that an array may have
+LEVELS_OF_FLOOR = 4  # numbers of neurons that a law of three parameters takes
 STEEPEST = -2.0  # even the most regular spikes err no less than 1 / m
 
 
@@ -196,7 +197,8 @@ def fit_floor(
     Parameters
     ----------
     neurons : (n,) array_like
-        The number of neurons in each trial; at least three different ones.
+        The number of neurons in each trial; at least `LEVELS_OF_FLOOR` different ones,
+        more than there are parameters.
     errors : (n,) array_like
         The error of each trial, positive.
     n_bootstrap : int
@@ -214,7 +216,7 @@ def fit_floor(
     nengo.exceptions.ValidationError
         If an argument is none of the above, or the lengths differ.
     """
-    trials = _check_trials(neurons, errors, n_levels=3)
+    trials = _check_trials(neurons, errors, n_levels=LEVELS_OF_FLOOR)
     rng = _check_bootstrap(n_bootstrap, seed)
     slope = float(trials.means @ trials.slope_weights)
     starts = [(slope, 0.1), (-0.5, 0.9), (-1.0, 0.9), (-2.0, 0.9)]

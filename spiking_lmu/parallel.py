@@ -27,6 +27,8 @@ from nengo.exceptions import ConfigError
 from nengo.params import BoolParam
 from scipy.fft import irfft, next_fast_len, rfft
 
+from .simulators import repeatable
+
 Objects = dict[Any, None]  # an ordered set
 
 LARGEST = 2**28  # bytes of a spectrum that is held at once
@@ -294,7 +296,7 @@ def _simulate(cut: Cut, n_steps: int, dt: float) -> Responses:
             pulse = np.zeros((2, node.size_out))
             pulse[0, k] = float(node is stimulus)
             doubles[node].output = _Once(pulse[0])
-        with nengo.Simulator(network, dt=dt, progress_bar=False) as sim:
+        with repeatable(network, dt) as sim:
             sim.run_steps(n_steps)
             return {node: np.array(sim.data[p]) for node, p in probes.items()}
 

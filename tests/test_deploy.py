@@ -224,7 +224,7 @@ def test_bad_models(folder, tmp_path):
         with pytest.raises(ValidationError, match="model"):
             deploy.run(**arguments(folder, model=str(model)))
     np.savez(model, evil=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(ValidationError, match="model.*Object arrays"):
+    with pytest.raises(ValidationError, match="model.*array of object"):
         deploy.run(**arguments(folder, model=str(model)))
     np.savez(model, weights=np.zeros(3))
     with pytest.raises(ValidationError, match=r"model.*SequenceNetwork\.save"):

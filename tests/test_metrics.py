@@ -186,9 +186,10 @@ def test_floor_of_single_trials():
     fit = fit_floor(*trials(1, 0, exponent=-1, floor=0.01), n_bootstrap=100)
     low, high = fit.floor_interval
     assert low < fit.floor < high
-    fit = fit_floor([10, 100, 1000], [1.0, 0.2, 0.1])
-    assert fit.exponent_interval == (-np.inf, np.inf)
-    assert fit.floor_interval == (0, np.inf)
+    # one size more than there are parameters
+    fit = fit_floor([10, 100, 1000, 10000], [1.0, 0.2, 0.1, 0.08], n_bootstrap=100)
+    low, high = fit.floor_interval
+    assert low <= fit.floor <= high
 
 
 @pytest.mark.parametrize("fit", [fit_scaling, fit_floor])
@@ -206,16 +207,21 @@ def test_floor_of_single_trials():
         ("errors", ([10, 20, 30], [1, 2, -1])),
         ("errors", ([10, 20, 30], [1, 2, np.inf])),
         ("errors", ([10, 20, 30], [[1, 2, 3]])),
-        ("n_bootstrap", ([10, 20, 30], [1, 2, 3], 99)),
-        ("n_bootstrap", ([10, 20, 30], [1, 2, 3], 10**9)),
-        ("n_bootstrap", ([10, 20, 30], [1, 2, 3], 200.0)),
-        ("seed", ([10, 20, 30], [1, 2, 3], 200, -1)),
-        ("seed", ([10, 20, 30], [1, 2, 3], 200, None)),
+        ("n_bootstrap", ([10, 20, 30, 40], [1, 2, 3, 4], 99)),
+        ("n_bootstrap", ([10, 20, 30, 40], [1, 2, 3, 4], 10**9)),
+        ("n_bootstrap", ([10, 20, 30, 40], [1, 2, 3, 4], 200.0)),
+        ("seed", ([10, 20, 30, 40], [1, 2, 3, 4], 200, -1)),
+        ("seed", ([10, 20, 30, 40], [1, 2, 3, 4], 200, None)),
     ],
 )
 def test_fits_refuse(fit, name, arguments):
     with pytest.raises(ValidationError, match=f"^{name}: must be"):
         fit(*arguments)
+
+
+def test_a_floor_takes_more_sizes_than_parameters():
+    with pytest.raises(ValidationError, match="at least 4 different"):
+        fit_floor([10, 20, 30], [3, 2, 1])
 
 
 def test_predictions_refuse_no_neurons():

@@ -45,6 +45,17 @@ def path(tmp_path):
     return make_network().save(tmp_path / "one.npz", {"data": "lines"})
 
 
+def test_kept_files_are_named_by_weights_and_not_by_wall_times(tmp_path):
+    network, task = make_network(), {"images": 5}
+    names = set()
+    for seconds in (1.0, 2.0):
+        path = network.save(tmp_path / "one.npz", {"history": {"seconds": [seconds]}})
+        names.add(parts_path(path, task))
+    assert len(names) == 1
+    path = make_network(seed=2).save(tmp_path / "one.npz", {})
+    assert parts_path(path, task) not in names
+
+
 def weights(network):
     return np.concatenate([c.transform.init.ravel() for c in network.kernels.values()])
 
@@ -122,7 +133,7 @@ def test_parts_go_with_one_run_of_one_network(path):
     name = parts_path(path, task)
     assert name == parts_path(path, dict(task)) and name.parent == path.parent
     assert name != parts_path(path, {**task, "seed": 1})
-    path.write_bytes(b"another network")
+    make_network(seed=2).save(path)
     assert name != parts_path(path, task)
 
 
