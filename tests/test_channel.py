@@ -27,7 +27,7 @@ NUMBERS = ["rmse", "predicted_rmse", "distortion", "locked", "spikes_per_second"
 @pytest.fixture(scope="module")
 def frame(tmp_path_factory):
     return channel.run(
-        neurons=(50, 150, 500),
+        neurons=(50, 150, 500, 1000),
         neuron_types=("poisson", "lif", "relu", "rate"),
         trials=3,
         periods=3,
@@ -41,14 +41,14 @@ def of(frame, kind):
 
 
 def test_one_row_a_trial_with_scaled_time_constants(frame):
-    assert len(frame) == 3 * 4 * 3
+    assert len(frame) == 4 * 4 * 3
     assert np.allclose(frame["synapse"] * frame["freq"], 0.01)
     assert np.allclose(frame["dt"] * frame["freq"], 0.001)
     assert (frame["steps"] == 1000 * 4 + 50).all()
     assert (frame["parameter_bytes"] == 32 * frame["n_neurons"]).all()
     # neuron types share their neurons, trials do not
     assert frame.groupby(["n_neurons", "seed"])["neuron_type"].nunique().eq(4).all()
-    assert frame["seed"].nunique() == 3 * 3
+    assert frame["seed"].nunique() == 4 * 3
 
 
 def test_spikes_are_as_many_as_tuning_curves_say(frame):
@@ -212,7 +212,7 @@ def test_report_tells_what_the_trials_say(frame):
     assert theory.values["low"] < theory.values["ratio"] < theory.values["high"]
     assert laws["floor", "lif"].values["locked_share"] > 0.8
     assert report.sections[0].figure == "channel"
-    assert len(report.sections[0].table) == 12
+    assert len(report.sections[0].table) == 16
     words = " ".join(p for section in report.sections for p in section.paragraphs)
     assert "nan" not in words and "inf " not in words
 
