@@ -5,7 +5,7 @@ Needs nengo-loihi, the extra ``loihi``.
 
 import nengo
 
-from spiking_lmu import discretize, readout, rmse, simulate, state_space
+from spiking_lmu import discretize, rmse, sampled_readout, simulate, state_space
 from spiking_lmu.hardware import loihi
 from spiking_lmu.networks import LegendreMemory
 
@@ -30,7 +30,7 @@ with loihi.Simulator(model, target="sim", progress_bar=False) as sim:
     sim.run(5)
 
 exact = simulate(*discretize(*state_space(THETA, ORDER), sim.dt), sim.data[u][:, 0])
-exact = exact @ readout(ORDER, [1.0]).T  # delays relative to theta
+exact = exact @ sampled_readout(THETA, ORDER, sim.dt, [THETA]).T
 settled = sim.trange() > 2 * THETA
 error = rmse(sim.data[delayed][settled], exact[settled])
 energy = loihi.energy(sim)

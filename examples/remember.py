@@ -3,7 +3,7 @@
 import nengo
 import numpy as np
 
-from spiking_lmu import discretize, readout, rmse, simulate, state_space
+from spiking_lmu import discretize, rmse, sampled_readout, simulate, state_space
 from spiking_lmu.networks import LegendreMemory
 
 with nengo.Network(seed=0) as model:
@@ -21,7 +21,7 @@ with nengo.Simulator(model, optimize=False) as sim:
 
 u = sim.data[input_probe][:, 0]
 exact = simulate(*discretize(*state_space(0.5, 6), sim.dt), u)
-exact = exact @ readout(6, [0.5, 1.0]).T  # delays relative to theta
+exact = exact @ sampled_readout(0.5, 6, sim.dt, [0.25, 0.5]).T
 settled = sim.trange() > 1.0
 print("neurons:", model.n_neurons)
 print("RMS of the input:", np.sqrt(np.mean(u**2)).round(3))

@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 
 from spiking_lmu.signals import white_noise
-from spiking_lmu.state_space import discretize, readout, simulate, state_space
+from spiking_lmu.state_space import (
+    discretize,
+    sampled_readout,
+    simulate,
+    state_space,
+)
 from spiking_lmu.validation import check_each, check_integer, check_number, refusal
 
 WARM_UP = 1.5  # windows that are not counted: a window, and half of one to settle
@@ -141,12 +146,12 @@ def remember(u: np.ndarray, steps: int, order: int, lags: np.ndarray) -> np.ndar
     """What the exact memory gives for the inputs ``lags`` steps ago, (n, len(lags)).
 
     A window of one step more than ``steps`` holds the inputs of 0 to ``steps`` steps
-    ago. Each was held for a step, in whose middle it is read.
+    ago, each for a step.
     """
-    window = steps + 1
-    system = discretize(*state_space(float(window), order), 1.0)
+    window = float(steps + 1)
+    system = discretize(*state_space(window, order), 1.0)
     states = simulate(*system, np.append(u, 0.0))[1:]
-    return states @ readout(order, (lags + 0.5) / window).T
+    return states @ sampled_readout(window, order, 1.0, lags, newest=0).T
 
 
 def delayed(u: np.ndarray, lags: np.ndarray) -> np.ndarray:

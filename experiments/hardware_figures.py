@@ -26,7 +26,7 @@ from spiking_lmu.experiments.hardware_trials import (
     Example,
 )
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.state_space import readout
+from spiking_lmu.state_space import sampled_readout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -253,7 +253,7 @@ def plot_example(examples: Sequence[Example]) -> Figure:
     figure = style.new_figure("double", 0.62)
     axes = figure.subplots(2, len(examples), sharex=True, sharey="row", squeeze=False)
     t = np.arange(1, STEPS + 1) * DT
-    C = readout(ORDER, np.array(DELAYS))
+    C = sampled_readout(THETA, ORDER, DT, THETA * np.array(DELAYS))
     colours = list(style.order_colours(range(ORDER)).values())
     for column, example in zip(axes.T, examples):
         states = [f"$m_{i}$" for i in range(ORDER)]

@@ -31,6 +31,7 @@ from spiking_lmu.state_space import (
     discretize,
     map_to_synapse,
     readout,
+    sampled_readout,
     simulate,
     state_space,
 )
@@ -129,7 +130,8 @@ def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 def window(state: np.ndarray) -> np.ndarray:
     """The window that a state holds (n, POINTS), from now to theta ago."""
-    return state @ readout(ORDER, np.linspace(0, 1, POINTS)).T
+    delays = np.linspace(0, THETA, POINTS)
+    return state @ sampled_readout(THETA, ORDER, DT, delays).T
 
 
 def window_error(decoded: np.ndarray, u: np.ndarray) -> float:

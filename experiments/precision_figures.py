@@ -19,7 +19,12 @@ from spiking_lmu.experiments.precision_trials import (
 from spiking_lmu.experiments.report import number
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.signals import lowpass
-from spiking_lmu.state_space import discretize, readout, simulate, state_space
+from spiking_lmu.state_space import (
+    discretize,
+    sampled_readout,
+    simulate,
+    state_space,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -254,8 +259,8 @@ def plot_example(example: Example) -> Figure:
         bbox_to_anchor=(1, 1),
         columnspacing=1,
     )
-    points = np.linspace(0, 1, 100)
-    window = example.decoded @ readout(d, points).T
+    delays = np.linspace(0, theta, 100)
+    window = example.decoded @ sampled_readout(theta, d, task["dt"], delays).T
     image = style.heatmap(axes[2], window.T, (t[0], t[-1], 0, theta))
     axes[2].set_title("Window read from the state: the input of the last seconds")
     axes[2].set_ylabel("Ago (s)")

@@ -22,7 +22,12 @@ from spiking_lmu.neurons import ALLOCATIONS, NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.simulators import Model, Recording
-from spiking_lmu.state_space import discretize, readout, simulate, state_space
+from spiking_lmu.state_space import (
+    discretize,
+    sampled_readout,
+    simulate,
+    state_space,
+)
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -320,13 +325,15 @@ def window_nrmse(
     counted: slice,
 ) -> float:
     """Error of the reconstructed window against the input itself, delayed."""
-    points = np.linspace(0, 1, WINDOW_POINTS)
-    # the state of a step has seen inputs up to the step before
-    steps = 1 + np.round(points * memory.theta / dt).astype(int)
+    # whole steps, so that the input has values there
+    longest = int(memory.theta / dt * (1 + 1e-9))
+    steps = np.round(np.linspace(0, longest, WINDOW_POINTS)).astype(int)
+    delays = np.minimum(steps * dt, memory.theta)
+    C = sampled_readout(memory.theta, memory.order, dt, delays)
     filtered = lowpass(u[:, None], tau, dt)[:, 0]
     times = np.arange(len(u))[counted]
     target = filtered[np.maximum(times[:, None] - steps, 0)]
-    return nrmse(decoded[counted] @ readout(memory.order, points).T, target)
+    return nrmse(decoded[counted] @ C.T, target)
 
 
 def _digest(signal: np.ndarray) -> str:

@@ -29,7 +29,7 @@ from spiking_lmu.signals import Spectrum
 from spiking_lmu.state_space import (
     LONGEST,
     SHORTEST,
-    readout,
+    sampled_readout,
     simulate,
     state_space,
     usable_band,
@@ -114,7 +114,8 @@ class LegendreMemory(nengo.Network):
     output : nengo.Node
         The state m in Legendre coordinates, size ``size_in * order``, the memory of one
         input after the other. It has passed through the recurrent synapse, which
-        takes most of the spikes' noise away and does not delay it.
+        takes most of the spikes' noise away. The state follows the input of the step
+        before; `add_readout` counts that in.
     coordinates : nengo.Node
         The same state in the coordinates x of the neurons.
     decoded : list of nengo.Node
@@ -256,6 +257,9 @@ class LegendreMemory(nengo.Network):
     def add_readout(self, delays: ArrayLike, label: str | None = None) -> nengo.Node:
         """Add a node that gives the input as it was some time ago.
 
+        It is late by the delay and by nothing else: time steps are counted
+        (`spiking_lmu.sampled_readout`).
+
         Parameters
         ----------
         delays : float or (n,) array_like
@@ -354,8 +358,7 @@ class LegendreMemory(nengo.Network):
         return output
 
     def _readout_of_window(self, delays: ArrayLike) -> np.ndarray:
-        seconds = check_array("delays", delays, low=0, high=self.theta)
-        return readout(self.order, seconds / self.theta)
+        return sampled_readout(self.theta, self.order, self.dt, delays)
 
     def check_range(self, signal: ArrayLike) -> RangeCheck:
         """Tell whether an input stays within what the neurons can represent.

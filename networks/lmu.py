@@ -13,7 +13,7 @@ from nengo.params import NumberParam
 from numpy.typing import ArrayLike
 
 from spiking_lmu.parallel import configure_training
-from spiking_lmu.state_space import discretize, state_space
+from spiking_lmu.state_space import discretize, sampled_readout, state_space
 from spiking_lmu.validation import (
     check_array,
     check_choice,
@@ -43,7 +43,7 @@ class LMU(nengo.Network):
         m_t &= \bar A m_{t-1} + \bar B u_t \\
         h_t &= f(W_x x_t + W_h h_{t-1} + W_m m_t)
 
-    **Timing.** Nothing is late: in the step in which ``input`` is :math:`x_t`,
+    **Timing.** No path adds a step: in the step in which ``input`` is :math:`x_t`,
     ``state`` is :math:`m_t` and ``output`` is :math:`h_t`, so that units stack without
     delay. Connect to ``input``, and from ``output``, with ``synapse=None``. A spiking
     memory gives :math:`m_{t-1}`; ``state`` is the step from there to :math:`m_t`, by
@@ -243,8 +243,8 @@ class LMU(nengo.Network):
 class ExactMemory(nengo.Network):
     r"""The linear memory, :math:`m_t = \bar A m_{t-1} + \bar B u_t`, without neurons.
 
-    As `LegendreMemory` without noise, but for one thing: nothing is late. Its
-    ``output`` is :math:`m_t` in the step in which its ``input`` is :math:`u_t`.
+    As `LegendreMemory` without noise, but for one thing: its ``output`` is :math:`m_t`
+    in the step in which its ``input`` is :math:`u_t`, not one step later.
 
     Parameters
     ----------
@@ -281,6 +281,21 @@ class ExactMemory(nengo.Network):
                 m = self.output[k * self.order : (k + 1) * self.order]
                 nengo.Connection(m, m, transform=Ad, synapse=_OneStep(self.dt))
                 nengo.Connection(self.input[k], m, transform=Bd, synapse=None)
+
+    def add_readout(self, delays: ArrayLike, label: str | None = None) -> nengo.Node:
+        """Add a node that gives the input as it was some time ago.
+
+        As `LegendreMemory.add_readout`.
+        """
+        C = sampled_readout(self.theta, self.order, self.dt, delays, newest=0)
+        n, d = len(C), self.order
+        with self:
+            node = nengo.Node(size_in=self.size_in * n, label=label or "readout")
+            for k in range(self.size_in):
+                m = self.output[k * d : (k + 1) * d]
+                part = node[k * n : (k + 1) * n]
+                nengo.Connection(m, part, transform=C, synapse=None)
+        return node
 
 
 class _OneStep(nengo.Lowpass):

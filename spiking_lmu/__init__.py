@@ -15,6 +15,7 @@ from .state_space import (
     discretize,
     map_to_synapse,
     readout,
+    sampled_readout,
     simulate,
     state_space,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "realize",
     "required_neurons",
     "rmse",
+    "sampled_readout",
     "simulate",
     "state_space",
 ]

@@ -133,6 +133,9 @@ def _discretize(
 def readout(order: int, delays: ArrayLike) -> np.ndarray:
     """Weights that read past inputs out of the state: u(t - delay * theta) = C m(t).
 
+    In continuous time; with time steps, the input is half a step late (see
+    `sampled_readout`).
+
     Parameters
     ----------
     order : int
@@ -163,6 +166,81 @@ def readout(order: int, delays: ArrayLike) -> np.ndarray:
     for i in range(2, order):
         C[:, i] = ((2 * i - 1) * x * C[:, i - 1] - (i - 1) * C[:, i - 2]) / i
     return C
+
+
+NEIGHBOURS = 4  # readings that a sample is put together from
+
+
+def sampled_readout(
+    theta: float, order: int, dt: float, delays: ArrayLike, newest: int = 1
+) -> np.ndarray:
+    r"""Weights that read past samples out of the state that time steps make of them.
+
+    An input that is sampled every ``dt`` is held for a step: it reaches the state as
+    a staircase, which is late by half a step on average. `readout` gives the staircase;
+    the weights here give the signal that was sampled, :math:`C m_n \approx
+    u(n\,dt - \mathrm{delay})`. All that reads a window out of a state with time
+    steps, or compares it with a signal, goes through this function.
+
+    Parameters
+    ----------
+    theta : float
+        Length of the window, in seconds.
+    order : int
+        Number of state variables.
+    dt : float
+        Time step, in seconds.
+    delays : float or (n,) array_like
+        In seconds, from 0 to theta.
+    newest : int
+        How many steps ago the newest input was sampled that the state holds: 1 for
+        `simulate` and `LegendreMemory`, where the input of a step arrives in the next
+        one; 0 for a state that holds it at once, as that of `LMU`.
+
+    Returns
+    -------
+    C : (n, order) ndarray
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If a delay lies outside of the window, or another argument is out of range.
+
+    Notes
+    -----
+    The staircase is read in the middle of four neighbouring steps. Each reading is
+    the signal averaged over a step, about a lag that is known exactly, from the
+    response of the discrete system to a ramp. Of the cubic that has these four
+    averages, the value at the delay is taken. The half step thus disappears, and so
+    does the share of the amplitude that an average takes away. Near a delay of 0, for
+    which no state has the input yet that it needs, the cubic extrapolates; high
+    polynomials, outside of the window, would do so with weights without bounds.
+    """
+    A, B = state_space(theta, order)
+    theta, dt = float(theta), check_number("dt", dt, 0, theta, exclusive=True)
+    ages = np.atleast_1d(check_array("delays", delays, low=0, high=theta)) / dt
+    newest = check_integer("newest", newest, low=0, high=1)
+    Ad, Bd = discretize(A, B, dt)
+    steps, count = theta / dt, min(NEIGHBOURS, order)
+    n = max(count, round(steps))
+    # each delay's nearest steps: one begins where the staircase ends, now
+    first = np.floor(ages * n / steps).astype(int) - count // 2 + 1 - newest
+    chosen = np.clip(first, 0, n - count)[:, None] + np.arange(count)
+    C = readout(order, (chosen.ravel() + 0.5) / n)
+    lags = lag_of(C, Ad, Bd) - (1 - newest)
+    from_delay = lags.reshape(chosen.shape) - ages[:, None]
+    powers = np.arange(1, count + 1)[:, None]
+    averages = [(from_delay[:, None] + side) ** powers for side in (-0.5, 0.5)]
+    cubic = (averages[1] - averages[0]) / powers
+    weights = np.linalg.solve(cubic, np.eye(count)[None, :, :1])
+    return np.sum(weights * C.reshape(*chosen.shape, order), axis=1)
+
+
+def lag_of(C: np.ndarray, Ad: np.ndarray, Bd: np.ndarray) -> np.ndarray:
+    """By how many steps each of the outputs C x (n,) follows a ramp late."""
+    of_constant = np.linalg.solve(np.eye(len(Ad)) - Ad, Bd)
+    of_ramp = np.linalg.solve(np.eye(len(Ad)) - Ad, of_constant)
+    return ((C @ of_ramp) / (C @ of_constant))[:, 0]
 
 
 def window_weights(order: int) -> np.ndarray:

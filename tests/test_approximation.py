@@ -24,6 +24,7 @@ from spiking_lmu.state_space import (
     METHODS,
     delay_error,
     discretize,
+    lag_of,
     readout,
     simulate,
     state_space,
@@ -220,6 +221,13 @@ def test_errors_of_steps_in_the_time_domain(frame, method):
     system = (H @ x + D[0] * u[-1])[0] / u[-1]
     error = the_error(frame, method=method, reading="system", steps=steps)
     assert error == pytest.approx(abs(system - 1), rel=1e-6)  # a whole cycle late
+
+
+@pytest.mark.parametrize("method", ["zoh", "bilinear", "euler", "backward_diff"])
+def test_lags_are_those_of_ramps(method):
+    Ad, Bd = discretize(*state_space(1.0, 6), 1e-4, method)
+    lag = lag_of(readout(6, 1.0), Ad, Bd)[0] - 1e4
+    assert lag == pytest.approx(approximation_errors.LAGS[method], abs=1e-2)
 
 
 def test_systems_of_methods_map_s_to_z():

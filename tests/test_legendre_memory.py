@@ -9,9 +9,11 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.distortion import simulate_distorted
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.networks.lmu import ExactMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import Spectrum, white_noise
 from spiking_lmu.state_space import (
+    delay_error,
     discretize,
     map_to_synapse,
     simulate,
@@ -54,9 +56,9 @@ def probe(network, target, synapse=None):
 
 
 def delayed(u, delays):
-    """The input (n,) at each delay, as a probe sees it one step later."""
-    steps = [round(delay / DT) + 1 for delay in np.atleast_1d(delays)]
-    return np.stack([np.concatenate([np.zeros(k), u[:-k]]) for k in steps], axis=1)
+    """The input (n,) at each delay."""
+    steps = [round(delay / DT) for delay in np.atleast_1d(delays)]
+    return np.stack([np.append(np.zeros(k), u)[: len(u)] for k in steps], axis=1)
 
 
 # Without spikes
@@ -156,6 +158,71 @@ def test_readouts_are_the_delayed_input(coordinates):
     error = np.sqrt(np.mean((values - delayed(u, delays))[late] ** 2, axis=0))
     assert np.all(error < tolerances * np.sqrt(np.mean(u**2)))
     np.testing.assert_allclose(end[:, 0], values[:, 3], atol=1e-12)
+
+
+def too_late(values, freq, dt, delays):
+    """By how many steps, for each delay, beyond it; of a sine from the beginning on."""
+    t = dt * np.arange(1, len(values) + 1)
+    settled = slice(-round(2 / freq / dt), None)  # two periods
+    waves = np.stack([np.sin(2 * np.pi * freq * t), np.cos(2 * np.pi * freq * t)])
+    sines, cosines = np.linalg.pinv(waves[:, settled].T) @ values[settled]
+    phase = np.angle((sines + 1j * cosines) * np.exp(2j * np.pi * freq * delays))
+    return -phase / (2 * np.pi * freq * dt)
+
+
+def hears_a_sine(hertz, duration, dt=DT, kind=LegendreMemory, **kwargs):
+    """A network whose memory hears a sine, and its readouts across the window."""
+    t = dt * np.arange(1, round(duration / dt) + 1)
+    with nengo.Network(seed=0) as network:
+        sine = np.sin(2 * np.pi * hertz * t)[:, None]
+        stimulus = nengo.Node(nengo.processes.PresentInput(sine, dt))
+        memory = kind(dt=dt, **kwargs)
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        delays = np.linspace(0, memory.theta, 9)
+        return network, nengo.Probe(memory.add_readout(delays)), delays
+
+
+MEMORIES = {
+    "legendre": {"coordinates": "legendre"},
+    "balanced": {"coordinates": "balanced"},
+    "exact": {"kind": ExactMemory},
+}
+
+
+@pytest.mark.parametrize("dt", [0.001, 0.01])
+@pytest.mark.parametrize("theta, order", [(0.1, 6), (0.2, 3), (0.5, 6), (1.0, 24)])
+@pytest.mark.parametrize("kind", MEMORIES)
+def test_readouts_are_late_by_their_delay(kind, theta, order, dt):
+    """Exactly: by no half step more or less, whatever the steps."""
+    kwargs = dict(MEMORIES[kind], theta=theta, order=order, dt=dt)
+    if kind != "exact":
+        kwargs.update(n_neurons=10, neuron_type=nengo.Direct())
+    freq = 0.1 * usable_band(order, 1e-3) / theta  # where the window itself is exact
+    freq = 1 / dt / round(1 / dt / freq)  # whole steps in a period
+    network, p, delays = hears_a_sine(freq, 2 * theta + 4 / freq, **kwargs)
+    with nengo.Simulator(network, dt=dt, progress_bar=False) as sim:
+        sim.run(2 * theta + 4 / freq)
+    assert np.abs(too_late(sim.data[p], freq, dt, delays)).max() < 0.1
+
+
+def test_fast_signals_are_delayed_as_well_as_promised():
+    """40 Hz at 25 steps a period: a half step is an error of 0.125."""
+    theta, freq, order = 0.05, 40.0, 12
+    promised = delay_error(order, theta * freq)[0]
+    network, p, _ = hears_a_sine(
+        freq,
+        0.4,
+        theta=theta,
+        order=order,
+        n_neurons=10,
+        neuron_type=nengo.Direct(),
+        freq=freq,
+    )
+    (values,) = run(network, p, n_steps=400)
+    wave = np.sin(2 * np.pi * freq * DT * np.arange(1, 401))
+    error = np.abs(values[200:, -1] - wave[150:-50]).max()
+    assert promised < 1e-4
+    assert error < promised + 0.001  # what is left of the steps
 
 
 @pytest.mark.parametrize("neuron_type, share", [(nengo.LIFRate(), 0.2), (None, 0.5)])

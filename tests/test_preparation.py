@@ -10,9 +10,9 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.hardware.preparation import prepare
 from spiking_lmu.hardware.stochastic import MAX_RATE, ChipPoisson
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.state_space import readout
+from spiking_lmu.state_space import sampled_readout
 
-THETA, ORDER, TAU = 0.2, 3, 0.1
+THETA, ORDER, TAU, DT = 0.2, 3, 0.1, 0.001
 
 
 def make(**kwargs):
@@ -290,7 +290,7 @@ def test_synapses_of_readers_replace_the_recurrent_one(size_in):
         nengo.Connection(memory.output, state, transform=2, synapse=0.03)
     plan = prepare(network)
     T, one = memory.realization.T, np.eye(size_in)
-    C = readout(ORDER, np.array(delays) / THETA)
+    C = sampled_readout(THETA, ORDER, DT, delays)
     for target, tau, wanted in [(reader, 0.02, C @ T), (state, 0.03, 2 * T)]:
         np.testing.assert_allclose(
             links_from(plan, memory.ensembles, target, tau),
@@ -338,7 +338,7 @@ def test_functions_of_the_window_have_an_ensemble_on_the_chip():
     plan = prepare(network)
     window = plan.chip[-1]
     assert window not in memory.ensembles and window.dimensions == 2
-    C = readout(ORDER, np.array(delays) / THETA) @ memory.realization.T
+    C = sampled_readout(THETA, ORDER, DT, delays) @ memory.realization.T
     recurrent, feed = memory.realization.transforms
     np.testing.assert_allclose(
         links_from(plan, memory.ensembles, window, TAU), C @ recurrent, atol=1e-4
@@ -359,7 +359,7 @@ def test_memories_in_a_chain(synapse):
         system(plan, second)[0], second.realization.transforms[0], atol=1e-3
     )
     assert {feed.memory for feed in plan.feeds} == {first}
-    C = readout(ORDER, [1.0]) @ first.realization.T
+    C = sampled_readout(THETA, ORDER, DT, [THETA]) @ first.realization.T
     wanted = second.realization.transforms[1] @ C
     for ensemble, row in zip(second.ensembles, wanted):
         ours = links_from(plan, first.ensembles, ensemble, TAU)
@@ -388,7 +388,7 @@ def test_a_memory_may_hear_itself():
         stimulate(memory)
     plan = prepare(network)
     recurrent, feed = memory.realization.transforms
-    C = readout(ORDER, [1.0]) @ memory.realization.T
+    C = sampled_readout(THETA, ORDER, DT, [THETA]) @ memory.realization.T
     ours = system(plan, memory)
     np.testing.assert_allclose(ours[0], recurrent + 0.5 * feed @ C, atol=1e-3)
     np.testing.assert_allclose(ours[1], feed)

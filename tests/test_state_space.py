@@ -21,6 +21,7 @@ from spiking_lmu.state_space import (
     discretize,
     map_to_synapse,
     readout,
+    sampled_readout,
     simulate,
     state_space,
     transfer,
@@ -383,6 +384,43 @@ def test_long_memory_recovers_delays():
         assert rmse < (2e-4 if 5 < k < 999 else 2e-3)
 
 
+@pytest.mark.parametrize("newest", [0, 1])
+@pytest.mark.parametrize(
+    "order, steps", [(1, 10), (2, 4), (3, 10), (6, 5), (6, 37.3), (24, 100), (256, 784)]
+)
+def test_samples_of_a_ramp_are_read_exactly(order, steps, newest):
+    """Constants and ramps: with the lag of a ramp, all slow signals are late."""
+    dt = 0.003
+    Ad, Bd = discretize(*state_space(steps * dt, order), dt)
+    delays = np.linspace(0, steps * dt, 21)
+    C = sampled_readout(steps * dt, order, dt, delays, newest)
+    u = 1 + 0.01 * np.arange(40 * int(steps))
+    m = simulate(Ad, Bd, np.append(u, 0))[1 - newest :][: len(u)]
+    late = u[-1] - 0.01 * delays / dt
+    if order == 1:  # one number, whatever the delay: the staircase theta ago
+        late = u[-1] - 0.01 * (steps + newest - 0.5)
+        np.testing.assert_allclose(m[-1] @ C.T, late, rtol=0.001)
+    else:
+        np.testing.assert_allclose(m[-1] @ C.T, late, rtol=0, atol=1e-6)
+
+
+def test_samples_are_read_as_the_window_where_steps_are_short():
+    delays = np.linspace(0, 1, 33)
+    found = sampled_readout(1.0, 6, 1e-5, delays)
+    np.testing.assert_allclose(found, readout(6, delays), atol=1e-3)
+    half = sampled_readout(1.0, 6, 1e-3, delays[1:-1])
+    shifted = readout(6, delays[1:-1] - 0.5e-3)
+    np.testing.assert_allclose(half, shifted, atol=2e-5)
+
+
+@pytest.mark.parametrize("order, steps", [(6, 5), (12, 20), (48, 300), (256, 784)])
+def test_samples_are_read_with_bounded_weights(order, steps):
+    """Outside of the window, polynomials of order 256 grow a thousandfold."""
+    C = sampled_readout(float(steps), order, 1.0, [0.0, float(steps)])
+    gain = np.sqrt(C**2 @ window_weights(order) / window_weights(order).sum())
+    assert np.all(gain < 1.6)
+
+
 # what is refused
 
 NOT_POSITIVE = [0, -1, np.nan, np.inf, 1e300, "1", None, [], [1, 2], True, 1j]
@@ -407,6 +445,17 @@ SYSTEM = state_space(1.0, 2)
             ["", "ZOH", "gbt", None, 1, []],
         ),
         ("order", lambda bad: readout(bad, 0.5), NO_ORDERS),
+        (
+            "delays",
+            lambda bad: sampled_readout(0.5, 3, 0.1, bad),
+            [-0.1, 0.51, np.nan, "1", None, []],
+        ),
+        ("dt", lambda bad: sampled_readout(0.5, 3, bad, 0.1), [*NOT_POSITIVE, 0.6]),
+        (
+            "newest",
+            lambda bad: sampled_readout(0.5, 3, 0.1, 0.1, bad),
+            [-1, 2, 0.5, None],
+        ),
         (
             "delays",
             lambda bad: readout(3, bad),
