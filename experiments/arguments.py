@@ -7,13 +7,86 @@ import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, NoReturn, TypeVar
 
 Item = TypeVar("Item")
 #: The type of an option, the name of its value, and its help.
 Option = tuple[Callable[[str], Any], str, str]
 
 EXECUTION = ("folder", "jobs", "scheduler", "progress")
+
+
+#: Options by which a command asks another question, so that its results belong into
+#: another folder; and their values that make no difference.
+FOLDERS: dict[str, dict[str, Any]] = {
+    "precision": {"network": "memory", "signal": None, "backend": "nengo"},
+    "psmnist": {"data": "digits"},
+    "seqmnist": {"data": "digits"},
+    "deploy": {"model": None, "data": None, "target": "nengo"},
+}
+LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line: the option, its value and what is allowed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.register("type", int, integer)
+        self.register("type", float, number)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and end with status 2."""
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+    def named(self, name: str) -> str:
+        """An argument as the user types it: an option, or what help calls it."""
+        for action in self._actions:
+            if action.dest == name:
+                return "/".join(action.option_strings) or str(action.metavar or name)
+        return name
+
+
+def results_folder(name: str, args: argparse.Namespace) -> Path:
+    """Where a command writes by default: ``results/NAME``, and what is asked of it.
+
+    So that what is asked of another network, recording, model or simulator does not
+    take the place of what was found before.
+    """
+    given = {option: getattr(args, option) for option in FOLDERS.get(name, {})}
+    parts = [
+        re.sub(r"[^\w.]+", "_", Path(value).stem if "." in value else value).strip("._")
+        for option, value in given.items()
+        if value not in (None, "", FOLDERS[name][option])
+    ]
+    words = [name, *(part[:LONGEST_NAME] for part in parts if part)]
+    if name == "deploy":  # of nothing but models
+        return Path("results", name, "-".join(words[1:]) or "model")
+    return Path("results", "-".join(words))
+
+
+def integer(text: str) -> int:
+    """``"3"`` as 3."""
+    return _item(text, int, "an integer")
+
+
+def number(text: str) -> float:
+    """``"0.5"`` as 0.5."""
+    return _item(text, float, "a number")
+
+
+def _item(text: str, kind: Callable[[str], Item], name: str) -> Item:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be {name}, but is {abbreviated(text)}"
+        ) from None
+
+
+def abbreviated(text: str) -> str:
+    """What a user typed, quoted, and cut where it is very long."""
+    return repr(text) if len(text) <= 60 else f"{text[:57]!r}..."
 
 
 def integers(text: str) -> tuple[int, ...]:
@@ -48,7 +121,7 @@ def address(text: str) -> str:
     """Where a Dask scheduler listens, such as ``"tcp://host:8786"``."""
     if not re.fullmatch(r"(\w+://\S+|\S+:\d+)", text):
         raise argparse.ArgumentTypeError(
-            f"must be an address such as tcp://host:8786, but is {text!r}"
+            f"must be an address such as tcp://host:8786, but is {abbreviated(text)}"
         )
     return text
 
@@ -115,6 +188,6 @@ def _items(text: str, kind: Callable[[str], Item], name: str) -> tuple[Item, ...
         items = ()
     if not items or "" in items:
         raise argparse.ArgumentTypeError(
-            f"must be {name} separated by commas, but is {text!r}"
+            f"must be {name} separated by commas, but is {abbreviated(text)}"
         )
     return items

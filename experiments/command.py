@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.arguments import (
+    FOLDERS,
+    Parser,
     add_execution,
     chosen,
     folder,
     integers,
     numbers,
+    results_folder,
     words,
 )
 
@@ -28,8 +33,11 @@ if TYPE_CHECKING:
     from spiking_lmu.experiments.sweep import SweepResult
 
 
+MOST_LAWS = 6  # that are printed; the report lists them all
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one experiment and print where its report is.
+    """Run one experiment; print what was found and where its report is.
 
     Returns
     -------
@@ -40,13 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    parser = make_parser()
-    args = parser.parse_args(argv)
+    args, unknown = make_parser().parse_known_args(argv)
+    if unknown:
+        args.parser.error(
+            f"unrecognized arguments: {' '.join(unknown)}; {args.parser.prog} --help "
+            "lists what there is"
+        )
+    args.out = args.out or results_folder(args.name, args)
     command = shlex.join(["spiking-lmu", *argv])
     try:
         page, n_failed = args.run(args, args.out, command)
     except (ValidationError, ImportError) as error:
-        args.parser.error(_in_words(error))
+        args.parser.error(_in_words(error, args.parser))
     except OSError as error:
         print(f"spiking-lmu: {error}", file=sys.stderr)
         return 1
@@ -57,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 130
+    print(_headline(page))
     print(f"Report: {page}")
     if n_failed:
         print(
@@ -67,17 +81,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if n_failed else 0
 
 
-def _in_words(error: Exception) -> str:
-    """One line that names the option, as those of argparse do."""
+def _headline(page: Path) -> str:
+    """What was found, in a few lines: the lead of the page, and its laws."""
+    facts = json.loads(page.with_name("summary.json").read_text("utf-8"))
+    laws = [law["words"] for law in facts["laws"][:MOST_LAWS]]
+    found = [textwrap.fill(words, 80) for words in (facts["lead"], *laws) if words]
+    return "\n".join(found)
+
+
+def _in_words(error: Exception, parser: Parser) -> str:
+    """One line that names the argument, as those of argparse do."""
     if isinstance(error, ValidationError) and error.obj is None:
-        name = "out" if error.attr == "folder" else error.attr.replace("_", "-")
-        text = f"argument --{name}: {error.args[0]}"
+        name = parser.named("out" if error.attr == "folder" else error.attr)
+        text = f"argument {name}: {error.args[0]}"
     else:
         text = str(error)
     return " ".join(text.split())
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
     from spiking_lmu.experiments import (
@@ -92,7 +114,7 @@ def make_parser() -> argparse.ArgumentParser:
         psmnist,
     )
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="spiking-lmu",
         description="Experiments with spiking Legendre memories. Each writes its "
         "trials, figures and a report into one folder.",
@@ -195,14 +217,15 @@ def _experiment(experiments: Any, name: str, text: str) -> argparse.ArgumentPars
         help=text,
         description=text[0].upper() + text[1:] + ".",
     )
+    parts = "".join(f"-{option.upper()}" for option in FOLDERS.get(name, {}))
+    default = f"results/{name}" + (f", or results/{name}{parts}" if parts else "")
     parser.add_argument(
         "--out",
         type=folder,
-        default=f"results/{name}",
         metavar="DIR",
-        help="folder of the results (%(default)s)",
+        help=f"folder of the results ({default})",
     )
-    parser.set_defaults(parser=parser)
+    parser.set_defaults(parser=parser, name=name)
     return parser
 
 

@@ -41,6 +41,7 @@ from spiking_lmu.validation import (
 NEURON_TYPES = ("poisson", "lif", "relu")
 DT = 0.001  # seconds: what the chip's own random neurons are made for
 READOUT_SYNAPSE = 0.005  # seconds
+LOWEST_RATE = 2  # in Hz; below, the gain of a LIF neuron is lost to rounding
 HIGHEST_RATE = 400  # in Hz; LIF neurons reach 500 at most
 
 
@@ -103,11 +104,14 @@ def parse_rates(text: str) -> tuple[float, float]:
 
 def _check_rates(name: str, value: Any) -> None:
     number = r"\d+(\.\d+)?"
-    allowed = f"such as '50-100': two rates in Hz, of at most {HIGHEST_RATE}"
+    allowed = (
+        f"such as '50-100': two rates in Hz, the second higher, from {LOWEST_RATE} to "
+        f"{HIGHEST_RATE}"
+    )
     if not isinstance(value, str) or not re.fullmatch(f"{number}-{number}", value):
         raise refusal(name, value, allowed)
     low, high = parse_rates(value)
-    if not 1 <= low < high <= HIGHEST_RATE:
+    if not LOWEST_RATE <= low < high <= HIGHEST_RATE:
         raise refusal(name, value, allowed)
 
 

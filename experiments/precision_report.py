@@ -73,7 +73,7 @@ def _lead(frame: pd.DataFrame) -> str:
         f"{len(frame):,} runs of memories of {_listed(trials['order'])} state "
         f"variables with {_listed(trials['n_neurons'])} neurons a dimension, each "
         "compared with the exact linear memory on the same input"
-        f"{_where(frame)}. "
+        f"{_where(frame)}. {_held(trials)}"
     )
     ratios = theory_ratios(frame)
     if len(ratios):
@@ -95,6 +95,20 @@ def _lead(frame: pd.DataFrame) -> str:
             f"the error of the network of LMU 2019 by {_and(each)}."
         )
     return text.strip()
+
+
+def _held(trials: pd.DataFrame) -> str:
+    """How much of a recording the memories can hold, whatever they are made of."""
+    if not trials["signal"].str.startswith("recording").all():
+        return ""
+    errors = trials.groupby(["theta", "order"])["exact_nrmse_window"].mean().dropna()
+    each = [f"{e:.2f} at d = {d} and {theta:g} s" for (theta, d), e in errors.items()]
+    if not each:
+        return ""
+    return (
+        "Of this recording the exact memory holds the window with an NRMSE of "
+        f"{_and(each)} (0 is all of it, 1 nothing); neurons can only add to that. "
+    )
 
 
 def _scaling_section(frame: pd.DataFrame) -> Section:

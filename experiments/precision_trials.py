@@ -305,6 +305,7 @@ def measure(
         "distortion": length_rmse(lowpass(distorted - ideal, tau, dt)[counted]),
         "state_rms": length_rmse(exact[counted]),
         "nrmse_window": window_nrmse(memory, decoded, u, tau, dt, counted),
+        "exact_nrmse_window": window_nrmse(memory, exact, u, tau, dt, counted),
         "spikes_per_second": float(recorded.data["spikes"][counted].mean()),
         "build_seconds": recorded.build_seconds,
         "run_seconds": recorded.run_seconds,

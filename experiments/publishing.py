@@ -14,6 +14,7 @@ from spiking_lmu.experiments.sweep import SweepResult
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+FAILURES = "failures.txt"  # with all tracebacks, where there is no report to hold them
 Tasks = list[dict[str, Any]]
 Figures = dict[str, "Figure"]
 
@@ -61,7 +62,12 @@ def publish(
     """
     start = time.perf_counter()
     result = execute(str(out), args.jobs, args.scheduler, progress=not args.quiet)
-    result.check_some()
+    try:
+        result.check_some()
+    except OSError as error:
+        told = "\n".join(f"{task}\n{error}" for task, error in result.failures)
+        pages.write_files(out, {FAILURES: told.encode(errors=pages.LEGIBLE)})
+        raise OSError(f"{error}; all errors are in {out / FAILURES}") from None
     report, figures = present(result)
     run = pages.Run(
         command,

@@ -50,6 +50,7 @@ LARGEST_CSV = 4_000_000  # bytes; the page holds no larger table of trials
 MOST_FAILURES = 50  # listed on the page; the summary lists all
 MISSING = "–"
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NAME = re.compile(r"[\w-]+", re.ASCII)  # of a figure
 LEGIBLE = "backslashreplace"  # for names of files that are no text
 
 
@@ -153,7 +154,8 @@ def write(
     """Write ``trials.csv``, ``summary.json``, the figures and ``report.html``.
 
     Files appear whole or not at all: until all of them are on the disk, those of
-    an earlier run stay as they are.
+    an earlier run stay as they are. Then figures of that run that this one does not
+    have are removed.
 
     Parameters
     ----------
@@ -189,12 +191,15 @@ def write(
         for name, figure in figures.items()
         for format in ("svg", "png")
     }
-    facts = summary(report, trials, run)
+    facts = {**summary(report, trials, run), "figures": list(figures)}
     table = trials.to_csv(index=False, lineterminator="\n").encode(errors=LEGIBLE)
     page = _page(report, facts, table, drawn, figures)
+    stale = _stale_figures(folder, drawn)
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     files = {"trials.csv": table, "summary.json": text.encode(errors=LEGIBLE)}
     write_files(folder, {**files, **drawn, "report.html": page})
+    for path in stale:
+        path.unlink(missing_ok=True)
     return Path(folder, "report.html")
 
 
@@ -216,6 +221,7 @@ def summary(report: Report, trials: DataFrame, run: Run) -> dict[str, Any]:
     facts = {
         "experiment": report.name,
         "title": unmarked(report.title),
+        "lead": unmarked(report.lead),
         "command": run.command,
         "arguments": run.arguments,
         "seeds": run.seeds,
@@ -275,6 +281,20 @@ def write_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> N
             part.unlink(missing_ok=True)
 
 
+def _stale_figures(
+    folder: str | os.PathLike[str], drawn: Mapping[str, bytes]
+) -> list[Path]:
+    """Figures that the summary of an earlier run lists and this run does not draw."""
+    path = Path(folder, "summary.json")
+    try:
+        earlier = json.loads(path.read_bytes())["figures"] if path.is_file() else []
+        names = [n for n in earlier if isinstance(n, str) and _NAME.fullmatch(n)]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return []
+    files = [f"{name}.{format}" for name in names for format in ("svg", "png")]
+    return [Path(folder, file) for file in files if file not in drawn]
+
+
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
     """Let an error of the file system name the file that the user knows."""
@@ -288,7 +308,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 def _check_figures(report: Report, figures: Mapping[str, Figure]) -> None:
     for name in figures:
-        if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name, re.ASCII):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise refusal("figures", name, "named by letters, digits, _ and -")
     for section in report.sections:
         if section.figure is not None and section.figure not in figures:

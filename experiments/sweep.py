@@ -19,7 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from spiking_lmu.experiments.store import Store, describe_context, encode
-from spiking_lmu.experiments.workers import Function, Task, run
+from spiking_lmu.experiments.workers import Function, Task, reason, run
 from spiking_lmu.validation import check_integer, refusal
 
 
@@ -47,10 +47,8 @@ class SweepResult:
     def check_some(self) -> None:
         """Raise an OSError if no task finished, with the first one's error."""
         if self.frame.empty:
-            task, error = self.failures[0]
-            raise OSError(
-                f"all {len(self.failures)} tasks failed; the first, {task}:\n{error}"
-            )
+            error = reason(self.failures[0][1])
+            raise OSError(f"all {len(self.failures)} tasks failed, the first: {error}")
 
 
 def sweep(

@@ -176,6 +176,14 @@ def describe(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
 
 
+def reason(error: str) -> str:
+    """What `describe` gave, in one line and without its traceback."""
+    lines = error.strip().split("\n")
+    frames = [k for k, line in enumerate(lines) if line.startswith("  ")]
+    text = " ".join(" ".join(lines[frames[-1] + 1 if frames else 0 :]).split())
+    return text.removeprefix("nengo.exceptions.")
+
+
 def compute_quietly(function: Function, item: tuple[str, str]) -> Outcome:
     """`compute` with one BLAS thread and no decoder cache, for as long as it runs."""
     cache = nengo.rc.get("decoder_cache", "enabled")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
@@ -16,6 +17,7 @@ from spiking_lmu.experiments import (
     arguments,
     command,
     precision,
+    report,
     sweep,
 )
 from spiking_lmu.simulators import Backend
@@ -328,3 +330,112 @@ def test_the_process_ends_with_status_2(tmp_path, argv, words):
     assert done.stdout == ""
     assert words in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+# ---- What a command says and where it writes ---------------------------------------
+
+
+@pytest.mark.parametrize(
+    "argv, expected",
+    [
+        ("precision", "precision"),
+        ("precision --network memory --backend nengo", "precision"),
+        ("precision --network channel", "precision-channel"),
+        ("precision --backend loihi", "precision-loihi"),
+        ("precision --signal data/ecg.csv", "precision-ecg"),
+        (
+            "precision --signal ../../e,c$g/..csv --backend nengo-dl",
+            "precision-nengo_dl",
+        ),
+        ("precision --out mine --backend loihi", "mine"),
+        ("psmnist", "psmnist"),
+        ("psmnist --data mnist", "psmnist-mnist"),
+        ("seqmnist --data my/gait.tsv", "seqmnist-gait"),
+        ("deploy results/psmnist/models/one.npz", "deploy/one"),
+        ("deploy one.npz --target loihi", "deploy/one-loihi"),
+        ("deploy two.npz --data gait.csv --target dl", "deploy/two-gait-dl"),
+        ("deploy .npz", "deploy/npz"),
+        ("deploy " + "x" * 500, "deploy/" + "x" * 60),
+        ("capacity", "capacity"),
+    ],
+)
+def test_each_question_has_a_folder(argv, expected):
+    parser = command.make_parser()
+    args = parser.parse_args(argv.split())
+    folder = args.out or arguments.results_folder(args.name, args)
+    assert folder.as_posix() == (
+        expected if expected == "mine" else f"results/{expected}"
+    )
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["deploy"],
+        ["deploy", "none.npz"],
+        ["deploy", "one.npz", "--images", "x"],
+        ["energy", "--rates", "1-2"],
+        ["energy", "--neurons", "3;4"],
+        ["precision", "--nonsense"],
+        ["precision", "--trials", "1.5"],
+        ["precision", "--network", "x"],
+        ["precision", "--seed"],
+        ["nonsense"],
+        [],
+        ["precision", "--trials", "9" * 3000],
+    ],
+)
+def test_errors_take_one_line(capsys, argv):
+    with pytest.raises(SystemExit) as exit:
+        command.main(argv)
+    assert exit.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.startswith("spiking-lmu")
+    assert len(shown.err.splitlines()) == 1 and len(shown.err) < 400
+    assert "invalid int value" not in shown.err
+
+
+def test_positional_arguments_are_named_as_help_names_them(capsys):
+    assert "argument MODEL: must be" in refused(capsys, "deploy", "none.npz")
+    error = refused(capsys, "energy", "--rates", "1-2")
+    assert "argument --rates: must be such as '50-100'" in error and "'1-2'" in error
+    error = refused(capsys, "precision", "--trials", "many")
+    assert "argument --trials: must be an integer, but is 'many'" in error
+
+
+def test_a_command_ends_with_what_was_found(capsys, monkeypatch, tmp_path):
+    found = report.Report(
+        "precision", "A title", "It errs by 0.25.", laws=(report.Law("RMSE ∝ m"),)
+    )
+
+    def run(args, out, text):
+        frame = pd.DataFrame({"rmse": [0.25]})
+        return report.write(out, found, frame, {}, report.Run(text, {}, 0, 1.0)), 0
+
+    monkeypatch.setattr(command, "run_precision", run)
+    assert command.main(["precision", "--backend", "loihi"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "It errs by 0.25.",
+        "RMSE ∝ m",
+        "Report: results/precision-loihi/report.html",
+    ]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_errors_of_workers_take_one_line(capsys, monkeypatch, tmp_path, jobs):
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(precision, "run_task", fail)
+    argv = ["precision", "--orders", "3", "--no-floor", "--quiet", "--jobs", str(jobs)]
+    assert command.main([*argv, "--designs", "balanced/optimal"]) == 1
+    error = capsys.readouterr().err
+    assert error == (
+        "spiking-lmu: all 18 tasks failed, the first: ValidationError: data: is bad "
+        "twice; all errors are in results/precision/failures.txt\n"
+    )
+    told = (tmp_path / "results" / "precision" / "failures.txt").read_text()
+    assert told.count("Traceback") == 18
+
+
+def fail(task, recording):
+    raise ValidationError("is bad\ntwice", attr="data")

@@ -83,6 +83,29 @@ def test_write_makes_the_folder(tmp_path):
     assert (page.parent / "error.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_figures_of_an_earlier_run_are_removed(tmp_path):
+    (tmp_path / "mine.png").write_bytes(b"a picture of my own")
+    both = {"error": draw(), "other-one": draw()}
+    report.write(tmp_path, REPORT, TRIALS, both, RUN)
+    assert (tmp_path / "other-one.svg").exists()
+    written(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "mine.png" in names and {"error.svg", "error.png"} <= names
+    assert not {"other-one.svg", "other-one.png"} & names
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"figures": 3}', '{"figures": ["../mine", "a/b", 3, "no"]}', "["],
+)
+def test_other_summaries_remove_nothing(tmp_path, text):
+    (tmp_path / "mine.png").write_bytes(b"a picture of my own")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "summary.json").write_text(text)
+    written(tmp_path / "results")
+    assert (tmp_path / "mine.png").exists()
+
+
 def test_page_escapes_all_text_but_markup(tmp_path):
     failures = [({"signal": HOSTILE}, "Traceback\n" + HOSTILE)]
     run = report.Run(HOSTILE, {HOSTILE: HOSTILE}, HOSTILE, 1, failures)
