@@ -1,28 +1,29 @@
-"""The copy memory task: ten symbols kept for up to thousands of steps, LMU and LSTM."""
+"""The copy memory task: ten symbols kept for T steps by LMU and LSTM, all learned."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
     add_options,
     chosen,
     integers,
+    numbers,
     words,
 )
 from spiking_lmu.experiments.copying_figures import plot, plot_training
 from spiking_lmu.experiments.copying_report import report
 from spiking_lmu.experiments.copying_trials import make_tasks, run_task
-from spiking_lmu.experiments.publishing import publish
+from spiking_lmu.experiments.publishing import Figures, publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 
 __all__ = [
@@ -38,31 +39,35 @@ __all__ = [
 ]
 
 OPTIONS: dict[str, Option] = {
-    "delays": (integers, "T,...", "steps that the LMU has to remember"),
-    "lstm_delays": (integers, "T,...", "steps that the LSTM has to remember"),
-    "models": (words, "MODEL,...", "lmu, lstm"),
+    "encoders": (words, "KIND,...", "learned, or ring: made by hand, as demonstration"),
+    "delays": (integers, "T,...", "steps to remember, with learned encoders"),
+    "models": (words, "MODEL,...", "lmu, lstm, with learned encoders"),
+    "updates": (int, "N", "each on 20 new sequences; 20000 as published"),
+    "learning_rates": (numbers, "X,...", "to choose from, on validation sequences"),
     "trials": (int, "N", "networks of each kind for each delay"),
-    "units": (int, "N", "hidden units of the LMU; the LSTM gets as many parameters"),
-    "order": (int, "D", "state variables of each memory, at least 20"),
-    "sequences": (int, "N", "to train the LMU on"),
-    "epochs": (int, "N", "passes of the LMU through them"),
-    "learning_rate": (float, "X", "of the LMU, at the beginning"),
-    "lstm_updates": (int, "N", "of the LSTM, each on 50 new sequences"),
+    "ring_delays": (integers, "T,...", "steps to remember, with the ring"),
+    "ring_units": (int, "N", "its hidden units"),
+    "ring_order": (int, "D", "state variables of each of its memories, at least 20"),
+    "ring_sequences": (int, "N", "to train its readout on"),
+    "ring_epochs": (int, "N", "passes through them"),
+    "ring_learning_rate": (float, "X", "at the beginning"),
     "seed": (int, "N", "from which all others are derived"),
 }
 
 
 def run(
-    delays: Sequence[int] = (100, 300, 1000),
-    lstm_delays: Sequence[int] = (100,),
+    encoders: Sequence[str] = ("learned", "ring"),
+    delays: Sequence[int] = (100,),
     models: Sequence[str] = ("lmu", "lstm"),
+    updates: int = 2000,
+    learning_rates: Sequence[float] = (0.001, 0.003, 0.01),
     trials: int = 3,
-    units: int = 64,
-    order: int = 20,
-    sequences: int = 400,
-    epochs: int = 30,
-    learning_rate: float = 0.03,
-    lstm_updates: int = 400,
+    ring_delays: Sequence[int] = (100, 300, 1000),
+    ring_units: int = 64,
+    ring_order: int = 20,
+    ring_sequences: int = 400,
+    ring_epochs: int = 30,
+    ring_learning_rate: float = 0.03,
     seed: int = 0,
     folder: str = "results/copy",
     jobs: int | None = None,
@@ -73,25 +78,29 @@ def run(
 
     Parameters
     ----------
+    encoders : sequence of str
+        ``"learned"``: the task as published, every weight of the LMU and the LSTM
+        learned. ``"ring"``: a demonstration of what the memory can hold, by an LMU
+        whose e_x and e_m are made by hand and only its readout learned.
     delays : sequence of int
-        T of the task for the LMU: each symbol is to be kept for T + 10 steps.
-    lstm_delays : sequence of int
-        The same for the LSTM, whose training takes T times as long.
+        T of the task: each symbol is to be kept for T + 10 steps.
     models : sequence of str
-        ``"lmu"``, ``"lstm"``.
+        ``"lmu"``, ``"lstm"``, both of some 6,500 parameters.
+    updates : int
+        Of RMSProp, each on 20 new sequences. Published are 20,000.
+    learning_rates : sequence of float
+        Each model takes for each delay the one that has the least validation loss after
+        2,000 updates of a network that is not counted. Published is 0.001.
     trials : int
         Networks of each kind for each delay, from weights and on data of their own.
-    units : int
-        Hidden units of the LMU. The LSTM gets the size that comes closest to as many
-        parameters.
-    order : int
-        State variables of each of the nine memories, at least 20.
-    sequences, epochs : int
-        To train the LMU on, and how often.
-    learning_rate : float
-        Of the LMU, from which it falls to zero by half a cosine.
-    lstm_updates : int
-        Of the LSTM, each on 50 new sequences.
+    ring_delays : sequence of int
+        T for the ring.
+    ring_units, ring_order : int
+        Hidden units, and state variables of each of the nine memories, at least 20.
+    ring_sequences, ring_epochs : int
+        To train the ring's readout on, and how often.
+    ring_learning_rate : float
+        From which it falls to zero by half a cosine.
     seed : int
         From which all others are derived.
     folder : str
@@ -104,9 +113,10 @@ def run(
     trials : pandas.DataFrame, one row a trial
         Failed trials are left out. ``loss`` is the mean cross entropy over all steps of
         test sequences, in nats, ``baseline`` what it would be without memory,
-        ``accuracy`` the share of symbols that were right. ``curve_seconds`` and
-        ``curve_loss`` are seconds of training and losses of validation sequences on
-        the way, as text; ``symbols`` and ``answers`` an example.
+        ``accuracy`` the share of symbols that were right. ``curve_updates`` and
+        ``curve_loss`` are updates and losses of validation sequences on the way, as
+        text; ``rates`` and ``rate_losses`` what the learning rate was chosen by;
+        ``symbols`` and ``answers`` an example.
 
     Raises
     ------
@@ -128,15 +138,15 @@ def execute(
     progress: bool = False,
 ) -> SweepResult:
     """Run the tasks through a sweep."""
-    try:
-        context = {name: metadata.version(name) for name in ("nengo-dl", "tensorflow")}
-    except metadata.PackageNotFoundError as error:
+    context = {name: pages.versions().get(name) for name in ("nengo-dl", "tensorflow")}
+    missing = [name for name, version in context.items() if version is None]
+    if missing and any(task["encoders"] == "ring" for task in tasks):
         raise ImportError(
-            f"the copy experiment needs {error.name}; install it with: "
+            f"the ring of the copy experiment needs {missing[0]}; install it with: "
             "pip install 'spiking-lmu[dl]'"
-        ) from None
+        )
     return sweep(
-        run_task,
+        partial(run_task, folder=str(Path(folder) / "training")),
         tasks,
         folder,
         context=context,
@@ -155,14 +165,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
     """Run, draw and write everything; see `publishing.publish`."""
     arguments = chosen(run, args)
+
+    def present(result: SweepResult) -> tuple[pages.Report, Figures]:
+        drawn = {"loss": plot(result.frame)}
+        if (result.frame["encoders"] == "learned").any():
+            drawn["training"] = plot_training(result.frame)
+        return report(result.frame), drawn
+
     return publish(
         args,
         out,
         command,
         arguments,
         partial(execute, make_tasks(**arguments)),
-        lambda result: (
-            report(result.frame),
-            {"loss": plot(result.frame), "training": plot_training(result.frame)},
-        ),
+        present,
     )

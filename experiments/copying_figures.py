@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments import style
-from spiking_lmu.experiments.copying_trials import (
+from spiking_lmu.experiments.copying_sequences import (
     LENGTH,
     LETTERS,
     baseline,
@@ -20,41 +20,65 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NAMES = {"lmu": "LMU", "lstm": "LSTM"}
-COLOURS = {"lmu": "#0072b2", "lstm": "#d55e00"}
-MARKERS = {"lmu": "o", "lstm": "s"}
+#: Names of what is compared: a model, and where its encoders come from.
+NAMES = {
+    ("lmu", "learned"): "LMU",
+    ("lstm", "learned"): "LSTM",
+    ("lmu", "ring"): "ring by hand",
+}
+COLOURS = {
+    ("lmu", "learned"): "#0072b2",
+    ("lstm", "learned"): "#d55e00",
+    ("lmu", "ring"): "#7c828a",
+}
+MARKERS = {("lmu", "learned"): "o", ("lstm", "learned"): "s", ("lmu", "ring"): "^"}
 SOLVED = 100  # times below the baseline
 
 
-def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """What trials of each model and delay have in common.
-
-    ``loss`` is the geometric mean over the trials, with the interval of the mean
-    logarithm, ``loss_low`` to ``loss_high``.
-    """
+def kinds(frame: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The trials of each model and kind of encoders, in the order of ``NAMES``."""
     if len(frame) == 0:
         raise refusal("frame", "empty", "of at least one trial")
+    of = {
+        kind: frame[(frame["model"] == kind[0]) & (frame["encoders"] == kind[1])]
+        for kind in NAMES
+    }
+    return {kind: rows for kind, rows in of.items() if len(rows)}
+
+
+def cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """What trials of each kind and delay have in common.
+
+    ``loss`` is the geometric mean over the networks, with the interval of the mean
+    logarithm, ``loss_low`` to ``loss_high``.
+    """
     rows = []
-    for (model, delay), group in frame.groupby(["model", "delay"], sort=False):
-        # a loss of exactly zero would have no logarithm
-        logs = np.log(np.maximum(group["loss"].to_numpy(dtype=float), 1e-300))
-        mean, low, high = np.exp(mean_interval(logs))
-        rows.append(
-            {
-                "model": model,
-                "delay": int(delay),
-                "trials": len(group),
-                "units": int(group["units"].iloc[0]),
-                "order": group["order"].iloc[0],
-                "parameters": int(group["parameters"].iloc[0]),
-                "baseline": baseline(int(delay)),
-                "loss": mean,
-                "loss_low": low,
-                "loss_high": high,
-                "accuracy": group["accuracy"].mean(),
-                "seconds": group["seconds"].mean(),
-            }
-        )
+    for kind, of_kind in kinds(frame).items():
+        for delay, group in of_kind.groupby("delay"):
+            # a loss of exactly zero would have no logarithm
+            logs = np.log(np.maximum(group["loss"].to_numpy(dtype=float), 1e-300))
+            mean, low, high = np.exp(mean_interval(logs))
+            first = group.iloc[0]
+            rows.append(
+                {
+                    "model": kind[0],
+                    "encoders": kind[1],
+                    "delay": int(delay),
+                    "trials": len(group),
+                    "units": int(first["units"]),
+                    "order": first["order"],
+                    "state_variables": int(first["state_variables"]),
+                    "parameters": int(first["parameters"]),
+                    "updates": int(first["updates"]),
+                    "learning_rate": float(first["learning_rate"]),
+                    "baseline": baseline(int(delay)),
+                    "loss": mean,
+                    "loss_low": low,
+                    "loss_high": high,
+                    "accuracy": group["accuracy"].mean(),
+                    "seconds": group["seconds"].mean(),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -90,17 +114,17 @@ def _draw_losses(ax: Axes, means: pd.DataFrame) -> None:
         linestyle=(0, (4, 2.5)),
         label=f"{SOLVED} times less",
     )
-    for model, rows in means.groupby("model", sort=False):
+    for kind, rows in kinds(means).items():
         style.points(
             ax,
             rows["delay"],
             rows["loss"],
             rows["loss_low"],
             rows["loss_high"],
-            color=COLOURS[model],
-            marker=MARKERS[model],
+            color=COLOURS[kind],
+            marker=MARKERS[kind],
             markersize=5,
-            label=NAMES[model],
+            label=NAMES[kind],
         )
     style.log_axis(ax.yaxis)
     style.log_axis(ax.xaxis, sorted(set(means["delay"])))
@@ -110,16 +134,16 @@ def _draw_losses(ax: Axes, means: pd.DataFrame) -> None:
 
 
 def _draw_example(ax: Axes, rows: pd.DataFrame) -> None:
-    """The first trial of each model at its longest delay, letter by letter."""
+    """The first trial of each kind at its longest delay, letter by letter."""
     from matplotlib import colormaps
 
     colours = colormaps["Set2"]
     strips: list[tuple[str, str, str]] = []
-    for model, group in rows.groupby("model", sort=False):
+    for kind, group in kinds(rows).items():
         delay = group["delay"].max()
         one = group[group["delay"] == delay].iloc[0]
         strips.append((f"shown, $T$ = {delay:,}", one["symbols"], one["symbols"]))
-        strips.append((f"{NAMES[model]} answers", one["answers"], one["symbols"]))
+        strips.append((f"{NAMES[kind]} answers", one["answers"], one["symbols"]))
     places = np.arange(len(strips)) + 0.55 * (np.arange(len(strips)) // 2)
     for y, (_, written, right) in zip(places, strips):
         for x, (letter, wanted) in enumerate(zip(written, right)):
@@ -146,7 +170,7 @@ def _draw_example(ax: Axes, rows: pd.DataFrame) -> None:
 
 @style.rc()
 def plot_training(frame: pd.DataFrame) -> Figure:
-    """Validation loss over the baseline against seconds of training.
+    """Validation loss over the baseline against updates, with learned encoders.
 
     Parameters
     ----------
@@ -155,35 +179,36 @@ def plot_training(frame: pd.DataFrame) -> Figure:
     """
     from matplotlib.lines import Line2D
 
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-    figure = style.new_figure("double", 0.38)
-    delays = sorted(frame["delay"].unique())
+    learned = {
+        kind: rows for kind, rows in kinds(frame).items() if kind[1] == "learned"
+    }
+    if not learned:
+        raise refusal("frame", "without them", "of trials with learned encoders")
+    figure = style.new_figure("double", 0.42)
+    delays = sorted(set().union(*(rows["delay"] for rows in learned.values())))
     axes = figure.subplots(1, len(delays), sharey=True, squeeze=False)[0]
     for ax, delay in zip(axes, delays):
-        for _, one in frame[frame["delay"] == delay].iterrows():
-            seconds, losses = (
-                np.array(one[name].split(), dtype=float)
-                for name in ("curve_seconds", "curve_loss")
-            )
-            ax.plot(
-                seconds,
-                losses / one["baseline"],
-                color=COLOURS[one["model"]],
-                linewidth=0.9,
-            )
-        ax.axhline(1, color=style.INK, linewidth=0.9)
-        ax.axhline(
-            1 / SOLVED, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5))
-        )
+        for kind, rows in learned.items():
+            for _, one in rows[rows["delay"] == delay].iterrows():
+                updates, losses = (
+                    np.array(one[name].split(), dtype=float)
+                    for name in ("curve_updates", "curve_loss")
+                )
+                ax.plot(
+                    updates,
+                    losses / one["baseline"],
+                    color=COLOURS[kind],
+                    linewidth=0.7,
+                    alpha=0.8,
+                )
+        ax.axhline(1, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2.5)))
         ax.set_xlim(left=0)
-        ax.set_xlabel("Seconds of training")
+        ax.set_xlabel("Updates")
         ax.set_title(f"$T$ = {delay:,}")
     style.log_axis(axes[0].yaxis)
-    axes[0].set_ylabel("Cross entropy / baseline")
-    entries = [
-        Line2D([], [], color=COLOURS[model], label=NAMES[model])
-        for model in frame["model"].unique()
-    ]
+    axes[0].set_ylabel("Cross entropy / that of no memory")
+    entries = [Line2D([], [], color=COLOURS[k], label=NAMES[k]) for k in learned]
+    dashes = {"color": style.INK, "linestyle": (0, (4, 2.5))}
+    entries.append(Line2D([], [], label="no memory", **dashes))
     figure.legend(handles=entries, loc="outside upper right", ncols=len(entries))
     return figure

@@ -94,8 +94,11 @@ def make_split(
     tau: int,
     swapped: bool,
     seed: int,
+    scaled: bool = True,
 ) -> Split:
     """Series for a trial, centred, and scaled to a deviation of 1.
+
+    Mean and deviation are those of the series to train on: nothing is known of others.
 
     Parameters
     ----------
@@ -111,11 +114,14 @@ def make_split(
         Exchange inputs and targets: tell what was ``ahead`` steps ago.
     seed : int
         As for `mackey_glass`.
+    scaled : bool
+        Whether to scale; the published notebook only centres.
     """
     series = mackey_glass(sum(sizes), WASHOUT + n_steps + ahead, tau, seed)
     series = series[:, WASHOUT:, None]
-    series = series - series.mean()
-    series = (series / series[: sizes[0]].std()).astype(np.float32)
+    known = series[: sizes[0]]
+    series = (series - known.mean()) / (known.std() if scaled else 1)
+    series = series.astype(np.float32)
     x, y = series[:, :-ahead], series[:, ahead:]
     if swapped:
         x, y = y, x

@@ -1,48 +1,61 @@
-"""The copy memory task: its data, its ring, its networks and its page."""
+"""The copy memory task: its data, its networks, the ring, its training and its page."""
 
 from __future__ import annotations
 
+import argparse
 import json
-from importlib import metadata
 
+import nengo
 import numpy as np
 import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import copying
+from spiking_lmu import networks
+from spiking_lmu.experiments import copying, copying_learned
+from spiking_lmu.experiments.copying_cells import LMU, LSTM, cross_entropy
 from spiking_lmu.experiments.copying_figures import cells, plot, plot_training
+from spiking_lmu.experiments.copying_learned import (
+    PARAMETERS,
+    Run,
+    make_cell,
+    run_learned,
+    stops_of,
+)
 from spiking_lmu.experiments.copying_report import report
-from spiking_lmu.experiments.copying_trials import (
+from spiking_lmu.experiments.copying_sequences import (
     BLANK,
-    BLANKS,
     DELIMITER,
     LENGTH,
     baseline,
-    count_lmu,
-    count_lstm,
     draw,
-    equal_units,
+    draw_symbols,
+    score,
+)
+from spiking_lmu.experiments.copying_trials import (
+    BLANKS,
     make_network,
     make_tasks,
     ring,
     run_task,
-    score,
     thinned,
 )
+from spiking_lmu.experiments.recurrent_layers import stacked
 from spiking_lmu.state_space import discretize, state_space
 
 ARGUMENTS = {
-    "delays": (30,),
-    "lstm_delays": (12,),
+    "encoders": ("learned", "ring"),
+    "delays": (5,),
     "models": ("lmu", "lstm"),
-    "trials": 1,
-    "units": 40,
-    "order": 20,
-    "sequences": 150,
-    "epochs": 4,
-    "learning_rate": 0.03,
-    "lstm_updates": 4,
+    "updates": 6,
+    "learning_rates": (0.001, 0.01),
+    "trials": 2,
+    "ring_delays": (30,),
+    "ring_units": 40,
+    "ring_order": 20,
+    "ring_sequences": 150,
+    "ring_epochs": 4,
+    "ring_learning_rate": 0.03,
     "seed": 0,
 }
 
@@ -117,58 +130,201 @@ def test_too_small_an_order_does_not_hold_single_steps():
     assert abs(np.abs(np.linalg.eigvals(closed)).max() - 1) > 1e-3
 
 
-# ---- The networks ------------------------------------------------------------------
+# ---- Learned encoders --------------------------------------------------------------
 
 
-def test_as_many_parameters():
-    for units in (8, 64, 200):
-        n = count_lmu(units, 20)
-        found = equal_units(n)
-        errors = [abs(count_lstm(k) - n) for k in range(1, 300)]
-        assert abs(count_lstm(found) - n) == min(errors)
+def some_weights(cell, n, seed=0):
+    """Weights with which no part of the network is idle, in double precision."""
+    rng = np.random.default_rng(seed)
+    drawn = stacked([cell.initial(rng) for _ in range(n)])
+    return {k: w + rng.normal(0, 0.1, w.shape) for k, w in drawn.items()}
 
 
-@pytest.fixture(scope="module")
-def trained():
-    pytest.importorskip("nengo_dl")
-    tasks = make_tasks(**ARGUMENTS)
-    return {task["model"]: run_task(task)[0] for task in tasks}
+@pytest.mark.parametrize("cell", [LSTM(5, 10, 9), LMU(6, 12, 14.0, 10, 9)])
+def test_gradients_are_those_of_the_loss(cell):
+    rng = np.random.default_rng(1)
+    weights = some_weights(cell, 2)
+    x, y = rng.integers(0, 10, (15, 2, 4)), rng.integers(0, 9, (15, 2, 4))
+    answers, cache = cell.forward(weights, x)
+    _, d = cross_entropy(answers, y)
+    gradients = cell.backward(weights, cache, d)
+    assert gradients.keys() == weights.keys()
+    for name, w in weights.items():
+        assert gradients[name].shape == w.shape
+        way = rng.normal(size=w.shape)
+
+        def moved(step, name=name, w=w, way=way):
+            there = {**weights, name: w + step * way}
+            return cross_entropy(cell.forward(there, x)[0], y)[0]
+
+        slope = (moved(1e-3) - moved(-1e-3)) / 2e-3
+        along = (gradients[name] * way).sum(axis=(1, 2))
+        np.testing.assert_allclose(along, slope, rtol=0.01, atol=2e-4)
+
+
+def test_lmu_is_the_unit_of_the_networks():
+    """All at once as step by step in Nengo."""
+    cell = LMU(6, 12, 14.0, 10, 9)
+    weights = some_weights(cell, 2)
+    x = np.random.default_rng(1).integers(0, 10, (15, 2, 3))
+    answers, _ = cell.forward(weights, x)
+    one = {name: w[1].T for name, w in weights.items()}
+    with nengo.Network(seed=0) as network:
+        shown = np.eye(10)[x[:, 1, 2]]
+        stimulus = nengo.Node(nengo.processes.PresentInput(shown, 1.0))
+        given = {k: one[k] for k in ("e_x", "e_h", "e_m", "W_x", "W_h", "W_m")}
+        unit = networks.LMU(6, 12, 14.0, size_in=10, dt=1.0, **given)
+        nengo.Connection(stimulus, unit.input, synapse=None)
+        probe = nengo.Probe(unit.output)
+    with nengo.Simulator(network, dt=1.0, progress_bar=False, optimize=False) as sim:
+        sim.run_steps(15)
+    wanted = sim.data[probe] @ one["W_y"].T + one["b_y"].T
+    np.testing.assert_allclose(answers[:, 1, 2], wanted, atol=1e-5)
+
+
+def test_lstm_is_that_of_keras():
+    tf = pytest.importorskip("tensorflow")
+    cell = LSTM(5, 10, 9)
+    weights = some_weights(cell, 2)
+    x = np.random.default_rng(1).integers(0, 10, (15, 2, 3))
+    answers, _ = cell.forward(weights, x)
+    one = {name: w[1] for name, w in weights.items()}
+
+    def keras_order(w):  # input, forget, candidate, output
+        i, f, o, g = np.split(w, 4)
+        return np.concatenate([i, f, g, o]).T
+
+    layer = tf.keras.layers.LSTM(5, return_sequences=True)
+    layer.build((None, None, 10))
+    layer.set_weights(
+        [keras_order(one[k]) for k in ("W_x", "W_h")] + [keras_order(one["b"])[0]]
+    )
+    h = layer(np.eye(10, dtype="float32")[x[:, 1].T]).numpy()
+    wanted = h @ one["W_y"].T + one["b_y"][:, 0]
+    np.testing.assert_allclose(answers[:, 1].swapaxes(0, 1), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["lmu", "lstm"])
+@pytest.mark.parametrize("delay", [5, 100, 300])
+def test_both_have_as_many_parameters(model, delay):
+    cell = make_cell(model, delay)
+    weights = cell.initial(np.random.default_rng(0))
+    assert sum(w.size for w in weights.values()) == cell.parameters
+    assert cell.parameters == pytest.approx(PARAMETERS, rel=0.04)
+
+
+def test_networks_do_not_depend_on_those_beside_them():
+    rows = {}
+    for seeds in ([1, 2], [2]):
+        (task,) = make_tasks(
+            **{**ARGUMENTS, "encoders": ("learned",), "models": ("lstm",)}
+        )
+        rows[len(seeds)] = run_learned({**task, "seeds": seeds})
+    same = ("seed", "loss", "curve_loss", "answers", "learning_rate")
+    for name in same:
+        assert rows[2][1][name] == rows[1][0][name]
+
+
+@pytest.mark.parametrize("model", ["lmu", "lstm"])
+def test_training_goes_on_where_it_stopped(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(copying_learned, "EVERY", 2)
+    monkeypatch.setattr(copying_learned, "SAVE_SECONDS", 0.0)
+    (task,) = make_tasks(**{**ARGUMENTS, "encoders": ("learned",), "models": (model,)})
+    whole = run_learned(task)
+
+    real, calls = copying_learned.update, []
+
+    def stops(*args):
+        calls.append(1)
+        if len(calls) == 6 + 5:  # six of the choice of the rate, then five of six
+            raise KeyboardInterrupt
+        real(*args)
+
+    monkeypatch.setattr(copying_learned, "update", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run_learned(task, tmp_path)
+    assert len(list(tmp_path.glob("*.npz"))) == 2
+    resumed = run_learned(task, tmp_path)
+    assert len(calls) == 6 + 5 + 2  # the second half of the run was not stored
+    for before, after in zip(whole, resumed):
+        for name in before.keys() - {"seconds"}:
+            assert before[name] == after[name]
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_rate_is_chosen_on_validation_data(monkeypatch):
+    seen = []
+    real = copying_learned.train
+
+    def train(cell, run, delay, updates, validation, checkpoint=None):
+        real(cell, run, delay, updates, validation, checkpoint)
+        seen.append((run, validation))
+
+    monkeypatch.setattr(copying_learned, "train", train)
+    (task,) = make_tasks(**{**ARGUMENTS, "encoders": ("learned",), "models": ("lmu",)})
+    row = run_learned(task)[0]
+    (pilot, validation), (run, _) = seen
+    assert isinstance(pilot, Run) and pilot.done == run.done == 6
+    losses = [float(loss) for loss in row["rate_losses"].split()]
+    assert losses == pytest.approx(pilot.lowest.tolist(), rel=1e-3)
+    assert row["learning_rate"] == (0.001, 0.01)[int(np.argmin(losses))]
+    assert task["pilot_seed"] not in task["seeds"]
+    # test sequences are others
+    shown = {tuple(one) for one in validation[0][:, 0].T}
+    _, test = np.random.SeedSequence(0).spawn(2)
+    tested, _ = draw_symbols(1000, 5, np.random.default_rng(test))
+    assert not shown & {tuple(one) for one in tested}
+
+
+def test_lmu_learns_the_task_when_it_is_short():
+    (task, _) = make_tasks(
+        **{
+            **ARGUMENTS,
+            "encoders": ("learned",),
+            "updates": 400,
+            "learning_rates": (0.01,),
+        }
+    )
+    for row in run_learned(task):
+        assert row["loss"] < row["baseline"] / 2
+        assert row["accuracy"] > 0.5
+        assert len(row["curve_updates"].split()) == len(row["curve_loss"].split()) == 2
+
+
+def test_longer_training_begins_as_shorter_does():
+    assert stops_of(500) == [200, 400, 500]
+    assert stops_of(500, done=400) == [500]
+    assert stops_of(7) == [7]
+
+
+# ---- The ring's network ------------------------------------------------------------
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_lmu_beats_the_baseline_within_few_epochs(trained):
-    row = trained["lmu"]
+def test_a_readout_of_the_ring_learns_within_few_epochs():
+    pytest.importorskip("nengo_dl")
+    (task,) = make_tasks(**{**ARGUMENTS, "encoders": ("ring",), "trials": 1})
+    (row,) = run_task(task)
     assert row["baseline"] / row["loss"] > 5
     assert row["accuracy"] > 0.9
-    assert row["parameters"] == count_lmu(40, 20)
-    seconds, losses = (
-        np.array(row[name].split(), float) for name in ("curve_seconds", "curve_loss")
+    assert row["parameters"] == 40 * (9 * 20 + 10 + 9)
+    updates, losses = (
+        np.array(row[name].split(), float) for name in ("curve_updates", "curve_loss")
     )
-    assert len(seconds) == len(losses) == ARGUMENTS["epochs"]
-    assert np.all(np.diff(seconds) > 0)
+    assert len(updates) == len(losses) == ARGUMENTS["ring_epochs"]
+    assert updates[-1] == row["updates"] and np.all(np.diff(updates) > 0)
     # other sequences of the same kind
     assert row["loss"] == pytest.approx(losses.min(), rel=0.5)
-
-
-@pytest.mark.filterwarnings("ignore")
-def test_lstm_has_the_same_test(trained):
-    row = trained["lstm"]
-    assert row.keys() == trained["lmu"].keys()
-    assert row["parameters"] == count_lstm(equal_units(count_lmu(40, 20)))
-    assert row["updates"] == 4 and row["order"] is None
-    assert row["loss"] > row["baseline"]  # after four updates
-    assert len(row["symbols"]) == len(row["answers"]) == LENGTH
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_network_is_an_lmu_in_any_form():
     """Step by step on Nengo's reference simulator as all at once."""
     pytest.importorskip("nengo_dl")
-    import nengo
-
     from spiking_lmu import training
 
-    (task, _) = make_tasks(**{**ARGUMENTS, "units": 12})
+    small = {"encoders": ("ring",), "ring_units": 12, "trials": 1}
+    (task,) = make_tasks(**{**ARGUMENTS, **small})
     network = make_network(task)
     x, y = draw(20, 30, np.random.default_rng(0))
     result = training.fit(network, x, y, loss="crossentropy", epochs=1)
@@ -185,77 +341,114 @@ def test_the_network_is_an_lmu_in_any_form():
 # ---- The command -------------------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_everything_is_written(tmp_path):
-    pytest.importorskip("nengo_dl")
-    import argparse
-
     parser = argparse.ArgumentParser()
     copying.add_arguments(parser)
     argv = (
-        "--delays 20 --lstm-delays 20 --trials 1 --units 8 --sequences 10 --epochs 2 "
-        "--lstm-updates 2 --jobs 1 --quiet"
+        "--encoders learned --delays 4 --updates 3 --trials 2 --learning-rates 0.01 "
+        "--jobs 1 --quiet"
     )
     page, n_failed = copying.main(parser.parse_args(argv.split()), tmp_path, "copy")
     assert n_failed == 0 and page.is_file()
     trials = pd.read_csv(tmp_path / "trials.csv")
-    assert len(trials) == 2
+    assert len(trials) == 4 and set(trials["encoders"]) == {"learned"}
     facts = json.loads((tmp_path / "summary.json").read_text())
     assert [law["model"] for law in facts["laws"]] == ["lmu", "lstm"]
     assert not any(law["solved"] for law in facts["laws"])  # with so little training
+    assert (tmp_path / "training.png").is_file()
+
+
+def some_rows():
+    common = {
+        "parameters": 6500, "state_variables": 68, "units": 9, "learning_rate": 0.003,
+        "rates": "0.001 0.003", "rate_losses": "0.2 0.1", "accuracy": 1.0,
+        "symbols": "abcdefghab", "answers": "abcdefgha_", "seconds": 2.0,
+        "curve_updates": "10 20", "curve_loss": "1e-1 1e-2", "updates": 20,
+    }  # fmt: skip
+    made = {("lmu", "learned"): 400.0, ("lstm", "learned"): 1.0, ("lmu", "ring"): 9.0}
+    return pd.DataFrame(
+        [
+            {
+                **common,
+                "model": model,
+                "encoders": encoders,
+                "delay": 100,
+                "seed": k,
+                "baseline": baseline(100),
+                "order": 20 if model == "lmu" else None,
+                "loss": baseline(100) / ratio * 1.1 ** (2 * k - 1),
+            }
+            for (model, encoders), ratio in made.items()
+            for k in (0, 1)
+        ]
+    )
 
 
 def test_laws_tell_what_was_solved():
-    rows = [
-        {
-            "model": model, "delay": 100, "seed": k, "baseline": baseline(100),
-            "units": 9, "order": 20 if model == "lmu" else None, "parameters": 1000,
-            "updates": 2, "loss": baseline(100) / ratio * 1.1 ** (2 * k - 1),
-            "accuracy": 1.0, "symbols": "abcdefghab", "answers": "abcdefgha_",
-            "seconds": 2.0, "curve_seconds": "1.0 2.0", "curve_loss": "1e-1 1e-2",
-        }
-        for model, ratio in (("lmu", 400.0), ("lstm", 1.0)) for k in (0, 1)
-    ]  # fmt: skip
-    frame = pd.DataFrame(rows)
+    frame = some_rows()
     means = cells(frame)
-    assert means["loss"].tolist() == pytest.approx([baseline(100) / 400, baseline(100)])
+    wanted = [baseline(100) / 400, baseline(100), baseline(100) / 9]
+    assert means["loss"].tolist() == pytest.approx(wanted)
+    assert (means["loss_low"] > 0).all()
     page = report(frame)
-    assert [law.values["ratio"] for law in page.laws] == pytest.approx([400, 1])
-    assert [law.values["solved"] for law in page.laws] == [True, False]
+    assert [law.values["ratio"] for law in page.laws] == pytest.approx([400, 1, 9])
+    assert [law.values["solved"] for law in page.laws] == [True, False, False]
     low, high = page.laws[0].values["ratio_low"], page.laws[0].values["ratio_high"]
     assert low < 400 < high and low * high == pytest.approx(400**2)
-    assert "LMU at T = 100: a loss 400 times below" in page.lead
-    assert "LSTM at T = 100: a loss 1.00 times that" in page.lead
+    assert "LMU at T = 100, after 20 updates: a loss 400 times below" in page.lead
+    assert "LSTM at T = 100, after 20 updates: a loss 1.00 times that" in page.lead
+    assert "ing by hand" not in page.lead
     assert plot(frame).axes and plot_training(frame).axes
     one = frame[frame["seed"] == 0]
     assert "interval" not in report(one).lead and plot(one).axes
+
+
+def test_the_ring_is_called_a_demonstration():
+    page = report(some_rows())
+    (section,) = (s for s in page.sections if s.title == "The ring")
+    assert "demonstration" in section.paragraphs[0]
+    assert "made by hand and not learned" in section.paragraphs[0]
+    (table,) = (s.table for s in page.sections if s.title == "All networks")
+    assert "ring by hand" in set(table["Network"])
+
+
+def test_the_protocol_stands_beside_the_published_one():
+    page = report(some_rows())
+    (section,) = (s for s in page.sections if s.title == "Learned encoders")
+    assert list(section.table) == ["", "Published", "Here"]
+    rows = section.table.set_index("")
+    assert rows.loc["Updates", "Here"] == "20"
+    assert "0.003 (LSTM, T = 100)" in rows.loc["Learning rate", "Here"]
+    assert "at an end of the list" in section.paragraphs[-1]
 
 
 def test_no_trials_no_page():
     for draw_page in (report, plot, plot_training):
         with pytest.raises(ValidationError, match="at least one trial"):
             draw_page(pd.DataFrame())
+    with pytest.raises(ValidationError, match="learned encoders"):
+        plot_training(some_rows().query("encoders == 'ring'"))
 
 
 def test_trials_differ_and_models_share_test_sequences():
-    many = {"delays": (50, 60), "lstm_delays": (50,), "trials": 3}
+    many = {"delays": (50, 60), "ring_delays": (50,), "trials": 3}
     tasks = make_tasks(**{**ARGUMENTS, **many})
-    assert len(tasks) == 9
-    seeds = {
-        model: {t["seed"] for t in tasks if t["model"] == model and t["delay"] == 50}
-        for model in ("lmu", "lstm")
-    }
-    assert seeds["lmu"] == seeds["lstm"] and len(seeds["lmu"]) == 3
+    assert len(tasks) == 2 * 2 + 3
+    by = {(t["model"], t["delay"]): t for t in tasks if t["encoders"] == "learned"}
+    assert by["lmu", 50]["seeds"] == by["lstm", 50]["seeds"]
+    assert len(set(by["lmu", 50]["seeds"] + by["lmu", 60]["seeds"])) == 6
 
 
 @pytest.mark.parametrize(
     "name, value",
     [
-        ("delays", ()), ("delays", (1,)), ("delays", (50, 50)), ("lstm_delays", (0,)),
-        ("models", ("gru",)), ("models", "lmu"), ("trials", 0), ("units", 0),
-        ("order", 19), ("order", 1000), ("sequences", 0), ("epochs", 0),
-        ("learning_rate", 0), ("learning_rate", np.nan), ("lstm_updates", 0),
-        ("seed", -1),
+        ("encoders", ("hand",)), ("encoders", ()), ("delays", ()), ("delays", (1,)),
+        ("delays", (50, 50)), ("ring_delays", (0,)), ("models", ("gru",)),
+        ("models", "lmu"), ("updates", 0), ("learning_rates", (0,)),
+        ("learning_rates", (np.nan,)), ("trials", 0), ("ring_units", 0),
+        ("ring_order", 19), ("ring_order", 1000), ("ring_sequences", 0),
+        ("ring_epochs", 0), ("ring_learning_rate", 0),
+        ("ring_learning_rate", np.nan), ("seed", -1),
     ],
 )  # fmt: skip
 def test_bad_arguments(name, value):
@@ -264,9 +457,6 @@ def test_bad_arguments(name, value):
 
 
 def test_without_nengo_dl_it_says_what_to_install(monkeypatch, tmp_path):
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(copying.metadata, "version", missing)
+    monkeypatch.setattr(copying.pages, "versions", dict)
     with pytest.raises(ImportError, match=r"pip install 'spiking-lmu\[dl\]'"):
         copying.run(**ARGUMENTS, folder=tmp_path)

@@ -1,0 +1,236 @@
+"""Mackey-Glass as the notebook of LMU 2019 trains it, several networks at once.
+
+Four layers of the published widths hear whole series of 5,000 steps, 32 of them in one
+update, and thus one update in each of 500 epochs; Adam with Keras's defaults, no
+schedule of the learning rate, no clipping. The epoch that is best in validation is
+kept. Series are centred, here by the mean of those that are trained on, and not scaled.
+
+What is trained on can be shortened to the beginning of each series, and validation
+comes every ten epochs, and not in each.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, Union
+
+import numpy as np
+
+from spiking_lmu.experiments import checkpoints
+from spiking_lmu.experiments.mackey_glass_series import Split
+from spiking_lmu.experiments.recurrent_layers import (
+    LMU,
+    LSTM,
+    Linear,
+    Weights,
+    stacked,
+)
+from spiking_lmu.metrics import nrmse
+
+LAYERS = 4
+ORDER, THETA = 4, 4.0  # of the memory in each layer of the LMU; theta in steps
+LMU_UNITS, LSTM_UNITS, HYBRID_UNITS = 49, 25, 40
+KERNEL = 0.05  # bound of the initial W_h
+RATE, MOMENTUM, DECAY, EPSILON = 1e-3, 0.9, 0.999, 1e-7  # of Adam, as Keras has them
+EVERY = 10  # epochs from one validation to the next
+SAVE_SECONDS = 60.0  # between checkpoints
+
+Layer = Union[LMU, LSTM, Linear]
+
+
+def make_layers(model: str) -> list[Layer]:
+    """Four recurrent layers and a readout, of some 18,000 parameters."""
+    layers: list[Layer] = []
+    size = 1
+    for k in range(LAYERS):
+        if model == "lstm" or (model == "hybrid" and k % 2):
+            layers.append(LSTM(size, LSTM_UNITS))
+        else:
+            units = HYBRID_UNITS if model == "hybrid" else LMU_UNITS
+            layers.append(LMU(size, units, ORDER, THETA, KERNEL))
+        size = layers[-1].units
+    return [*layers, Linear(size, 1, squashed=model != "lmu")]
+
+
+class Stack:
+    """Layers one after another, in networks that learn side by side.
+
+    Parameters
+    ----------
+    layers : list
+    seeds : list of int
+        Of the initial weights of each network.
+    """
+
+    def __init__(self, layers: list[Layer], seeds: list[int]) -> None:
+        self.layers = layers
+        generators = [np.random.default_rng([seed, 3]) for seed in seeds]
+        self.weights: list[Weights] = [
+            stacked([layer.initial(rng) for rng in generators]) for layer in layers
+        ]
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    def answer(self, x: np.ndarray) -> np.ndarray:
+        """Outputs for x, both (steps, networks, 1, series)."""
+        for layer, w in zip(self.layers, self.weights):
+            x, _ = layer.forward(w, x)
+        return x
+
+    def gradients(
+        self, x: np.ndarray, target: np.ndarray
+    ) -> tuple[np.ndarray, list[Weights]]:
+        """Mean squares of each network's errors, and their gradients."""
+        caches = []
+        for layer, w in zip(self.layers, self.weights):
+            x, cache = layer.forward(w, x)
+            caches.append(cache)
+        error = x - target
+        n = error.shape[0] * error.shape[3]
+        d = error * np.float32(2 / n)
+        found: list[Weights] = []
+        for layer, w in zip(self.layers[::-1], self.weights[::-1]):
+            gradient, d = layer.backward(w, caches.pop(), d)
+            found.append(gradient)
+        return (error**2).sum(axis=(0, 2, 3)) / n, found[::-1]
+
+    def named(self) -> Weights:
+        """All weights, by the number of the layer and their names."""
+        return {
+            f"{k} {name}": array
+            for k, weights in enumerate(self.weights)
+            for name, array in weights.items()
+        }
+
+
+class Adam:
+    """Adam, as Keras has it by default.
+
+    Parameters
+    ----------
+    weights : dict of arrays
+        What it improves, in place.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.means = {k: np.zeros_like(w) for k, w in weights.items()}
+        self.squares = {k: np.zeros_like(w) for k, w in weights.items()}
+        self.updates = 0
+
+    def improve(self, gradients: Weights) -> None:
+        self.updates += 1
+        rate = RATE * np.sqrt(1 - DECAY**self.updates) / (1 - MOMENTUM**self.updates)
+        for name, g in gradients.items():
+            mean, square = self.means[name], self.squares[name]
+            mean += (1 - MOMENTUM) * (g - mean)
+            square += (1 - DECAY) * (g**2 - square)
+            self.weights[name] -= rate * mean / (np.sqrt(square) + EPSILON)
+
+
+def side_by_side(parts: list[np.ndarray]) -> np.ndarray:
+    """Series (n, steps, 1) of each network as (steps, networks, 1, n)."""
+    return np.ascontiguousarray(np.stack(parts).transpose(2, 0, 3, 1))
+
+
+def train_as_published(
+    task: dict[str, Any],
+    splits: list[Split],
+    folder: str | os.PathLike[str] | None = None,
+) -> tuple[Stack, list[dict[str, Any]]]:
+    """Train one network on each split; weights are those that validate best.
+
+    Parameters
+    ----------
+    task : dict
+        With ``model``, ``seeds``, ``epochs`` and ``length``: how many steps of the
+        beginning of each series are trained on.
+    splits : list of Split
+    folder : path, optional
+        Where training is stored once a minute, to go on from after an interruption.
+
+    Returns
+    -------
+    stack : Stack
+    history : list of dict
+        ``epoch``, ``loss``, ``validation_nrmse``, lists of one number a network, and
+        ``seconds`` since the validation before.
+    """
+    length = task["length"]
+    x, y = (
+        side_by_side([split.train[k][:, :length] for split in splits]) for k in (0, 1)
+    )
+    held_out = tuple(
+        side_by_side([split.validation[k] for split in splits]) for k in (0, 1)
+    )
+    stack = Stack(make_layers(task["model"]), task["seeds"])
+    weights = stack.named()
+    adam = Adam(weights)
+    best = {name: w.copy() for name, w in weights.items()}
+    lowest = np.full(len(splits), np.inf)
+    history: list[dict[str, Any]] = []
+    path = None if folder is None else checkpoints.place(folder, task, "epochs")
+    done = 0
+    if path is not None and path.is_file():
+        arrays, rest = checkpoints.read(path)
+        for name in weights:
+            weights[name][:] = arrays["weights"][name]
+            adam.means[name][:] = arrays["means"][name]
+            adam.squares[name][:] = arrays["squares"][name]
+            best[name] = arrays["best"][name]
+        lowest = np.array(rest["lowest"])
+        history, done = rest["history"], rest["done"]
+        adam.updates = done
+    start = saved = time.perf_counter()
+    losses: list[np.ndarray] = []
+    for epoch in range(done + 1, task["epochs"] + 1):
+        loss, gradients = stack.gradients(x, y)
+        losses.append(loss)
+        adam.improve(
+            {
+                f"{k} {name}": g
+                for k, of_layer in enumerate(gradients)
+                for name, g in of_layer.items()
+            }
+        )
+        if epoch % EVERY and epoch != task["epochs"]:
+            continue
+        errors = errors_of(stack, held_out)
+        better = errors < lowest
+        lowest = np.where(better, errors, lowest)
+        for name, w in weights.items():
+            best[name][better] = w[better]
+        now = time.perf_counter()
+        history.append(
+            {
+                "epoch": epoch,
+                "loss": np.mean(losses, axis=0).tolist(),
+                "validation_nrmse": errors.tolist(),
+                "seconds": now - start,
+            }
+        )
+        start, losses = now, []
+        if path is not None and (epoch == task["epochs"] or now - saved > SAVE_SECONDS):
+            arrays = {
+                "weights": weights,
+                "means": adam.means,
+                "squares": adam.squares,
+                "best": best,
+            }
+            rest = {"lowest": lowest.tolist(), "history": history, "done": epoch}
+            checkpoints.write(path, arrays, rest)
+            saved = now
+    for name, w in weights.items():
+        w[:] = best[name]
+    return stack, history
+
+
+def errors_of(stack: Stack, pair: Any) -> np.ndarray:
+    """NRMSE of each network."""
+    answers = stack.answer(pair[0])
+    return np.array(
+        [nrmse(answers[:, k], pair[1][:, k]) for k in range(answers.shape[1])]
+    )
