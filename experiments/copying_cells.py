@@ -146,7 +146,8 @@ class LMU:
         """The state after an impulse, (n_steps, order), the latest step first."""
         if len(self.responses) != n_steps:
             system = discretize(*state_space(self.theta, self.order), 1.0)
-            states = simulate(*system, np.eye(n_steps)[0])
+            # in `simulate`, an input arrives in the step after
+            states = simulate(*system, np.eye(n_steps + 1)[0])[1:]
             self.responses = states[::-1].astype(np.float32)
         return self.responses
 

@@ -150,9 +150,10 @@ def _learned_sections(frame: pd.DataFrame, means: pd.DataFrame) -> Iterator[Sect
         chosen = CHOICE.format(
             rates=", ".join(f"{rate:g}" for rate in tried), pilot=PILOT, every=EVERY
         )
-        edge = means["learning_rate"].isin([min(tried), max(tried)]).any()
+        edge = set(means["learning_rate"]) & {min(tried), max(tried)}
         paragraphs.append(
-            chosen + (" Some of the rates chosen are at an end of the list." * edge)
+            chosen
+            + (" Some of the rates chosen are at an end of the list." if edge else "")
         )
     yield Section(
         "Learned encoders",
