@@ -99,7 +99,8 @@ def _lead(frame: pd.DataFrame) -> str:
 
 def _held(trials: pd.DataFrame) -> str:
     """How much of a recording the memories can hold, whatever they are made of."""
-    if not trials["signal"].str.startswith("recording").all():
+    recorded = trials["signal"].str.startswith("recording").all()
+    if not recorded or "exact_nrmse_window" not in trials:  # of an earlier version
         return ""
     errors = trials.groupby(["theta", "order"])["exact_nrmse_window"].mean().dropna()
     each = [f"{e:.2f} at d = {d} and {theta:g} s" for (theta, d), e in errors.items()]

@@ -1,7 +1,11 @@
-"""Where the rows of finished tasks are kept: one SQLite file, as JSON text."""
+"""Where the rows of finished tasks are kept: one SQLite file, as JSON text.
+
+Each row has a checksum, so that a file that was damaged is noticed and not believed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import tempfile
@@ -14,10 +18,11 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.validation import refusal
+from spiking_lmu.validation import file_problem, refusal
 
 STORE = "trials.sqlite"
 LOCK_SECONDS = 30.0
+COLUMNS = ("task", "context", "rows", "checksum")
 
 
 def encode(value: Any, sort_keys: bool = False) -> str:
@@ -48,6 +53,25 @@ def describe_context(context: Mapping[str, Any] | None) -> str:
         raise refusal("context", context, allowed) from error
 
 
+def checksum(*texts: str) -> str:
+    """Of several texts, and of where each begins."""
+    text = json.dumps(texts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def is_rows(text: Any) -> bool:
+    """Whether a text holds rows: a list of dicts of numbers, texts, booleans, None."""
+    try:
+        rows = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return isinstance(rows, list) and all(
+        isinstance(row, dict)
+        and not any(isinstance(value, (dict, list)) for value in row.values())
+        for row in rows
+    )
+
+
 class Store:
     """The rows of finished tasks, in an SQLite file; each is written at once.
 
@@ -70,7 +94,7 @@ class Store:
         The rows that could not be written yet.
     """
 
-    insert = "INSERT OR REPLACE INTO trials VALUES (?, ?, ?)"
+    insert = "INSERT OR REPLACE INTO trials VALUES (?, ?, ?, ?)"
 
     def __init__(self, folder: Path, context: str) -> None:
         self.path = folder / STORE
@@ -78,6 +102,9 @@ class Store:
         self.unsaved: dict[str, str] = {}
         self.error: sqlite3.Error | None = None
         with self.reading():
+            problem = file_problem(self.path)
+            if problem not in (None, "does not exist"):
+                raise sqlite3.DatabaseError(f"it {problem}")
             self.connection = sqlite3.connect(
                 str(self.path), timeout=LOCK_SECONDS, isolation_level=None
             )
@@ -89,22 +116,68 @@ class Store:
             raise
 
     def prepare(self) -> None:
-        """Make the table in a new file; fail in a file that is something else."""
-        find = "SELECT count(*) FROM sqlite_master WHERE name != 'trials' AND sql != ''"
-        if self.connection.execute(find).fetchone()[0]:
+        """Make the table in a new file; fail in one that is damaged or something else.
+
+        Stores of earlier versions have no checksums; they get a column for them.
+        """
+        self.connection.execute("PRAGMA trusted_schema = OFF")
+        with self.transaction("DEFERRED"):
+            names = self.columns()
+            self.check_whole()
+        if names == COLUMNS:
+            return
+        with self.transaction("IMMEDIATE"):  # another process may have been here
+            names = self.columns()
+            if not names:
+                self.connection.execute(
+                    "CREATE TABLE trials"
+                    " (task TEXT, context TEXT, rows TEXT NOT NULL, checksum TEXT,"
+                    " PRIMARY KEY (task, context))"
+                )
+            elif names == COLUMNS[:3]:
+                self.connection.execute("ALTER TABLE trials ADD COLUMN checksum TEXT")
+
+    @contextmanager
+    def transaction(self, kind: str) -> Iterator[None]:
+        """Do all or nothing of what follows."""
+        self.connection.execute(f"BEGIN {kind}")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def columns(self) -> tuple[str, ...]:
+        """Names of the table's columns, none in a new file."""
+        found = self.connection.execute(
+            "SELECT type, name FROM sqlite_master WHERE sql != ''"
+        ).fetchall()
+        if found not in ([], [("table", "trials")]):
             raise sqlite3.DatabaseError("it is the database of something else")
-        self.connection.execute(
-            "CREATE TABLE IF NOT EXISTS trials"
-            " (task TEXT, context TEXT, rows TEXT NOT NULL,"
-            " PRIMARY KEY (task, context))"
-        )
+        columns = self.connection.execute("PRAGMA table_info(trials)").fetchall()
+        names = tuple(str(column[1]) for column in columns)
+        if names not in ((), COLUMNS[:3], COLUMNS):
+            raise sqlite3.DatabaseError("its table has other columns")
+        return names
+
+    def check_whole(self) -> None:
+        """Fail if the file was cut off, or its pages do not fit together."""
+        (pages,) = self.connection.execute("PRAGMA page_count").fetchone()
+        (size,) = self.connection.execute("PRAGMA page_size").fetchone()
+        if pages and self.path.stat().st_size % size:
+            raise sqlite3.DatabaseError("it was cut off")
+        (answer,) = self.connection.execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            raise sqlite3.DatabaseError(" ".join(str(answer).split())[:100])
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Name the file where it cannot be read as a store."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError, OverflowError, MemoryError) as error:
             raise ValidationError(
                 f"must be one whose trials can be read and stored, but {self.path}"
                 f" cannot be used ({error}); move that file away to start afresh,"
@@ -113,12 +186,22 @@ class Store:
             ) from error
 
     def load(self, keys: Iterable[str]) -> dict[str, str]:
-        """The rows of those tasks that are stored."""
+        """The rows of those tasks that are stored, if they are as they were stored."""
         wanted = set(keys)
-        select = "SELECT task, rows FROM trials WHERE context = ?"
+        select = "SELECT task, rows, checksum FROM trials WHERE context = ?"
+        loaded = {}
         with self.reading():
-            stored = self.connection.execute(select, (self.context,)).fetchall()
-        return {task: rows for task, rows in stored if task in wanted}
+            for task, rows, found in self.connection.execute(select, (self.context,)):
+                if task not in wanted:
+                    continue
+                if not is_rows(rows) or found not in (None, self.checksum(task, rows)):
+                    raise sqlite3.DatabaseError("the rows of a task in it are damaged")
+                loaded[task] = rows
+        return loaded
+
+    def checksum(self, key: str, rows: str) -> str:
+        """Of all that is stored of a task."""
+        return checksum(key, self.context, rows)
 
     def put(self, key: str, rows: str) -> None:
         """Store the rows of one task, or keep them for later."""
@@ -129,7 +212,9 @@ class Store:
         """Write what is not written yet, as far as possible."""
         try:
             for key, rows in list(self.unsaved.items()):
-                self.connection.execute(self.insert, (key, self.context, rows))
+                self.connection.execute(
+                    self.insert, (key, self.context, rows, self.checksum(key, rows))
+                )
                 del self.unsaved[key]
         except sqlite3.Error as error:
             self.error = error
@@ -159,5 +244,7 @@ class Store:
         with closing(sqlite3.connect(str(path), isolation_level=None)) as copy:
             self.connection.backup(copy)
             for key, rows in self.unsaved.items():
-                copy.execute(self.insert, (key, self.context, rows))
+                copy.execute(
+                    self.insert, (key, self.context, rows, self.checksum(key, rows))
+                )
         return path

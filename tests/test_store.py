@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import tempfile
 import threading
@@ -83,10 +84,10 @@ def test_other_values_have_no_text(value):
 
 def test_rows_are_there_at_once_for_others(tmp_path):
     with open_store(tmp_path) as one, open_store(tmp_path) as two:
-        one.put("a", "[1]")
-        assert two.load(["a", "b"]) == {"a": "[1]"}
-        two.put("a", "[2]")
-        assert one.load("a") == {"a": "[2]"}
+        one.put("a", '[{"x": 1}]')
+        assert two.load(["a", "b"]) == {"a": '[{"x": 1}]'}
+        two.put("a", '[{"x": 2}]')
+        assert one.load("a") == {"a": '[{"x": 2}]'}
 
 
 def test_two_writers_lose_nothing(tmp_path):
@@ -142,7 +143,67 @@ def folder(path):
     path.mkdir()
 
 
-@pytest.mark.parametrize("damage", [garbage, foreign, other_columns, truncated, folder])
+def filled(path):
+    sweep(long_row, TASKS, path.parent, jobs=1, progress=False)
+    return path
+
+
+def one_byte_less(path):
+    path.write_bytes(filled(path).read_bytes()[:-1])
+
+
+def one_page_less(path):
+    path.write_bytes(filled(path).read_bytes()[:-4096])
+
+
+def executed(path, *statements):
+    with closing(sqlite3.connect(filled(path), isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def another_number(path):
+    executed(
+        path, "UPDATE trials SET rows = replace(rows, '\"seed\": 3', '\"seed\": 4')"
+    )
+
+
+def another_task(path):
+    executed(
+        path, "UPDATE OR REPLACE trials SET task = '{\"seed\": 1}' WHERE rowid = 4"
+    )
+
+
+def other_checksum(path):
+    executed(path, "UPDATE trials SET checksum = 3")
+
+
+def view(path):
+    executed(
+        path,
+        "DROP TABLE trials",
+        "CREATE VIEW trials AS WITH RECURSIVE t(task, context, rows, checksum) AS"
+        " (SELECT 1, 1, 1, 1 UNION ALL SELECT task + 1, 1, 1, 1 FROM t)"
+        " SELECT * FROM t",
+    )
+
+
+def another_form(path):
+    executed(path, "UPDATE trials SET checksum = NULL, rows = '[3, \"x\"]'")
+
+
+def no_text(path):
+    executed(path, "UPDATE trials SET checksum = NULL, rows = x'ff00ff'")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        garbage, foreign, other_columns, truncated, folder, one_byte_less,
+        one_page_less, another_number, another_task, other_checksum, view,
+        another_form, no_text, os.mkfifo,
+    ],
+)  # fmt: skip
 def test_a_file_that_is_no_store_is_named_and_left_alone(tmp_path, damage):
     path = tmp_path / "trials.sqlite"
     damage(path)
@@ -197,3 +258,69 @@ def test_no_room_anywhere_is_said(small_disk, tmp_path):
     (tmp_path / "elsewhere").rmdir()
     with pytest.raises(OSError, match="nor can a copy"):
         sweep(long_row, TASKS, tmp_path / "store", jobs=1, progress=False)
+
+
+def test_a_store_of_an_earlier_version_is_read(tmp_path):
+    """Its rows have no checksums; those that are added do."""
+    path = tmp_path / "trials.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS trials (task TEXT, context TEXT, rows TEXT NOT"
+            " NULL, PRIMARY KEY (task, context))"
+        )
+        for task in TASKS[:3]:
+            row = (
+                encode(task),
+                describe_context(None),
+                encode([{**task, "old": True}]),
+            )
+            connection.execute("INSERT INTO trials VALUES (?, ?, ?)", row)
+    result = sweep(long_row, TASKS, tmp_path, jobs=1, progress=False)
+    assert result.reused == 3 and result.frame["old"].sum() == 3
+    assert sweep(long_row, TASKS, tmp_path, jobs=1, progress=False).reused == 6
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT checksum FROM trials").fetchall()
+    assert sum(checksum is None for (checksum,) in found) == 3
+
+
+def test_stores_damaged_at_random(tmp_path):
+    """What is read is what was stored; all else is refused, or run again."""
+    rng = np.random.default_rng(0)
+    tasks = [{"seed": seed} for seed in range(40)]
+    sound = sweep(small_row, tasks, tmp_path, jobs=1, progress=False).frame
+    path = tmp_path / "trials.sqlite"
+    content = path.read_bytes()
+    messages = []
+    for _ in range(80):
+        path.write_bytes(damaged(content, rng))
+        try:
+            result = sweep(small_row, tasks, tmp_path, jobs=1, progress=False)
+        except ValidationError as error:
+            messages.append(str(error))
+        else:
+            assert result.frame.equals(sound)
+    assert 25 < len(messages) < 80
+    assert all(str(path) in text and "\n" not in text for text in messages)
+
+
+def small_row(task):
+    return [{**task, "rmse": 0.1 * task["seed"]}]
+
+
+def damaged(content, rng):
+    """A file with a piece cut off, overwritten, doubled or left out."""
+    data = bytearray(content)
+    start, size = rng.integers(len(data)), int(2 ** rng.uniform(0, 12))
+    junk = rng.bytes(size)
+    kind = rng.integers(5)
+    if kind == 0:
+        return bytes(data[:start])
+    if kind == 1:
+        data[start : start + size] = junk
+    elif kind == 2:
+        data[start] ^= 1 << rng.integers(8)
+    elif kind == 3:
+        del data[start : start + size]
+    else:
+        data[start:start] = data[start : start + size]
+    return bytes(data)
