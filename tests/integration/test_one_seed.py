@@ -19,7 +19,7 @@ SHORT = {"orders": (2,), "neurons": (20,), "trials": 2, "duration": 0.3}
 CASES = {
     "precision": (
         precision.run,
-        {**SHORT, "neuron_types": ("poisson", "lif"), "synapses": (0.02,)},
+        {**SHORT, "neuron_types": ("poisson", "lif"), "duration": 1.0, "floor": False},
         (),
     ),
     "channel": (channel.run, {"neurons": (50, 100), "trials": 2, "periods": 1}, ()),
@@ -50,7 +50,7 @@ CASES = {
             "models": ("lmu", "spiking"), "series": (2, 1, 1), "steps": 300,
             "length": 50, "epochs": 1, "order": 4, "units": 5, "spiking_units": 5,
             "spiking_epochs": 1, "neurons": (20,), "neuron_types": ("poisson",),
-            "spiking_steps": 50, "trials": 1,
+            "spiking_steps": 200, "trials": 1,
         },
         ("nengo_dl",),
     ),
@@ -77,7 +77,7 @@ def test_one_seed_gives_one_table_of_trials(name, tmp_path):
         run(**arguments, seed=3, folder=str(tmp_path / str(jobs)), jobs=jobs)
         for jobs in (1, 2)
     )
-    times = [column for column in here if column.endswith("_seconds")]
+    times = [column for column in here if column.endswith("seconds")]
     pd.testing.assert_frame_equal(
         here.drop(columns=times), elsewhere.drop(columns=times), check_exact=True
     )
