@@ -71,7 +71,8 @@ def load_signal(
         values, found = READERS[path.suffix.lower()](path)
         values = np.asarray(values, dtype=np.float64)
     except Exception as error:  # whatever a parser makes of unknown bytes
-        raise _file_error(path, f"cannot be read: {error}") from error
+        problem = " ".join(str(error).split())
+        raise _file_error(path, f"cannot be read: {problem}") from error
     values = _centred(path, values)
     return _resample(path, values, _agreed_rate(path, rate, found), dt)
 

@@ -1,4 +1,4 @@
-"""What every test stands on: one BLAS thread, and no cache of decoders."""
+"""What tests stand on: one BLAS thread, no cache of decoders, and damage to files."""
 
 import nengo
 import pytest
@@ -12,3 +12,27 @@ nengo.rc.set("decoder_cache", "enabled", "False")
 def one_blas_thread():
     with threadpool_limits(limits=1):
         yield
+
+
+@pytest.fixture(scope="session")
+def damaged():
+    """A function of bytes and a random generator: a piece cut, changed or doubled."""
+    return damage
+
+
+def damage(content, rng):
+    data = bytearray(content)
+    start, size = rng.integers(len(data)), int(2 ** rng.uniform(0, 12))
+    junk = rng.bytes(size)
+    kind = rng.integers(5)
+    if kind == 0:
+        return bytes(data[:start])
+    if kind == 1:
+        data[start : start + size] = junk
+    elif kind == 2:
+        data[start] ^= 1 << rng.integers(8)
+    elif kind == 3:
+        del data[start : start + size]
+    else:
+        data[start:start] = data[start : start + size]
+    return bytes(data)

@@ -283,7 +283,7 @@ def test_a_store_of_an_earlier_version_is_read(tmp_path):
     assert sum(checksum is None for (checksum,) in found) == 3
 
 
-def test_stores_damaged_at_random(tmp_path):
+def test_stores_damaged_at_random(tmp_path, damaged):
     """What is read is what was stored; all else is refused, or run again."""
     rng = np.random.default_rng(0)
     tasks = [{"seed": seed} for seed in range(40)]
@@ -305,22 +305,3 @@ def test_stores_damaged_at_random(tmp_path):
 
 def small_row(task):
     return [{**task, "rmse": 0.1 * task["seed"]}]
-
-
-def damaged(content, rng):
-    """A file with a piece cut off, overwritten, doubled or left out."""
-    data = bytearray(content)
-    start, size = rng.integers(len(data)), int(2 ** rng.uniform(0, 12))
-    junk = rng.bytes(size)
-    kind = rng.integers(5)
-    if kind == 0:
-        return bytes(data[:start])
-    if kind == 1:
-        data[start : start + size] = junk
-    elif kind == 2:
-        data[start] ^= 1 << rng.integers(8)
-    elif kind == 3:
-        del data[start : start + size]
-    else:
-        data[start:start] = data[start : start + size]
-    return bytes(data)
