@@ -255,9 +255,11 @@ def test_published_values_are_for_permuted_mnist(data, permuted, shown):
     assert page.name == ("psmnist" if permuted else "seqmnist")
     for table in tables:
         sources = set(table["Source"])
-        assert {source for _, _, source in PUBLISHED} <= sources
+        assert {row[3] for row in PUBLISHED} <= sources
         assert table["Test accuracy, %"].astype(float).is_monotonic_decreasing
-        assert (table["Network"] == "LMU, order 64").sum() == 1
+        assert (table["Network"] == "LMU, order 64, 20 relu units").sum() == 1
+        # neither value nor protocol of another network can be taken for ours
+        assert table["Protocol"].str.contains("hidden units not spiking").sum() == 6
 
 
 def test_no_trials_no_page(tmp_path):
