@@ -1,4 +1,8 @@
-"""Training that goes on after an interruption: arrays and numbers in one file."""
+"""Training that goes on after an interruption: arrays and numbers in one file.
+
+Files are left where they are when training has ended, for its results are stored only
+after that. They may be deleted then.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from spiking_lmu.experiments.store import versions
+
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def place(folder: str | os.PathLike[str], task: Mapping[str, Any], name: str) -> Path:
-    """The file of a task's training, in a folder that is made if need be."""
+    """The file of a task's training, in a folder that is made if need be.
+
+    Its name tells tasks apart, and versions of what trains them.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    text = json.dumps(task, sort_keys=True)
+    text = json.dumps([task, versions()], sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     return Path(folder) / f"{task['model']}-{key}-{name}.npz"
 

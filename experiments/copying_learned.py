@@ -274,10 +274,6 @@ def run_learned(
                 "curve_loss": " ".join(f"{loss:.4g}" for loss in losses),
             }
         )
-    for name in ("pilot", "run"):
-        stored = place(name)
-        if stored is not None:
-            stored.unlink(missing_ok=True)
     return rows
 
 

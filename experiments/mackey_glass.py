@@ -56,6 +56,14 @@ OPTIONS: dict[str, Option] = {
     "neuron_types": (words, "TYPE,...", "poisson, lif, relu, rate"),
     "presentations": (integers, "MS,...", "time steps for which it gets each value"),
     "spiking_steps": (int, "N", "values of a series that it is tested with"),
+    "protocol": (words, "NAME,...", "ours, paper: as the published notebook trains"),
+    "paper_series": (integers, "N,N,N", "as series, for the paper's protocol"),
+    "paper_length": (
+        int,
+        "N",
+        "first steps of each series, to train on; by default all",
+    ),
+    "paper_epochs": (int, "N", "each of one update; 500 as published"),
     "trials": (int, "N", "networks of each kind, with series of their own"),
     "seed": (int, "N", "from which all others are derived"),
 }
@@ -101,6 +109,10 @@ def run(
     neuron_types: Sequence[str] = ("poisson", "relu"),
     presentations: Sequence[int] = (10,),
     spiking_steps: int = 500,
+    protocol: Sequence[str] = ("ours",),
+    paper_series: Sequence[int] = (32, 32, 64),
+    paper_length: int | None = None,
+    paper_epochs: int = 500,
     trials: int = 3,
     seed: int = 0,
     folder: str = "results/mackey-glass",
@@ -145,6 +157,16 @@ def run(
         Time steps of 1 ms for which a spiking memory gets each value.
     spiking_steps : int
         Values of a test series for it.
+    protocol : sequence of str
+        ``"ours"``; ``"paper"``: recurrent networks as the notebook of LMU 2019 trains
+        them, see `mackey_glass_paper`.
+    paper_series : sequence of three int
+        As ``series``, for the paper's protocol.
+    paper_length : int, optional
+        Steps, from the beginning of each series, that are trained on by the paper's
+        protocol; by default all, as published. Validation and test have all steps.
+    paper_epochs : int
+        Of the paper's protocol, each of one update.
     trials : int
         Networks of each kind, each with series and initial weights of its own.
     seed : int
@@ -181,10 +203,11 @@ def execute(
     progress: bool = False,
 ) -> SweepResult:
     """Run the tasks through a sweep."""
-    require("tensorflow", "dl")
+    if any(task["protocol"] == "ours" for task in tasks):
+        require("tensorflow", "dl")
     context = {name: pages.versions().get(name) for name in ("nengo-dl", "tensorflow")}
     return sweep(
-        run_task,
+        partial(run_task, folder=str(Path(folder) / "training")),
         tasks,
         folder,
         context=context,

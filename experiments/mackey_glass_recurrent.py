@@ -237,6 +237,8 @@ def to_nengo(network: Any) -> nengo.Network:
 def run_on_nengo(model: nengo.Network, x: np.ndarray) -> np.ndarray:
     """What a network of `to_nengo` gives for one series (n_steps, 1)."""
     model.nodes[0].output = nengo.processes.PresentInput(x, 1.0)
-    with nengo.Simulator(model, dt=1.0, progress_bar=False) as sim:
+    # the optimizer may sum in another order in another process
+    options = {"progress_bar": False, "optimize": False}
+    with nengo.Simulator(model, dt=1.0, **options) as sim:
         sim.run_steps(len(x))
         return np.array(sim.data[model.probes[0]])

@@ -7,6 +7,7 @@ it is made of.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
@@ -17,6 +18,10 @@ import numpy as np
 
 from spiking_lmu import training
 from spiking_lmu.experiments.capacity_lstm import limit_threads
+from spiking_lmu.experiments.mackey_glass_paper import (
+    side_by_side,
+    train_as_published,
+)
 from spiking_lmu.experiments.mackey_glass_recurrent import (
     Learned,
     run_on_nengo,
@@ -37,6 +42,7 @@ from spiking_lmu.validation import (
 
 RECURRENT = ("lstm", "lmu", "hybrid")
 MODELS = (*RECURRENT, "parallel", "spiking")
+PROTOCOLS = ("ours", "paper")
 SETTLED = 100  # steps of a series after which a network knows where in it it is
 RATE = 3e-3  # at the beginning; it falls along half a cosine
 BATCH = 200  # steps in each update, in parallel form
@@ -65,19 +71,30 @@ def make_tasks(
     neuron_types: Sequence[str],
     presentations: Sequence[int],
     spiking_steps: int,
+    protocol: Sequence[str],
+    paper_series: Sequence[int],
+    paper_length: int | None,
+    paper_epochs: int,
     trials: int,
     seed: int,
 ) -> list[dict[str, Any]]:
     """Complete descriptions of all runs, checked; see `mackey_glass.run`."""
     check_each("models", models, check_choice, MODELS)
-    if not isinstance(series, (tuple, list)) or len(series) != 3:
-        raise refusal("series", series, "three numbers: to train, to validate, to test")
-    for n in series:
-        check_integer("series", n, high=10**5)
+    check_each("protocol", protocol, check_choice, PROTOCOLS)
+    for name, sizes in (("series", series), ("paper_series", paper_series)):
+        if not isinstance(sizes, (tuple, list)) or len(sizes) != 3:
+            allowed = "three numbers: to train, to validate, to test"
+            raise refusal(name, sizes, allowed)
+        for n in sizes:
+            check_integer(name, n, high=10**5)
     check_integer("steps", steps, 2 * SETTLED, 10**6)
     check_integer("ahead", ahead, high=10**4)
     check_integer("tau", tau, high=10**4)
     check_integer("length", length, 2, steps)
+    if paper_length is None:
+        paper_length = steps
+    check_integer("paper_length", paper_length, 2, steps)
+    check_integer("paper_epochs", paper_epochs, high=10**6)
     for name, value in (("epochs", epochs), ("parallel_epochs", parallel_epochs)):
         check_integer(name, value, high=10**6)
     check_integer("spiking_epochs", spiking_epochs, high=10**6)
@@ -94,14 +111,13 @@ def make_tasks(
     check_integer("seed", seed, low=0, high=2**32 - 1)
     if not isinstance(swapped, bool):
         raise refusal("swapped", swapped, "True or False")
-    data = {
-        "series": [int(n) for n in series],
+    common = {
         "steps": int(steps),
         "ahead": int(ahead),
         "tau": int(tau),
         "swapped": swapped,
-        "length": int(length),
     }
+    data = {"series": [int(n) for n in series], **common, "length": int(length)}
     learning: dict[str, dict[str, Any]] = {
         name: {"epochs": int(epochs)} for name in RECURRENT
     }
@@ -123,10 +139,35 @@ def make_tasks(
     }
     longest_first = sorted(models, key=MODELS.index, reverse=True)
     seeds = [_derived_seed(seed, trial) for trial in range(trials)]
-    return [
-        {"model": model, "trial": trial, **data, **learning[model], "seed": of_trial}
+    ours = [
+        {
+            "protocol": "ours",
+            "model": model,
+            "trial": trial,
+            **data,
+            **learning[model],
+            "seed": of_trial,
+        }
         for model, (trial, of_trial) in product(longest_first, enumerate(seeds))
     ]
+    paper = [
+        {
+            "protocol": "paper",
+            "model": model,
+            "series": [int(n) for n in paper_series],
+            **common,
+            "length": int(paper_length),
+            "epochs": int(paper_epochs),
+            "seeds": seeds,
+        }
+        for model in RECURRENT
+        if model in models
+    ]
+    if "paper" in protocol and not paper:
+        allowed = "at least one of lstm, lmu and hybrid for the paper's protocol"
+        raise refusal("models", models, allowed)
+    kinds = {"ours": ours, "paper": paper}
+    return [task for kind in PROTOCOLS if kind in protocol for task in kinds[kind]]
 
 
 def _derived_seed(seed: int, trial: int) -> int:
@@ -134,8 +175,12 @@ def _derived_seed(seed: int, trial: int) -> int:
     return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
 
 
-def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
-    """Train the network of one task, and test it.
+def run_task(
+    task: dict[str, Any], folder: str | os.PathLike[str] | None = None
+) -> list[dict[str, Any]]:
+    """Train the network of one task, and test it; all trials at once as published.
+
+    ``folder`` is where training as published can go on after an interruption.
 
     Returns
     -------
@@ -144,6 +189,8 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
         ``"example"``, one row a step, in the first trial; and ``"spiking"``, one row a
         memory made of neurons.
     """
+    if task["protocol"] == "paper":
+        return _paper_rows(task, folder)
     limit_threads(require("tensorflow", "dl"))
     split = make_split(
         task["series"],
@@ -163,8 +210,49 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
         studies = _spiking_rows(task, split, learned.network)
     else:
         studies = _rows(task, split, learned)
-    common = {name: task[name] for name in ("model", "trial", "swapped", "seed")}
+    names = ("protocol", "model", "trial", "swapped", "seed")
+    common = {name: task[name] for name in names}
     return [{**common, **row} for row in studies]
+
+
+def _paper_rows(
+    task: dict[str, Any], folder: str | os.PathLike[str] | None
+) -> list[dict[str, Any]]:
+    data = [task[name] for name in ("series", "steps", "ahead", "tau", "swapped")]
+    splits = [make_split(*data, seed, scaled=False) for seed in task["seeds"]]
+    stack, history = train_as_published(task, splits, folder)
+    start = time.perf_counter()
+    answers = stack.answer(side_by_side([split.test[0] for split in splits]))
+    seconds = (time.perf_counter() - start) / len(splits)
+    rows = []
+    for trial, (seed, split) in enumerate(zip(task["seeds"], splits)):
+
+        def predict(x: np.ndarray, trial: int = trial) -> np.ndarray:
+            return answers[:, trial].transpose(2, 0, 1)
+
+        of_trial = [
+            {
+                "epoch": epoch["epoch"],
+                "loss": epoch["loss"][trial],
+                "validation_nrmse": epoch["validation_nrmse"][trial],
+                # all networks learn at once
+                "seconds": epoch["seconds"] / len(splits),
+            }
+            for epoch in history
+        ]
+        learned = Learned(predict, stack.parameters, stack, of_trial)
+        common = {
+            "protocol": "paper",
+            "model": task["model"],
+            "trial": trial,
+            "swapped": task["swapped"],
+            "seed": seed,
+        }
+        for row in _rows({**task, "trial": trial}, split, learned):
+            rows.append({**common, **row})
+            if row["study"] == "test":
+                rows[-1]["test_seconds"] = seconds
+    return rows
 
 
 def _rows(
@@ -183,12 +271,12 @@ def _rows(
         "nrmse_settled": nrmse(predicted[:, SETTLED:], target[:, SETTLED:]),
         "nrmse_deviation": _by_deviation(predicted, target),
         "parameters": learned.parameters,
-        "epochs": len(errors),
-        "best_epoch": 1 + int(np.argmin(errors)),
-        "seconds_per_epoch": float(np.median([e["seconds"] for e in learned.history])),
+        "epochs": learned.history[-1]["epoch"],
+        "best_epoch": learned.history[int(np.argmin(errors))]["epoch"],
+        "seconds_per_epoch": _seconds_per_epoch(learned.history),
         "train_seconds": sum(epoch["seconds"] for epoch in learned.history),
         "test_seconds": seconds,
-        "nengo_difference": _nengo_difference(task["model"], split, learned),
+        "nengo_difference": _nengo_difference(task, split, learned),
     }
     if task["trial"] == 0:
         shown = slice(SETTLED, SETTLED + EXAMPLE)
@@ -202,9 +290,16 @@ def _by_deviation(predicted: np.ndarray, target: np.ndarray) -> float:
     return nrmse(predicted - target.mean(), target - target.mean())
 
 
-def _nengo_difference(model: str, split: Split, learned: Learned) -> float | None:
+def _seconds_per_epoch(history: list[dict[str, float]]) -> float:
+    epochs = np.diff([0, *(row["epoch"] for row in history)])
+    return float(np.median([row["seconds"] for row in history] / epochs))
+
+
+def _nengo_difference(
+    task: dict[str, Any], split: Split, learned: Learned
+) -> float | None:
     """The largest difference between the LMU and its weights in a Nengo network."""
-    if model != "lmu":
+    if task["model"] != "lmu" or task["protocol"] == "paper":
         return None
     x = split.test[0][:1, :ON_NENGO]
     on_nengo = run_on_nengo(to_nengo(learned.network), x[0])

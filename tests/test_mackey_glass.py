@@ -42,6 +42,10 @@ ARGUMENTS = {
     "neuron_types": ("lif",),
     "presentations": (2,),
     "spiking_steps": 250,
+    "protocol": ("ours",),
+    "paper_series": (3, 1, 2),
+    "paper_length": None,
+    "paper_epochs": 2,
     "trials": 2,
     "seed": 0,
 }
@@ -64,7 +68,8 @@ def test_networks_of_a_trial_share_series_and_others_do_not():
         ("units", 0), ("parallel_epochs", 0), ("spiking_order", 0),
         ("spiking_units", 0), ("spiking_epochs", 0), ("neurons", (1,)),
         ("neuron_types", ("lstm",)), ("presentations", (0,)), ("spiking_steps", 301),
-        ("trials", 0), ("seed", -1),
+        ("protocol", ("theirs",)), ("paper_series", (1, 2)), ("paper_length", 301),
+        ("paper_epochs", 0), ("trials", 0), ("seed", -1),
     ],
 )  # fmt: skip
 def test_bad_arguments(name, value):
@@ -134,17 +139,22 @@ def made_up(swapped=False):
     tests = [
         {
             "model": model, "trial": k, "swapped": swapped, "seed": k, "study": "test",
-            "nrmse": error + 0.001 * rng.random(), "nrmse_settled": error / 2,
+            "protocol": protocol, "nrmse": error + 0.001 * rng.random(),
+            "nrmse_settled": error / 2,
             "nrmse_deviation": error, "parameters": 18_000, "epochs": 10,
             "seconds_per_epoch": 2.0, "train_seconds": 20.0, "nengo_difference": None,
         }
-        for model, error in {"lstm": 0.05, "lmu": 0.04, "parallel": 0.02}.items()
+        for model, protocol, error in (
+            ("lstm", "ours", 0.05), ("lmu", "ours", 0.04), ("parallel", "ours", 0.02),
+            ("lstm", "paper", 0.07), ("lmu", "paper", 0.07),
+        )
         for k in range(3)
     ]  # fmt: skip
     spikes = [
         {
             "model": "spiking", "trial": k, "swapped": swapped, "seed": k,
-            "study": "spiking", "neuron_type": "lif", "n_neurons": n, "aware": aware,
+            "study": "spiking", "protocol": "ours", "neuron_type": "lif",
+            "n_neurons": n, "aware": aware,
             "total_neurons": 6 * n, "presentation": 10, "exact_nrmse": 0.03,
             "nrmse": (1 if aware else 3) / n + 0.01 * k / n, "spikes_per_second": n,
         }
@@ -155,15 +165,73 @@ def made_up(swapped=False):
 
 def test_laws_say_what_rows_say():
     page = report(made_up(), ARGUMENTS, ("models", "spiking"))
-    by_law = {(law.values["law"], law.values.get("model")): law for law in page.laws}
+    by_law = {
+        (law.values["law"], law.values.get("model")): law
+        for law in page.laws
+        if law.values.get("protocol") != "paper"
+    }
     lmu = by_law["nrmse", "lmu"].values
-    assert lmu["published"] == PUBLISHED["lmu"] and 0.04 < lmu["nrmse"] < 0.041
+    assert 0.04 < lmu["nrmse"] < 0.041
     assert lmu["low"] < lmu["nrmse"] < lmu["high"]
     assert by_law["best", "parallel"].words in page.lead
+    ratio = by_law["over_lstm", "lmu"].values
+    assert ratio["low"] < ratio["ratio"] < ratio["high"] < 1
+    assert "told apart from it" in by_law["over_lstm", "lmu"].words
     aware = by_law["aware", None].values
     assert aware["low"] == pytest.approx(3, rel=0.02)
     (spiking,) = [law for law in page.laws if law.values["law"] == "spiking"]
     assert spiking.values["aware"] and spiking.values["total_neurons"] == 600
+
+
+def test_published_values_stand_beside_the_protocol_of_the_paper():
+    page = report(made_up(), {**ARGUMENTS, "protocol": ("ours", "paper")}, ("models",))
+    published = {
+        (law.values["protocol"], law.values["model"]): law.values.get("published")
+        for law in page.laws
+        if law.values["law"] == "nrmse"
+    }
+    assert published["paper", "lmu"] == PUBLISHED["lmu paper"]
+    assert published["paper", "lstm"] == PUBLISHED["lstm paper"]
+    assert all(published[k] is None for k in published if k[0] == "ours")
+    (same,) = [
+        law
+        for law in page.laws
+        if law.values["law"] == "over_lstm" and law.values["protocol"] == "paper"
+    ]
+    assert same.values["ratio"] == pytest.approx(1, abs=0.02)
+    assert "cannot be told apart" in same.words
+    (section,) = [s for s in page.sections if s.title == "Protocols"]
+    rows = section.table.set_index("")
+    assert rows.loc["Updates in an epoch; epochs"].tolist()[:2] == ["1; 500", "1; 10"]
+    shortened = {**ARGUMENTS, "paper_length": 200}
+    (section,) = [
+        s for s in report(made_up(), shortened, ()).sections if s.title == "Protocols"
+    ]
+    rows = section.table.set_index("")
+    length = rows.loc["Steps of each that are trained on", "Paper's protocol, here"]
+    assert length == "200, from the beginning"
+
+
+def test_a_run_by_the_protocol_of_the_paper(tmp_path):
+    argv = (
+        "--protocol paper --models lmu,hybrid,parallel --paper-series 2,1,1 "
+        "--paper-epochs 2 --paper-length 100 --steps 200 --spiking-steps 200 "
+        "--trials 2 --jobs 1 --quiet"
+    )
+    page, n_failed = mackey_glass.main(parse(*argv.split()), tmp_path, "the command")
+    assert n_failed == 0 and page.is_file()
+    trials = pd.read_csv(tmp_path / "trials.csv")
+    tests = trials[trials["study"] == "test"]
+    assert list(tests["model"]) == ["lmu", "lmu", "hybrid", "hybrid"]
+    assert set(tests["protocol"]) == {"paper"} and set(tests["epochs"]) == {2}
+    # the published numbers of trained parameters
+    assert set(tests["parameters"]) == {18246, 17980}
+    assert len(list((tmp_path / "training").iterdir())) == 2
+
+
+def test_the_paper_has_recurrent_networks_only():
+    with pytest.raises(ValidationError, match="models.*lstm, lmu and hybrid"):
+        make_tasks(**{**ARGUMENTS, "protocol": ("paper",), "models": ("parallel",)})
 
 
 def test_the_swapped_direction_is_compared_with_nothing_and_explained():

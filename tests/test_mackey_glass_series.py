@@ -104,3 +104,18 @@ def test_bad_arguments(name, value):
     arguments = {"n": 1, "n_steps": 10, "tau": 17, "seed": 0, name: value}
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
         mackey_glass(**arguments)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_nothing_of_the_test_series_is_in_the_mean(scaled):
+    """Other series to test with leave those to train on as they are."""
+    splits = [
+        make_split((2, 1, n), 200, 15, 17, False, seed=0, scaled=scaled) for n in (1, 9)
+    ]
+    few, many = splits
+    for part in ("train", "validation"):
+        for a, b in zip(getattr(few, part), getattr(many, part)):
+            np.testing.assert_array_equal(a, b)
+    whole = np.concatenate([few.train[0], few.train[1][:, -15:]], axis=1)
+    assert whole.mean() == pytest.approx(0, abs=1e-6)
+    assert (whole.std() == pytest.approx(1, abs=1e-5)) == scaled
