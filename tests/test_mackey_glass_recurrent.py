@@ -96,3 +96,21 @@ def test_targets_that_are_nan_do_not_count(tf, split):
     assert learned.history[0]["loss"] == pytest.approx(expected, rel=1e-4)
     for weights in learned.network.get_weights():
         assert np.isfinite(weights).all()
+
+
+def test_the_comparison_with_nengo_is_the_same_in_each_process(tf, monkeypatch):
+    """Nengo's optimizer sums in an order that is not."""
+    import nengo
+
+    told = []
+
+    class Simulator(nengo.Simulator):
+        def __init__(self, *args, **options):
+            told.append(options)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(nengo, "Simulator", Simulator)
+    x = np.zeros((5, 1), np.float32)
+    run_on_nengo(to_nengo(make_model(tf, "lmu", seed=3)), x)
+    (options,) = told
+    assert options["optimize"] is False
