@@ -313,7 +313,7 @@ def train_parallel(task: dict[str, Any], split: Split) -> Learned:
     """Train a feed-forward LMU: one exact memory, and two layers that hear it."""
     units = (task["units"], task["units"])
     network = SequenceNetwork(
-        1, 1, task["order"], task["window"], units, seed=task["seed"]
+        1, 1, task["order"], task["window"], units, "tanh", seed=task["seed"]
     )
     result = _fit(network, task, split)
     names = ["epoch", "loss", "validation_nrmse", "seconds"]
@@ -382,7 +382,13 @@ def _spiking_rows(
             )
 
         tough = SequenceNetwork(
-            1, 1, network.order, network.window, network.units, seed=task["seed"]
+            1,
+            1,
+            network.order,
+            network.window,
+            network.units,
+            "tanh",
+            seed=task["seed"],
         )
         tough.learn_from(network)
         noise = state_noise(frozen("poisson", network), heard[0])

@@ -68,7 +68,7 @@ class SequenceNetwork(nengo.Network):
     units : int or sequence of int
         Hidden units: of the unit itself, then of further layers on it.
     activation : str
-        Of hidden units: ``"tanh"``, as in LMU 2019, or ``"relu"``.
+        Of hidden units: ``"relu"``, or ``"tanh"`` as in LMU 2019.
     presentation : int
         Time steps for which each item is shown. What the network computes does not
         depend on it; neurons have more time for it.
@@ -102,7 +102,7 @@ class SequenceNetwork(nengo.Network):
         order: int,
         window: int,
         units: int | Sequence[int] = 100,
-        activation: str = "tanh",
+        activation: str = "relu",
         presentation: int = 1,
         dt: float = 0.001,
         memory: str = "exact",

@@ -111,7 +111,12 @@ class Form:
         scales = {}
         for entry in self.entries.values() if self.cut else ():
             heard = [c for c in self.network.connections if c.pre_obj is entry]
-            whole = all(c.pre_slice == slice(None) for c in heard)
+            whole = all(
+                c.pre_slice == slice(None)
+                and isinstance(c.transform, nengo.Dense)
+                and np.ndim(c.transform.init) == 2
+                for c in heard
+            )
             if not heard or not whole or not learns.issuperset(heard):
                 continue
             scale = np.sqrt(np.mean(x[entry].astype(float) ** 2, axis=(0, 1)))
@@ -248,15 +253,23 @@ def _parallel(
                 inner.append(c)
         masks = _gate(inner, flat, stand_ins) if dropout else {}
         flat.connections.extend(c for c in inner if c not in stand_ins)
-        outputs = {}
-        for p in probes:
-            if p.obj in entries:
-                outputs[p] = nengo.Probe(entries[p.obj][p.slice])
-            else:
-                outputs[p] = p
-                flat.probes.append(p)
+        outputs = {p: _probe(p, entries, flat) for p in probes}
     _mark(flat, trainable, stand_ins)
     return Form(flat, entries, outputs, stand_ins, masks, cut, reason, trainable, dt)
+
+
+def _probe(
+    probe: nengo.Probe, entries: Mapping[nengo.Node, nengo.Node], flat: nengo.Network
+) -> nengo.Probe:
+    """The probe in the open network that stands for a user's: often itself."""
+    if probe.obj in entries:
+        return nengo.Probe(
+            entries[probe.obj][probe.slice],
+            synapse=probe.synapse,
+            sample_every=probe.sample_every,
+        )
+    flat.probes.append(probe)
+    return probe
 
 
 def _sequential(
@@ -272,7 +285,7 @@ def _sequential(
         entries = {node: nengo.Node(np.zeros(node.size_out)) for node in stimuli}
         flat.nodes.extend(n for n in network.all_nodes if n not in entries)
         flat.ensembles.extend(network.all_ensembles)
-        flat.probes.extend(probes)
+        outputs = {p: _probe(p, entries, flat) for p in probes}
         stand_ins: dict[Any, Any] = {
             c: reconnect(c, entries[c.pre_obj], c.post_obj)
             for c in network.all_connections
@@ -281,7 +294,6 @@ def _sequential(
         inner = [c for c in network.all_connections if c not in stand_ins]
         masks = _gate(inner, flat, stand_ins) if dropout else {}
         flat.connections.extend(c for c in inner if c not in stand_ins)
-    outputs = {p: p for p in probes}
     _mark(flat, trainable, stand_ins)
     return Form(flat, entries, outputs, stand_ins, masks, None, reason, trainable, dt)
 

@@ -27,6 +27,7 @@ from .forms import Form, choose_form
 from .losses import LOSSES, counts, keras_loss, score
 from .validation import check_array, check_choice, check_integer, check_number, refusal
 from .weights import (
+    check_storable,
     count_parameters,
     draw_weights,
     fix_seeds,
@@ -189,6 +190,7 @@ def fit(
         check_number("learning_rate", learning_rate, low=0, exclusive=True)
     x, y = _check_data(network, inputs, targets, loss)
     held_out = None if validation is None else _check_pair(network, validation, loss)
+    check_storable(network)
     if not count_parameters(network):
         raise refusal("network", network, "a network with something to train")
 
@@ -210,6 +212,7 @@ def fit(
         "rates": [float(_rate(learning_rate, k)) for k in range(min(epochs, 3))],
     }  # fmt: skip
     with built.simulator(batch_size, "float32", seed) as sim:
+        check_storable(network)  # layers of Keras have their weights by now
         descent = _Descent(sim, built, loss, checkpoint, plan)
         try:
             for epoch in _bar(epochs, descent.epoch, progress, built):
@@ -289,8 +292,8 @@ def predict(
     Returns
     -------
     outputs : (n, n_steps, size) ndarray
-        Or (n, 1, size) for the last step; a dict of those by probe, where the network
-        has more than one.
+        Of every step, whatever the ``sample_every`` of the probe. Or (n, 1, size) for
+        the last step; a dict of those by probe, where the network has more than one.
 
     Raises
     ------

@@ -6,7 +6,10 @@ executed, and a file of another network is refused.
 
 from __future__ import annotations
 
+import copy
+import math
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,7 @@ from nengo.builder.network import seed_network
 from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
 from nengo.solvers import NoSolver
+from nengo.transforms import ConvolutionTranspose, SparseMatrix
 
 from .archives import Archive, DamagedFile, open_saved, write_archive
 from .forms import Form
@@ -45,14 +49,62 @@ def fix_seeds(network: nengo.Network, seed: int) -> None:
 def draw_weights(network: nengo.Network, seed: int) -> None:
     """Draw the weights that are still distributions and are to be trained."""
     for k, c in enumerate(_trained_connections(network)):
+        (number,) = np.random.SeedSequence([seed, k]).generate_state(1)
+        rng = np.random.RandomState(number)
         if isinstance(getattr(c.transform, "init", None), Distribution):
-            (number,) = np.random.SeedSequence([seed, k]).generate_state(1)
-            c.transform = c.transform.sample(rng=np.random.RandomState(number))
+            drawn = c.transform.sample(rng=rng)
+            if isinstance(c.transform, nengo.Dense):
+                c.transform = drawn
+            else:
+                _set_weights(c, drawn)
+        elif isinstance(c.transform, nengo.Sparse) and not _is_decoded(c):
+            _set_weights(c, np.array(_sparse(c).sample(rng=rng).data, dtype=float))
 
 
 def _trained_connections(network: nengo.Network) -> list[nengo.Connection]:
     trainable = trainable_objects(network)
     return [c for c in network.all_connections if c in trainable]
+
+
+def check_storable(network: nengo.Network, all_weights: bool = False) -> None:
+    """Refuse what would be trained and could not be kept; names the object.
+
+    Parameters
+    ----------
+    network : nengo.Network
+    all_weights : bool
+        Whether weights of Keras layers that do not learn are refused, too.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is such an object.
+    """
+    for c in _trained_connections(network):
+        kinds = (nengo.Dense, nengo.transforms.NoTransform)
+        if not _is_decoded(c):
+            kinds = (nengo.Dense, nengo.Convolution, ConvolutionTranspose, nengo.Sparse)
+        if not isinstance(c.transform, kinds):
+            kind = type(c.transform).__name__
+            raise ValidationError(
+                f"has weights that cannot be kept: those of {c}, a {kind}; set its "
+                "`trainable` to False, or connect from neurons or nodes",
+                attr="network",
+            )
+    nengo_dl = sys.modules.get("nengo_dl")  # without it, there are no such nodes
+    for node in network.all_nodes if nengo_dl else ():
+        layer = getattr(node, "tensor_func", None)
+        kept = "weights" if all_weights else "trainable_weights"
+        if isinstance(node, nengo_dl.TensorNode) and getattr(layer, kept, None):
+            raise ValidationError(
+                f"has weights that cannot be kept: those of the Keras layer in {node}; "
+                "use connections of Nengo in its place, or train with NengoDL itself",
+                attr="network",
+            )
+
+
+def _is_decoded(connection: nengo.Connection) -> bool:
+    return isinstance(connection.pre_obj, nengo.Ensemble)
 
 
 def store_weights(sim: Any, form: Form) -> None:
@@ -63,8 +115,13 @@ def store_weights(sim: Any, form: Form) -> None:
         if isinstance(obj, nengo.Connection):
             double = form.stand_ins.get(obj, obj)
             if double in built:
-                weights = np.asarray(sim.data[double].weights, dtype=float)
-                _set_weights(obj, weights / form.scales.get(double, 1.0))
+                weights = sim.data[double].weights
+                if isinstance(obj.transform, nengo.Sparse):
+                    weights = weights.data
+                weights = np.asarray(weights, dtype=float)
+                weights = weights / form.scales.get(double, 1.0)
+                # of a scalar, NengoDL makes a vector
+                _set_weights(obj, weights.reshape(_shape(obj)))
         elif (ensemble := getattr(obj, "ensemble", obj)) in built:
             for name, value in sim.get_nengo_params(ensemble).items():
                 setattr(ensemble, name, value)
@@ -72,12 +129,52 @@ def store_weights(sim: Any, form: Form) -> None:
 
 def _set_weights(connection: nengo.Connection, weights: np.ndarray) -> None:
     """Let a connection have these weights: its decoders, where it decodes."""
-    if isinstance(connection.pre_obj, nengo.Ensemble):
+    if _is_decoded(connection):
         connection.solver = NoSolver(weights.T)
         connection.function = _Zeros(len(weights))
         connection.transform = nengo.transforms.NoTransform(len(weights))
-    else:
+        return
+    if isinstance(connection.transform, nengo.Dense):
         connection.transform = weights
+        return
+    # transforms can only be built anew, and each kind from other arguments
+    transform = copy.copy(connection.transform)
+    if isinstance(transform, nengo.Sparse):
+        weights = SparseMatrix(_sparse(connection).indices, weights, transform.shape)
+    type(transform).init.data[transform] = weights
+    connection.transform = transform
+
+
+def _weights(connection: nengo.Connection) -> Any:
+    """What a connection has learned, as an array; something else if nothing yet."""
+    if _is_decoded(connection):
+        return getattr(getattr(connection.solver, "values", None), "T", None)
+    if isinstance(connection.transform, nengo.Sparse):
+        return _sparse(connection).data
+    return connection.transform.init
+
+
+def _sparse(connection: nengo.Connection) -> Any:
+    """Entries and indices of a sparse transform, of Nengo or of scipy."""
+    init = connection.transform.init
+    if isinstance(init, SparseMatrix):
+        return init
+    init = init.tocoo()
+    indices = np.stack([init.row, init.col], axis=1)
+    return SparseMatrix(indices, init.data, init.shape)
+
+
+def _shape(connection: nengo.Connection) -> tuple[int, ...]:
+    """Of all that a connection learns."""
+    transform = connection.transform
+    if _is_decoded(connection):
+        return connection.size_out, connection.pre_obj.n_neurons
+    if isinstance(transform, nengo.Sparse):
+        return (len(_sparse(connection).indices),)
+    if isinstance(transform, nengo.Dense):
+        init = transform.init
+        return np.shape(init) if isinstance(init, np.ndarray) else transform.shape
+    return tuple(transform.kernel_shape)
 
 
 class _Zeros:
@@ -98,15 +195,13 @@ def read_weights(network: nengo.Network) -> dict[str, np.ndarray]:
     nengo.exceptions.ValidationError
         If something has not been trained yet.
     """
+    _check_network(network)
+    check_storable(network, all_weights=True)
     trainable = trainable_objects(network)
     weights: dict[str, Any] = {}
     for k, c in enumerate(network.all_connections):
         if c in trainable:
-            decoded = isinstance(c.pre_obj, nengo.Ensemble)
-            values = getattr(c.solver, "values", None) if decoded else c.transform.init
-            weights[f"connection {k}"] = (
-                getattr(values, "T", None) if decoded else values
-            )
+            weights[f"connection {k}"] = _weights(c)
     for k, e in enumerate(network.all_ensembles):
         if e in trainable or e.neurons in trainable:
             for name in _OF_ENSEMBLE:
@@ -139,9 +234,7 @@ def count_parameters(network: nengo.Network) -> int:
     count = 0
     for obj in trainable:
         if isinstance(obj, nengo.Connection):
-            decoded = isinstance(obj.pre_obj, nengo.Ensemble)
-            columns = obj.pre_obj.n_neurons if decoded else obj.size_mid
-            count += obj.size_out * columns
+            count += math.prod(_shape(obj))
         elif isinstance(obj, nengo.ensemble.Neurons):
             count += obj.ensemble.n_neurons
         else:
@@ -298,9 +391,7 @@ def _shapes(network: nengo.Network) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for k, c in enumerate(network.all_connections):
         if c in trainable:
-            decoded = isinstance(c.pre_obj, nengo.Ensemble)
-            columns = c.pre_obj.n_neurons if decoded else c.size_mid
-            shapes[f"connection {k}"] = (c.size_out, columns)
+            shapes[f"connection {k}"] = _shape(c)
     for k, e in enumerate(network.all_ensembles):
         if e in trainable or e.neurons in trainable:
             n = e.n_neurons

@@ -3,6 +3,7 @@
 import nengo
 import numpy as np
 import pytest
+import scipy.sparse
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
@@ -426,3 +427,130 @@ def test_two_time_steps_must_be_told_apart():
         LMU(3, 4, 1, dt=0.01)
     with pytest.raises(ValidationError, match="dt"):
         fit(network)
+
+
+KEPT = {
+    "convolution": (16, 3 * 3 * 2, nengo.Convolution(2, (4, 4, 1), strides=(1, 1))),
+    "transposed": (
+        4,
+        2 * 2 * 2,
+        nengo.ConvolutionTranspose(2, (2, 2, 1), kernel_size=(2, 2), strides=(1, 1)),
+    ),
+    "sparse": (
+        12,
+        8,
+        nengo.Sparse(
+            (8, 12), [(k, k + 1) for k in range(8)], nengo.dists.Uniform(-1, 1)
+        ),
+    ),
+    "scipy": (12, 8, nengo.Sparse((8, 12), init=scipy.sparse.eye(8, 12))),
+    "scalar": (8, 1, 0.5),
+    "diagonal": (8, 8, np.ones(8)),
+}
+
+
+def around(size, transform):
+    """Values, a transform, hidden units and an answer."""
+    with nengo.Network(seed=0) as network:
+        network.stimulus = nengo.Node(np.zeros(size))
+        n = getattr(transform, "size_out", size)
+        hidden = nengo.Ensemble(
+            n, 1, gain=np.ones(n), bias=np.zeros(n), neuron_type=nengo.Tanh(tau_ref=1)
+        )
+        answer = nengo.Node(size_in=2)
+        nengo.Connection(
+            network.stimulus, hidden.neurons, transform=transform, synapse=None
+        )
+        initial = nengo.dists.Uniform(-1, 1)
+        nengo.Connection(hidden.neurons, answer, transform=initial, synapse=None)
+        network.probe = nengo.Probe(answer)
+    return network
+
+
+@pytest.mark.parametrize("form", ["parallel", "sequential"])
+@pytest.mark.parametrize("kind", KEPT)
+def test_weights_of_every_kind_are_kept(tmp_path, kind, form):
+    """What NengoDL has learned is what Nengo then computes, also from a file."""
+    size, n_weights, transform = KEPT[kind]
+    x = np.random.default_rng(0).normal(size=(20, 3, size))
+    network = around(size, transform)
+    before = training.predict(around(size, transform), x[:1], dtype="float64")
+    result = training.fit(
+        network, x, x[:, :, :2], epochs=2, batch_size=5, form=form, learning_rate=0.05,
+        checkpoint=tmp_path / "checkpoint.npz",
+    )  # fmt: skip
+    (hidden,) = network.ensembles  # of which encoders, biases and two decoders learn
+    assert result.n_parameters == n_weights + 4 * hidden.n_neurons
+    scores = training.evaluate(network, x, x[:, :, :2])
+    assert scores["loss"] < result.history.loss.iloc[0]
+    expected = training.predict(network, x[:1], dtype="float64")
+    assert not np.allclose(expected, before)
+    path = training.save(tmp_path / "network.npz", network)
+    loaded = around(size, transform)
+    training.load(path, loaded)
+    for one in (network, loaded):
+        one.stimulus.output = nengo.processes.PresentInput(x[0], 0.001)
+        with nengo.Simulator(one, progress_bar=False, optimize=False) as sim:
+            sim.run_steps(3)
+        np.testing.assert_allclose(sim.data[one.probe], expected[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_layers_of_keras_are_refused_before_training(tmp_path, wrapped):
+    import nengo_dl
+    import tensorflow as tf
+
+    with nengo.Network(seed=0) as network:
+        stimulus = nengo.Node(np.zeros(2))
+        layer = tf.keras.layers.Dense(3)
+        if wrapped:
+            hidden = nengo_dl.Layer(layer)(stimulus)
+        else:
+            hidden = nengo_dl.TensorNode(layer, (2,), (3,), pass_time=False, label="L")
+            nengo.Connection(stimulus, hidden, synapse=None)
+        answer = nengo.Node(size_in=2)
+        nengo.Connection(hidden, answer, transform=np.ones((2, 3)), synapse=None)
+        nengo.Probe(answer)
+    x = np.zeros((4, 3, 2))
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(ValidationError, match="network.*Keras layer in <TensorNode"):
+        training.fit(network, x, x, checkpoint=checkpoint)
+    assert not checkpoint.exists()
+    with pytest.raises(ValidationError, match="network.*Keras layer in <TensorNode"):
+        training.save(tmp_path / "network.npz", network)
+
+
+def test_decoders_through_a_convolution_are_refused_before_training(tmp_path):
+    with nengo.Network(seed=0) as network:
+        stimulus = nengo.Node(np.zeros(4))
+        ensemble = nengo.Ensemble(20, 4, neuron_type=nengo.RectifiedLinear())
+        nengo.Connection(stimulus, ensemble, synapse=None)
+        transform = nengo.Convolution(1, (4, 1), kernel_size=(2,), strides=(1,))
+        answer = nengo.Node(size_in=3)
+        nengo.Connection(
+            ensemble, answer, transform=transform, synapse=None, label="decoded"
+        )
+        nengo.Probe(answer)
+    x = np.zeros((4, 3, 4))
+    with pytest.raises(ValidationError, match="network.*decoded.*a Convolution"):
+        training.fit(network, x, x[:, :, :3], checkpoint=tmp_path / "c.npz")
+    assert not (tmp_path / "c.npz").exists()
+
+
+@pytest.mark.parametrize("form", ["parallel", "sequential"])
+@pytest.mark.parametrize("part", [slice(None), slice(1, 2), [1, 0]])
+def test_the_stimulus_can_be_probed(form, part):
+    with nengo.Network(seed=0) as network:
+        stimulus = nengo.Node(np.zeros(2))
+        answer = nengo.Node(size_in=2)
+        nengo.Connection(stimulus, answer, transform=2 * np.eye(2), synapse=None)
+        heard = nengo.Probe(stimulus[part])
+        nengo.Probe(answer)
+    x = np.random.default_rng(0).normal(size=(3, 4, 2))
+    outputs = training.predict(network, x, form=form, dtype="float64")
+    np.testing.assert_allclose(outputs[heard], x[:, :, part])
+    with network:
+        filtered = nengo.Probe(stimulus, synapse=0.003)
+    outputs = training.predict(network, x, dtype="float64")
+    expected = [nengo.Lowpass(0.003).filt(one, dt=0.001) for one in x]
+    np.testing.assert_allclose(outputs[filtered][:, 1:], np.array(expected)[:, :-1])
