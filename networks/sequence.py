@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ from spiking_lmu.weights import read_weights
 from .lmu import LMU
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
+LARGEST = 2**25  # numbers in the matrices A of all memories
+MAX_UNITS = 10**6
+MAX_LAYERS = 100
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,14 @@ class SequenceNetwork(nengo.Network):
         check_choice("activation", activation, tuple(ACTIVATIONS))
         self.activation = activation
         widths = list(units) if isinstance(units, Sequence) else [units]
+        if not 1 <= len(widths) <= MAX_LAYERS:
+            raise refusal("units", units, f"of 1 to {MAX_LAYERS} layers")
+        for width in widths:
+            check_integer("units", width, high=MAX_UNITS)
         self._dense = [f"into layer {k}" for k in range(1, len(widths))] + ["readout"]
-        if not widths:
-            raise refusal("units", units, "at least one number of hidden units")
+        if self.size_in * check_integer("order", order) ** 2 > LARGEST:
+            allowed = f"such that size_in * order**2 is at most {LARGEST:,}"
+            raise refusal("order", order, allowed)
         with self:
             self.stimulus = nengo.Node(np.zeros(self.size_in), label="stimulus")
             self.lmu = LMU(
@@ -145,7 +153,7 @@ class SequenceNetwork(nengo.Network):
             self.layers = [self.lmu.hidden]
             hidden = self.lmu.output
             for k, width in enumerate(widths[1:], 1):
-                hidden = self._add_layer(hidden, check_integer("units", width), k)
+                hidden = self._add_layer(hidden, width, k)
             self.output = nengo.Node(size_in=self.size_out, label="output")
             self._connect(hidden, self.output, "readout")
             self.probe = nengo.Probe(self.output, label="answer")
@@ -190,8 +198,21 @@ class SequenceNetwork(nengo.Network):
         path: str | os.PathLike[str],
         about: Mapping[str, Any] | None = None,
     ) -> Path:
-        """Save what the network has learned and what it is; see `training.save`."""
-        content = {"kind": KIND, "network": self.architecture, "about": about or {}}
+        """Save what the network has learned and what it is.
+
+        Parameters
+        ----------
+        path, about
+            As for `training.save`. Where ``about`` has ``"labels"``, they are a list
+            of words or numbers, one for each of ``size_out`` classes.
+
+        Returns
+        -------
+        path : pathlib.Path
+        """
+        about = {} if about is None else about
+        _check_about("about", about, self.size_out)
+        content = {"kind": KIND, "network": self.architecture, "about": dict(about)}
         return training.save(path, self, content)
 
     @classmethod
@@ -207,11 +228,13 @@ class SequenceNetwork(nengo.Network):
         """
         with open_saved(path) as archive:
             content = archive.text("about")
+            shapes = {header.shape for header in archive.headers.values()}
         if not isinstance(content, dict) or content.get("kind") != KIND:
             raise refusal("path", str(path), "what SequenceNetwork.save has written")
         try:
-            network = cls(**content["network"])
-        except (KeyError, TypeError, ValidationError) as error:
+            network = cls(**_check_saved(content.get("network"), shapes))
+            _check_about("about", content.get("about"), network.size_out)
+        except ValidationError as error:
             raise refusal("path", str(path), f"a saved network ({error})") from None
         return network, training.load(path, network)["about"]
 
@@ -327,6 +350,39 @@ class SequenceNetwork(nengo.Network):
         return np.stack([*kept, m], axis=1).reshape(
             len(x), -1, self.size_in * self.order
         )
+
+
+def _check_saved(
+    architecture: Any, shapes: Collection[tuple[int, ...]]
+) -> dict[str, Any]:
+    """The arguments of a saved network, once its weights can be of that size."""
+    names = {
+        "size_in", "size_out", "order", "window", "units", "activation",
+        "presentation", "dt",
+    }  # fmt: skip
+    if not isinstance(architecture, dict) or set(architecture) != names:
+        raise refusal("network", architecture, "one with " + ", ".join(sorted(names)))
+    sizes = [architecture[name] for name in ("size_in", "order")]
+    for size in sizes:
+        check_integer("network", size)
+    # what it takes to build a network grows with its sizes: so they are checked first
+    if not any(len(s) == 2 and s[1] == sizes[0] * sizes[1] for s in shapes):
+        raise refusal("network", sizes, "of as many state variables as the weights")
+    return architecture
+
+
+def _check_about(name: str, about: Any, size_out: int) -> None:
+    if not isinstance(about, Mapping):
+        raise refusal(name, about, "a mapping")
+    if "labels" not in about:
+        return
+    labels = about["labels"]
+    if (
+        not isinstance(labels, (list, tuple))
+        or len(labels) != size_out
+        or not all(isinstance(one, (str, int, float)) for one in labels)
+    ):
+        raise refusal(f'{name}["labels"]', labels, f"{size_out} words or numbers")
 
 
 def _mark(network: SequenceNetwork) -> None:

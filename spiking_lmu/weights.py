@@ -25,7 +25,7 @@ from nengo.transforms import ConvolutionTranspose, SparseMatrix
 from .archives import Archive, DamagedFile, open_saved, write_archive
 from .forms import Form
 from .parallel import trainable_objects
-from .validation import refusal
+from .validation import check_path, refusal
 
 # of a file: beyond it, products of the weights of a few layers leave 32 bits
 LARGEST_WEIGHT = 1e12
@@ -292,7 +292,14 @@ def save(
     nengo.exceptions.ValidationError
         If the network has not been trained, or ``about`` is no JSON.
     """
+    if about is not None and not isinstance(about, Mapping):
+        raise refusal("about", about, "a mapping")
+    path = check_path("path", path)
     weights = read_weights(network)
+    for name, value in weights.items():
+        if not (np.abs(value) <= LARGEST_WEIGHT).all():
+            allowed = f"of finite weights of at most {LARGEST_WEIGHT:g} ({name})"
+            raise refusal("network", network, allowed)
     objects = [*network.all_ensembles, *network.all_connections, *network.all_nodes]
     seeds = [-1 if o.seed is None else int(o.seed) for o in objects]
     texts = {"about": dict(about or {}), "architecture": describe(network)}

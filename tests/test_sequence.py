@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import resource
+import time
 import zipfile
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from nengo.processes import PresentInput
 
 from spiking_lmu.archives import read_archive, write_archive
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
+from spiking_lmu.networks.sequence import KIND
 from spiking_lmu.weights import draw_weights
 
 SIZES = {"size_in": 2, "size_out": 3, "order": 4, "window": 12}
@@ -242,3 +246,149 @@ def test_final_states_are_those_of_the_recurrence(size_in):
     x = np.random.default_rng(0).normal(size=(5, 40, size_in))
     every = network.states(x, every=9)
     np.testing.assert_allclose(network.final_states(x), every[:, -1], atol=1e-12)
+
+
+# ---- Damaged and hostile files -----------------------------------------------------
+
+STRANGE = [
+    None, True, -1, 0, 3, 1e308, 10**400, "tanh", "x" * 1000, [], [[]], {}, [1] * 1000,
+    {"a": 1}, [None, 1], float("nan"), 10**9, 1024, 10**4,
+]  # fmt: skip
+HEADERS = [
+    b"(" * 9000, b"-" * 9000, b"{" * 100, b"", b" " * 9999,
+    b"{'descr': '|O', 'fortran_order': False, 'shape': (6,), }",
+    b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999,), }",
+    b"{'descr': '<f8', 'fortran_order': True, 'shape': (-1,), }",
+    b"{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (6,), }",
+]  # fmt: skip
+
+
+def members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_members(path, content):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+
+
+def damaged(path, rng):
+    """Damage a file in one way of many, at random; says how."""
+
+    def one(things):
+        return things[rng.integers(len(things))]
+
+    how = one(["flip", "cut", "extend", "remove", "header", "text", "weights", "zeros"])
+    content = path.read_bytes()
+    if how == "flip":
+        changed = bytearray(content)
+        for place in rng.integers(len(content), size=rng.integers(1, 20)):
+            changed[place] ^= rng.integers(1, 256)
+        path.write_bytes(bytes(changed))
+    elif how == "cut":
+        path.write_bytes(content[: rng.integers(len(content))])
+    elif how == "extend":
+        path.write_bytes(content + rng.bytes(rng.integers(1, 100)))
+    elif how == "zeros":
+        start, stop = sorted(rng.integers(len(content), size=2))
+        path.write_bytes(content[:start] + bytes(stop - start) + content[stop:])
+    elif how in ("remove", "header"):
+        inside = members(path)
+        name = one(list(inside))
+        if how == "remove":
+            del inside[name]
+        else:
+            header = one(HEADERS)
+            start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+            if rng.random() < 0.3:
+                start = b"\x93NUMPY\x02\x00" + rng.bytes(4)
+            inside[name] = start + header + inside[name][128:]
+        write_members(path, inside)
+    else:
+        arrays, texts = read_archive(path)
+        if how == "weights":
+            name = one(list(arrays))
+            arrays[name] = one(
+                [arrays[name] * 1e300, arrays[name] * np.nan, arrays[name][:-1],
+                 arrays[name].astype(complex), arrays[name].astype("U"), np.zeros(())]
+            )  # fmt: skip
+        else:
+            inner = one([texts, texts["about"], texts["about"], texts["about"]])
+            if inner is not texts and rng.random() < 0.8:
+                inner = one([inner["network"], inner["network"], inner["about"]])
+            name = one(list(inner))
+            if rng.random() < 0.2:
+                del inner[name]
+            else:
+                inner[name] = one(STRANGE)
+        with np.errstate(over="ignore"):
+            np.savez(
+                path,
+                **arrays,
+                **{f"json {k}": np.array(json.dumps(v)) for k, v in texts.items()},
+            )
+    return how
+
+
+def test_files_damaged_at_random_are_refused_or_load(tmp_path):
+    """250 files: a ValidationError or a network, soon and in little memory."""
+    labels = {"labels": ["a", "b", "c"], "history": {"loss": [0.5, 0.25]}}
+    whole = make_network().save(tmp_path / "whole.npz", labels).read_bytes()
+    rng = np.random.default_rng(20)
+    path = tmp_path / "damaged.npz"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused, slowest = {}, 0.0
+    for k in range(250):
+        path.write_bytes(whole)
+        how = damaged(path, rng)
+        start = time.process_time()
+        try:
+            network, about = SequenceNetwork.load(path)
+        except ValidationError as error:
+            refused.setdefault(how, []).append(str(error))
+        else:
+            network.sensitivity(make_inputs())
+            assert isinstance(about, dict)
+        slowest = max(slowest, time.process_time() - start)
+    assert slowest < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
+    assert set(refused) >= {"cut", "flip", "header", "remove", "text", "weights"}
+    messages = sum(refused.values(), [])
+    assert len(messages) > 150 and all("damaged.npz" in one for one in messages)
+
+
+@pytest.mark.parametrize(
+    "text", [None, {"kind": KIND}, {"kind": KIND, "network": None}, [], "kind", 3]
+)
+def test_files_that_do_not_say_what_they_are(tmp_path, text):
+    path = write_archive(tmp_path / "file.npz", {}, {"about": text})
+    with pytest.raises(ValidationError, match="path.*saved|path.*SequenceNetwork"):
+        SequenceNetwork.load(path)
+
+
+@pytest.mark.parametrize("labels", [None, 3, "abc", ["a", "b"], ["a", "b", None], {}])
+def test_labels_are_one_for_each_class(tmp_path, labels):
+    with pytest.raises(ValidationError, match="about.*labels.*3 words or numbers"):
+        make_network().save(tmp_path / "model.npz", {"labels": labels})
+    path = make_network().save(tmp_path / "model.npz")
+    arrays, texts = read_archive(path)
+    texts["about"]["about"]["labels"] = labels
+    write_archive(path, arrays, texts)
+    with pytest.raises(ValidationError, match="path.*labels"):
+        SequenceNetwork.load(path)
+
+
+def test_a_network_that_no_memory_holds_is_not_built(tmp_path):
+    start = time.process_time()
+    with pytest.raises(ValidationError, match="order.*size_in"):
+        SequenceNetwork(10**4, 3, 1024, 12)
+    arrays, texts = read_archive(make_network().save(tmp_path / "model.npz"))
+    for shape in ((8, 6), (1, 1024 * 10**4)):
+        texts["about"]["network"].update(order=1024, size_in=10**4)
+        arrays["connection 0"] = np.zeros(shape)
+        path = write_archive(tmp_path / "large.npz", arrays, texts)
+        with pytest.raises(ValidationError, match="path.*saved network"):
+            SequenceNetwork.load(path)
+    assert time.process_time() - start < 2
