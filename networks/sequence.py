@@ -14,7 +14,7 @@ from nengo.dists import Gaussian
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
-from spiking_lmu.archives import open_saved
+from spiking_lmu.archives import open_saved, path_error
 from spiking_lmu.parallel import configure_training
 from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
@@ -230,12 +230,12 @@ class SequenceNetwork(nengo.Network):
             content = archive.text("about")
             shapes = {header.shape for header in archive.headers.values()}
         if not isinstance(content, dict) or content.get("kind") != KIND:
-            raise refusal("path", str(path), "what SequenceNetwork.save has written")
+            raise path_error(path, "what SequenceNetwork.save has written")
         try:
             network = cls(**_check_saved(content.get("network"), shapes))
             _check_about("about", content.get("about"), network.size_out)
         except ValidationError as error:
-            raise refusal("path", str(path), f"a saved network ({error})") from None
+            raise path_error(path, f"a saved network ({error})") from None
         return network, training.load(path, network)["about"]
 
     @property

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from .validation import check_path, refusal
 
@@ -202,9 +203,14 @@ def open_saved(path: str | os.PathLike[str]) -> Iterator[Archive]:
         with open_archive(file) as archive:
             yield archive
     except FileNotFoundError:
-        raise refusal("path", str(file), "a file that is there") from None
+        raise path_error(file, "a file that is there") from None
     except (OSError, DamagedFile) as error:
-        raise refusal("path", str(file), f"{ALLOWED} ({error})") from None
+        raise path_error(file, f"{ALLOWED} ({error})") from None
+
+
+def path_error(path: str | os.PathLike[str], allowed: str) -> ValidationError:
+    """The error that names a file, in full, and what it should be."""
+    return ValidationError(f"must be {allowed}, but is {str(path)!r}", attr="path")
 
 
 def write_archive(
