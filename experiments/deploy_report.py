@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,7 +159,7 @@ def _resources_section(resources: Resources | str) -> Section:
 def labels(frame: pd.DataFrame) -> list[str]:
     """All labels, integers by their size."""
     found = {str(label) for name in ("label", "predicted") for label in frame[name]}
-    numbers = all(label.lstrip("-").isdigit() for label in found)
+    numbers = all(re.fullmatch(r"-?[0-9]{1,18}", label) for label in found)
     return sorted(found, key=int if numbers else str)
 
 
@@ -198,8 +199,9 @@ def _draw_confusion(ax: Axes, frame: pd.DataFrame) -> None:
         spine.set_visible(True)
     if n > MOST_LABELS:
         return
-    ax.set_xticks(range(n), names, rotation=90 if max(map(len, names)) > 3 else 0)
-    ax.set_yticks(range(n), names)
+    shown = [style.plain(name) for name in names]
+    ax.set_xticks(range(n), shown, rotation=90 if max(map(len, shown)) > 3 else 0)
+    ax.set_yticks(range(n), shown)
     ax.tick_params(length=0)
     for (row, column), count in np.ndenumerate(counts.to_numpy()):
         if count:

@@ -15,7 +15,7 @@ import pytest
 from markupsafe import Markup
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import report, style
+from spiking_lmu.experiments import deploy_report, report, style
 
 HOSTILE = "<script>boom()</script>&\"'><img src=http://example.org/x.png>"
 
@@ -338,3 +338,37 @@ def test_shown(value, text):
 )
 def test_duration(seconds, text):
     assert report.duration(seconds) == text
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_of_users_on_the_page_and_in_the_figure(tmp_path):
+    names = [
+        "$a$ & $b$",
+        "$\\frac{",
+        HOSTILE,
+        "\u732b" * 99,
+        "²",
+        "-",
+        "--3",
+        "x\udcff",
+    ]
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "sequence": np.arange(40),
+            "label": rng.choice(names, 40),
+            "predicted": rng.choice(names, 40),
+            "exact": rng.choice(names, 40),
+            "margin": rng.normal(size=40),
+            "exact_margin": rng.normal(size=40),
+        }
+    )
+    frame.loc[range(len(names)), "label"] = names
+    table = pd.DataFrame({"Label": deploy_report.labels(frame)})
+    content = report.Report(
+        "deploy", "T", "L", (report.Section("S", figure="a", table=table),)
+    )
+    figures = {"a": deploy_report.plot(frame)}
+    page = Tags(report.write(tmp_path, content, frame, figures, RUN).read_text("utf-8"))
+    assert [tag for tag, _ in page.tags].count("img") == 1
+    assert all(name in page.text for name in names[:-1])

@@ -174,3 +174,53 @@ def test_guide_line_is_the_power_law():
 def test_bad_arguments(call):
     with pytest.raises(ValidationError):
         call()
+
+
+USERS = [
+    ("walking", "walking"),
+    ("$x$ and $y$", r"\$x\$ and \$y\$"),
+    ("$\\frac{1}{", r"\$\frac{1}{"),
+    (r"\$", r"\\$"),
+    ("5 $", r"5 \$"),
+    ("a^b_c % & # ~ {", "a^b_c % & # ~ {"),
+    ("two\nlines\t", "two lines"),
+    ("Größe µV, Ωθ, да", "Größe µV, Ωθ, да"),
+    ("\u732b", r"\u732b"),
+    ("\udcff\x07", r"\udcff\x07"),
+    ("x" * 30 + "y" * 5000, "x" * 12 + "…" + "y" * 11),
+    (3, "3"),
+    ("", ""),
+]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("text, expected", USERS)
+def test_text_of_users_is_shown_as_it_is(text, expected):
+    shown = style.plain(text)
+    assert shown == expected
+    with style.rc():
+        ax = style.new_figure().subplots()
+        ax.set_xticks([0, 1], [shown, shown])
+        ax.plot([0, 1], label=f"{shown} here")
+        ax.legend()
+    for format in ("png", "svg"):
+        style.render(ax.figure, format)
+    _, is_math = ax.get_xticklabels()[0]._preprocess_math(shown)
+    assert not is_math
+
+
+def test_dollars_are_drawn_as_dollars():
+    def drawn(text):
+        with style.rc():
+            figure = style.new_figure("single")
+            figure.text(0.1, 0.5, text, parse_math=False)
+        return style.render(figure, "png")
+
+    def plain(text):
+        with style.rc():
+            figure = style.new_figure("single")
+            figure.text(0.1, 0.5, style.plain(text))
+        return style.render(figure, "png")
+
+    assert plain("$a$ < $b$") == drawn("$a$ < $b$")
+    assert plain("a\\b $") == drawn("a\\b $")
