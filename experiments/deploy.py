@@ -73,9 +73,9 @@ class Deployment:
     facts : dict
         ``"accuracy"`` with its 95 % interval, ``"low"`` and ``"high"`` (Wilson 1927);
         ``"exact_accuracy"`` and ``"agreement"``, with the exact network; ``"spikes"``
-        of the memory for each sequence; ``"steps"`` of each; ``"cpu_energy"`` and
-        ``"gpu_energy"``, and on the emulator ``"chip_energy"``, low and high,
-        estimates in joules for each sequence; and how it was run.
+        of the memory for each sequence; ``"steps"`` of each; ``"cpu_energy"``,
+        ``"gpu_energy"`` and ``"arm_energy"``, and on the emulator ``"chip_energy"``,
+        low and high, estimates in joules for each sequence; and how it was run.
     resources : Resources or str
         What the network takes of Loihi; or why it cannot be there.
     """

@@ -31,8 +31,8 @@ ENERGY = (
     "counted spikes, synaptic operations and neuron updates of the memory (Davies et "
     "al. 2018, table 2), without static power and without the host, which computes the "
     "hidden units and the readout. On processors: all of the network in each step, at "
-    "8.6 nJ an operation on a CPU and 0.3 nJ on a GPU with much to do at once "
-    "(Degnan et al. 2016), good for orders of magnitude."
+    "8.6 nJ an operation on a CPU, 0.3 nJ on a GPU with much to do at once and 0.9 nJ "
+    "on an ARM Cortex-A (Degnan et al. 2016), good for orders of magnitude."
 )
 
 
@@ -125,9 +125,10 @@ def _costs(facts: dict[str, Any]) -> pd.DataFrame:
         low, high = (1e6 * value for value in facts["chip_energy"])
         rows["Cores"] = f"{facts['cores']:,}"
         rows["µJ for each sequence, on the chip"] = f"{number(low)} to {number(high)}"
-    for name in ("cpu", "gpu"):
+    processors = {"cpu": "a CPU", "gpu": "a GPU", "arm": "an ARM processor"}
+    for name, machine in processors.items():
         energy = number(1e6 * facts[f"{name}_energy"])
-        rows[f"µJ for each sequence, on a {name.upper()}"] = energy
+        rows[f"µJ for each sequence, on {machine}"] = energy
     rows["Seconds for each sequence, here"] = number(seconds)
     return pd.DataFrame({"Quantity": list(rows), "Value": list(rows.values())})
 

@@ -201,6 +201,7 @@ def _draw_machines(ax: Axes, means: pd.DataFrame) -> None:
     alike = means.groupby("total_neurons").mean(numeric_only=True)
     lines = {
         "cpu_factors_energy": ("CPU, encoders and decoders", "-"),
+        "arm_factors_energy": ("ARM, encoders and decoders", "-."),
         "gpu_weights_energy": ("GPU, all weights", (0, (4, 2.5))),
         "gpu_factors_energy": ("GPU, encoders and decoders", (0, (1, 1.5))),
     }

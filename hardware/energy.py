@@ -23,7 +23,7 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.validation import refusal
 
 from .emulator import Emulator
-from .processors import Processor, compare
+from .processors import IDLE, Processor, compare
 from .resources import CORES
 from .wiring import Bundle
 
@@ -86,6 +86,9 @@ class Counts:
 class Energy:
     """What a run on Loihi takes: an estimate. Print it for a table.
 
+    All energies are dynamic: what spikes and updates add to a chip at rest. The idle
+    power that is published is stated beside them, as `idle`, and is in no sum.
+
     Attributes
     ----------
     counts : Counts
@@ -103,6 +106,11 @@ class Energy:
     parts: Mapping[str, Range]
     processors: tuple[Processor, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def idle(self) -> float:
+        """Published power of the chip at rest, in watts; of all the chips in use."""
+        return IDLE["Loihi"] * -(-self.counts.cores // CORES)
 
     @property
     def total(self) -> Range:
@@ -157,7 +165,8 @@ def energy(sim: Any) -> Energy:
     Both take 23.6 pJ for a synaptic operation, which is published as the least; the
     high estimate is therefore no bound. What is left out: see `Energy.left_out`.
 
-    Processors are compared in `spiking_lmu.hardware.processors`.
+    Neither holds idle power: see `Energy.idle`. Processors are compared in
+    `spiking_lmu.hardware.processors`.
     """
     emulator = _check(sim)
     counts = _count(sim, emulator)
@@ -239,7 +248,10 @@ def _messages(source: Any, spikes: np.ndarray) -> float:
 
 
 def _left_out(sim: Any, counts: Counts) -> tuple[str, ...]:
-    out = ["static power", "the host, and its side of what is sent and read"]
+    out = [
+        "static power",
+        "the host, and its side of what is sent and read",
+    ]
     if counts.cores > CORES:
         out.append("the way of spikes from chip to chip")
     if any(s.learning for block in sim.model.blocks for s in block.synapses):
@@ -254,22 +266,33 @@ def _table(result: Energy) -> Iterable[str]:
         f"{counts.compartments:,} compartments on {counts.cores} cores"
     )
     yield from _aligned(_rows(result))
-    yield f"{_span(result.per_second, 1e6)} microwatts, in real time"
+    yield f"{_span(result.per_second, 1e6)} microwatts, in real time, beyond idle power"
+    yield (
+        f"Idle power, published: {_number(1e6 * result.idle)} microwatts, "
+        f"{_number(1e9 * result.idle * counts.dt)} nJ in a step"
+    )
     yield f"Not included: {'; '.join(result.left_out)}."
     yield "The same network on processors, all of it in each step:"
     yield from _aligned(
         [
-            ("", "operations", "nJ in a step"),
+            ("", "operations", "nJ in a step", "W at rest"),
             *(
                 (
-                    f"{p.name}, by {p.method}",
+                    _method(p),
                     _number(p.operations),
                     _number(1e9 * p.joules),
+                    _number(IDLE[p.name]),
                 )
                 for p in result.processors
             ),
         ]
     )
+
+
+def _method(processor: Processor) -> str:
+    if processor.method == "exact":
+        return f"{processor.name}, exact memory, no neurons"
+    return f"{processor.name}, by {processor.method}"
 
 
 def _rows(result: Energy) -> Iterable[tuple[str, ...]]:

@@ -16,7 +16,13 @@ import nengo_loihi
 
 from spiking_lmu.hardware import loihi
 from spiking_lmu.hardware.energy import Counts, Range, estimate, hops
-from spiking_lmu.hardware.processors import PROCESSORS, compare, count_factors
+from spiking_lmu.hardware.processors import (
+    PROCESSORS,
+    compare,
+    count_exact,
+    count_factors,
+)
+from spiking_lmu.networks import LegendreMemory
 
 COUNTS = Counts(
     steps=1000,
@@ -174,6 +180,7 @@ def test_table(driven):
         assert kind in text
     for processor in PROCESSORS:
         assert f"{processor}, by factors" in text and f"{processor}, by weights" in text
+    assert "Idle power, published: 29,000 microwatts, 29,000 nJ in a step" in text
     assert max(map(len, text.splitlines())) < 80
 
 
@@ -234,6 +241,31 @@ def test_processors_take_their_energy_for_each_operation():
     for one in compare(network, on_chip=1000):
         assert one.operations == {"factors": 30, "weights": 1000}[one.method]
         assert one.joules == one.operations * PROCESSORS[one.name]
+
+
+@pytest.mark.parametrize("order, size_in", [(6, 1), (3, 2)])
+def test_an_exact_memory_is_its_system_and_what_reads_it(order, size_in):
+    with nengo.Network() as network:
+        stimulus = nengo.Node([0.0] * size_in)
+        memory = LegendreMemory(0.5, order, 50, size_in=size_in)
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        nengo.Probe(memory.output)
+    operations = size_in * (order * order + order)
+    exact = {p.name: p for p in compare(network, 1000) if p.method == "exact"}
+    assert {p.operations for p in exact.values()} == {operations}
+    assert exact["ARM"].joules == pytest.approx(0.9e-9 * operations)
+    with network:
+        memory.add_readout([0.1, 0.2, 0.3])
+        other = nengo.Ensemble(20, 2)
+        nengo.Connection(memory.output[:2], other)
+    assert count_exact(network) == operations + 3 * order * size_in + 20 + 20 * 2
+
+
+def test_idle_power_is_that_of_the_chips_in_use(driven):
+    energy = loihi.energy(simulate(driven[0]))
+    assert energy.idle == 0.029
+    two = replace(energy, counts=replace(energy.counts, cores=129))
+    assert two.idle == 2 * 0.029 and two.total == energy.total
 
 
 def test_who_is_refused(driven):

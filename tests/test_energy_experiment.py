@@ -15,6 +15,7 @@ pytest.importorskip("nengo_loihi")
 from spiking_lmu.experiments import energy
 from spiking_lmu.experiments.command import main
 from spiking_lmu.experiments.energy_figures import cells, front
+from spiking_lmu.experiments.energy_laws import fit_clustered
 from spiking_lmu.experiments.energy_report import report
 from spiking_lmu.experiments.energy_trials import make_tasks, run_task
 
@@ -66,7 +67,8 @@ def test_the_command_writes_everything(results):
     assert np.allclose(parts, (trials["energy_low"] + trials["energy_high"]) / 2)
     facts = json.loads((out / "summary.json").read_text())
     assert facts["seeds"] == 3 and facts["arguments"]["rates"] == ["50-100", "200-400"]
-    assert {law["law"] for law in facts["laws"]} == {"energy", "front", "processor"}
+    laws = {law["law"] for law in facts["laws"]}
+    assert laws == {"exact", "energy", "front", "processor"}
 
 
 def test_a_trial_costs_what_its_counts_say(results):
@@ -79,6 +81,9 @@ def test_a_trial_costs_what_its_counts_say(results):
     operations = trials["cpu_factors_energy"] / 8.6
     assert (operations > 3 * trials["total_neurons"]).all()
     assert (operations < 3 * trials["total_neurons"] + 30).all()
+    # the exact memory of order 2: four and two multiply-adds
+    exact = trials[[f"{name}_exact_energy" for name in ("cpu", "gpu", "arm")]]
+    assert np.allclose(exact, 6 * np.array([8.6, 0.3, 0.9]))
     lif = trials[trials["neuron_type"] == "lif"].groupby("rates")["spikes_per_second"]
     assert lif.mean()["200-400"] > 2 * lif.mean()["50-100"]
 
@@ -160,7 +165,8 @@ def test_one_trial_is_enough_for_a_page(tmp_path):
     frame = energy.run(**ARGUMENTS, folder=tmp_path, jobs=1)
     assert len(frame) == 1
     assert energy.plot(frame).axes and energy.plot_energy(frame).axes
-    assert report(frame).laws[0].values["law"] == "front"
+    first, front = report(frame).laws[:2]
+    assert first.values["law"] == "exact" and front.values["law"] == "front"
     assert np.isnan(cells(frame)["rmse_low"].iloc[0])
 
 
@@ -174,7 +180,8 @@ def test_exponents_of_neurons_and_rates_are_found():
             "synaptic_operations": n * rate,
             "synaptic_operations_energy": n * rate, "neuron_updates_energy": n / 2,
             "spikes_to_cores_energy": 0, "cpu_factors_energy": 9 * n,
-            "gpu_factors_energy": n,
+            "gpu_factors_energy": n, "arm_factors_energy": 2 * n,
+            "cpu_exact_energy": 51.6, "gpu_exact_energy": 1.8, "arm_exact_energy": 5.4,
         }
         for n in (10, 20, 40) for rate in (50, 100) for k in range(2)
     ]  # fmt: skip
@@ -182,8 +189,51 @@ def test_exponents_of_neurons_and_rates_are_found():
     (law,) = [law for law in page.laws if law.values["law"] == "rates"]
     assert law.values["neurons"] == pytest.approx(-0.5)
     assert law.values["rate"] == pytest.approx(-0.8)
-    assert law.values["neurons_half"] < 1e-6
+    assert law.values["neurons_high"] - law.values["neurons_low"] < 1e-6
     assert law.words in page.sections[0].paragraphs
+    # the exact memory comes first: on the page, in words, and in both tables
+    assert page.laws[0].values["CPU"] == 51.6 and page.laws[0].words in page.lead
+    for table in (page.sections[1].table, page.sections[3].table):
+        assert list(table["Neurons"][:3]) == [
+            f"none: exact memory on {name}" for name in ("CPU", "GPU", "ARM")
+        ]
+        assert list(table["nJ, low"][:3]) == [51.6, 1.8, 5.4]
+
+
+def clustered(rng, n_clusters=3, within=1.0):
+    """Errors of three sizes and four rates; rates share what a cluster has."""
+    size = np.repeat([1.0, 2.0, 3.0], 4 * n_clusters)
+    cluster = np.repeat(np.arange(3 * n_clusters), 4)
+    shared = rng.standard_normal(3 * n_clusters)[cluster]
+    y = 1 - 0.5 * size + within * shared + 0.1 * rng.standard_normal(len(size))
+    return np.column_stack([np.ones(len(size)), size]), y, cluster, size
+
+
+def test_intervals_cover_where_runs_share_neurons_and_inputs():
+    rng = np.random.default_rng(0)
+    hits = [
+        fit.low[1] <= -0.5 <= fit.high[1]
+        for fit in (fit_clustered(*clustered(rng)) for _ in range(200))
+    ]
+    # as if all runs were independent, it would be under 80 %
+    assert 0.9 < np.mean(hits) < 0.99
+
+
+def test_clusters_of_one_run_each_are_ordinary_least_squares():
+    rng = np.random.default_rng(1)
+    x = np.column_stack([np.ones(60), np.repeat([1.0, 2.0, 3.0], 20)])
+    y = x @ [1, -0.5] + rng.standard_normal(60)
+    fit = fit_clustered(x, y, np.arange(60), x[:, 1])
+    values, squares, *_ = np.linalg.lstsq(x, y, rcond=None)
+    half = 2 * np.sqrt(squares[0] / 58 * np.linalg.inv(x.T @ x)[1, 1])
+    assert np.allclose(fit.values, values)
+    assert (fit.high - fit.low)[1] == pytest.approx(2 * half, rel=0.25)
+
+
+def test_one_cluster_a_size_says_nothing_of_the_spread():
+    x, y, cluster, size = clustered(np.random.default_rng(0), n_clusters=1)
+    fit = fit_clustered(x, y, cluster, size)
+    assert np.isfinite(fit.values).all() and np.isnan([fit.low, fit.high]).all()
 
 
 def test_no_trials_no_page():
