@@ -11,6 +11,7 @@ import pandas as pd
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.hardware_laws import (
     AGAIN,
+    MATCHED,
     NAMES,
     PUBLISHED,
     ablation_table,
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
 GROUPS = {
     "Published (Voelker 2019)": tuple(PUBLISHED),
     "Published networks, run here": tuple(AGAIN),
-    "LegendreMemory": tuple(name for name in NAMES if name not in AGAIN),
+    "LegendreMemory, published settings": tuple(MATCHED.values()),
+    "LegendreMemory, 100 ms and up to 400 Hz": tuple(
+        name for name in NAMES if name not in {*AGAIN, *MATCHED.values()}
+    ),
 }
 DELAYS = (0.0, 0.5, 1.0)  # of theta, in the example
 
@@ -152,7 +156,8 @@ def _draw_measured(ax: Axes, place: float, name: str, values: pd.Series) -> None
 def _colour(platform: str) -> str:
     if platform in AGAIN:
         return style.INK
-    return style.colour(platform.split("-")[0])
+    kind = platform.split("-")[0]
+    return style.colour("lif" if kind == "matched" else kind)
 
 
 def _draw_inputs(ax: Axes, rows: pd.DataFrame, again: Sequence[str]) -> None:
@@ -221,14 +226,18 @@ def plot_scaling(frame: pd.DataFrame) -> Figure:
 
 @style.rc()
 def plot_ablation(frame: pd.DataFrame) -> Figure:
-    """NRMSE of designs from low rates and a short synapse to the defaults."""
+    """NRMSE from the published network to the defaults, a change at a time."""
     table = ablation_table(of_study(frame, "ablation"))
     changes = list(table["change"].unique())
     groups = {
-        "Neurons spread evenly": [c for c in changes if c.startswith("even")],
-        "Neurons where the state is": [c for c in changes if c.startswith("tuned")],
+        title: [c for c in changes if c.startswith(kind)]
+        for kind, title in {
+            "published": "Published network",
+            "even": "LegendreMemory, neurons spread evenly",
+            "tuned": "LegendreMemory, neurons where the state is",
+        }.items()
     }
-    figure = style.new_figure("double", 0.52)
+    figure = style.new_figure("double", 0.6)
     ax = figure.subplots()
     names = {change: change.partition(": ")[2] for change in changes}
     places = {name: place for place, name in _list(ax, groups, names)}
@@ -238,6 +247,9 @@ def plot_ablation(frame: pd.DataFrame) -> Figure:
         at = [places[change] for change in of["change"]]
         for place, low, high in zip(at, of["low"], of["high"]):
             ax.plot([low, high], [place, place], color=colour, linewidth=0.9)
+        if n == sizes[-1]:
+            for place, rate in zip(at, of["rate"]):
+                _note(ax, place, f"{rate:.0f} Hz")
         face = colour if n == sizes[-1] else "white"
         look: dict[str, Any] = {"color": colour, "markerfacecolor": face, "zorder": 3}
         ax.plot(of["nrmse"], at, "s", label=f"{n:,} neurons a dimension", **look)
@@ -245,6 +257,19 @@ def plot_ablation(frame: pd.DataFrame) -> Figure:
     ax.set_xlabel("NRMSE of the window")
     ax.legend(loc="lower right")
     return figure
+
+
+def _note(ax: Axes, place: float, text: str) -> None:
+    """Write at the right end of a line."""
+    ax.annotate(
+        text,
+        (1, place),
+        (4, 0),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="center",
+        color=style.QUIET,
+    )
 
 
 @style.rc()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Union
 
 import nengo
@@ -20,7 +20,8 @@ from nengo.solvers import LstsqL2
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
-from spiking_lmu.signals import lowpass
+from spiking_lmu.realization import Realization, realize_for
+from spiking_lmu.signals import PEAK_OF_NOISE, lowpass
 from spiking_lmu.simulators import (
     Model,
     Recording,
@@ -42,7 +43,9 @@ DT, STEPS = 0.001, 2000
 READOUT_SYNAPSE = 0.02  # seconds
 POINTS = 100  # of the window
 NEGLIGIBLE = 1e-8  # transforms that are zero but for rounding
-
+#: Seeds of the inputs that tell the ranges of the state. No network is tested on them.
+EXAMPLES = range(101, 121)
+PUBLISHED_SOLVER = LstsqL2(reg=0.1)
 
 Range = Union[tuple[float, float], None]
 
@@ -56,7 +59,7 @@ class Platform:
     network : str
         ``"thesis"`` or ``"memory"``, a `LegendreMemory`.
     neuron_type : str
-        ``"lif"`` or ``"poisson"``.
+        ``"lif"``, ``"poisson"`` or ``"rate"``, LIF without spikes.
     backend : str
         ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator.
     target : str
@@ -67,6 +70,12 @@ class Platform:
         Bounds of uniform distributions; by default those of `LegendreMemory`.
     allocation : str
         Of the `LegendreMemory`.
+    ranges : str
+        Where the `LegendreMemory` has its coordinates and radii from:
+        ``"announced"``, the band and the rms of the input; ``"examples"``, other
+        inputs of the protocol; ``"published"``, the published network.
+    decoders : str
+        ``"memory"``; or ``"published"``: solved for as in the published network.
     """
 
     network: str
@@ -77,6 +86,8 @@ class Platform:
     max_rates: Range = None
     intercepts: Range = None
     allocation: str = "optimal"
+    ranges: str = "announced"
+    decoders: str = "memory"
 
 
 # each tuned as it was in the published code; the second by the defaults of Nengo 2
@@ -86,6 +97,12 @@ _NENGO = Platform("thesis", "lif", "nengo", "", 0.01, (200, 400), (-1, 1), "equa
 PLATFORMS = {
     "thesis-loihi": _LOIHI,
     "thesis-nengo": _NENGO,
+    "matched-sim": Platform(
+        "memory", "lif", "loihi", "sim", 0.01, (100, 120), ranges="examples"
+    ),
+    "matched-nengo": Platform(
+        "memory", "lif", "nengo", "", 0.01, (200, 400), ranges="examples"
+    ),
     "lif-nengo": Platform("memory", "lif", "nengo"),
     "lif-nengo-dl": Platform("memory", "lif", "nengo-dl"),
     "lif-simreal": Platform("memory", "lif", "loihi", "simreal"),
@@ -109,6 +126,11 @@ def make_input(seed: int) -> np.ndarray:
 def ideal_state(u: np.ndarray) -> np.ndarray:
     """The state of the exact linear memory (n, ORDER), in Legendre coordinates."""
     return simulate(*discretize(*state_space(THETA, ORDER), DT), u)
+
+
+def example_states() -> np.ndarray:
+    """States (n, ORDER) that inputs of the protocol, none of those tested, cause."""
+    return np.concatenate([ideal_state(make_input(seed)) for seed in EXAMPLES])
 
 
 def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -179,14 +201,72 @@ def make_memory(
             dt=DT,
             neuron_type=neuron_type(task["neuron_type"]),
             allocation=task["allocation"],
-            freq=FREQ,
-            rms=RMS,
+            **_expected(task),
             **tuning,
         )
+        if task["decoders"] == "published":
+            _solve_as_published(memory)
         nengo.Connection(stimulus, memory.input, synapse=None)
         decoded = {"decoded": nengo.Probe(memory.decoded[0])}
         probes = {**decoded, **_spikes(memory.ensembles)}
     return Model(network, stimulus, probes), memory.realization.T
+
+
+def headrooms(ranges: str, synapse: float) -> np.ndarray:
+    """Radii (ORDER,) in deviations of the coordinates, for inputs of the protocol."""
+    with nengo.Network():
+        memory = LegendreMemory(
+            THETA,
+            ORDER,
+            1,
+            synapse=synapse,
+            dt=DT,
+            **_expected({"ranges": ranges, "synapse": synapse}),
+        )
+    realization = memory.realization
+    x = example_states() @ realization.inverse.T
+    return realization.radii / np.sqrt(np.mean(x**2, axis=0))
+
+
+def _expected(task: dict[str, Any]) -> dict[str, Any]:
+    """What a `LegendreMemory` is told of its input, as arguments."""
+    if task["ranges"] == "announced":
+        return {"freq": FREQ, "rms": RMS}
+    states = example_states()
+    realization = realize_for(
+        *state_space(THETA, ORDER),
+        DT,
+        task["synapse"],
+        states,
+        largest_input=PEAK_OF_NOISE * RMS,
+    )
+    if task["ranges"] == "published":
+        realization = _in_published_coordinates(realization, states)
+    return {"realization": realization}
+
+
+def _in_published_coordinates(
+    realization: Realization, states: np.ndarray
+) -> Realization:
+    T = thesis_coordinates()
+    x = states @ np.linalg.inv(T).T
+    K = x.T @ x / len(x)
+    return replace(
+        realization,
+        T=T,
+        radii=np.ones(ORDER),
+        deviations=np.sqrt(np.diag(K)),
+        covariance=K,
+    )
+
+
+def _solve_as_published(memory: LegendreMemory) -> None:
+    """Decode by regularized least squares, over points evenly within the radius."""
+    for ensemble in memory.ensembles:
+        ensemble.eval_points = nengo.dists.UniformHypersphere()
+    for connection in memory.all_connections:
+        if connection.pre_obj in memory.ensembles:
+            connection.solver = PUBLISHED_SOLVER
 
 
 def make_thesis(
