@@ -32,7 +32,6 @@ from spiking_lmu.state_space import (
     discretize,
     map_to_synapse,
     readout,
-    sampled_readout,
     simulate,
     state_space,
 )
@@ -151,9 +150,12 @@ def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 
 def window(state: np.ndarray) -> np.ndarray:
-    """The window that a state holds (n, POINTS), from now to theta ago."""
-    delays = np.linspace(0, THETA, POINTS)
-    return state @ sampled_readout(THETA, ORDER, DT, delays).T
+    """The window that a state holds (n, POINTS), from now to theta ago.
+
+    As published: the readout of continuous time, without the half step that a held
+    sample is late. It is the same for a network and for the exact memory.
+    """
+    return state @ readout(ORDER, np.linspace(0, 1, POINTS)).T
 
 
 def window_error(decoded: np.ndarray, u: np.ndarray) -> float:
