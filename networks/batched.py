@@ -24,10 +24,10 @@ from tqdm import tqdm
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.simulators import repeatable
 from spiking_lmu.state_space import discretize, state_space
-from spiking_lmu.validation import check_array, check_integer, refusal
+from spiking_lmu.validation import check_flag, check_integer, refusal
 
 from .legendre_memory import LegendreMemory
-from .sequence import SequenceNetwork
+from .sequence import SequenceNetwork, check_sequences
 
 __all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]
 
@@ -79,7 +79,10 @@ def run_sequences(
     nengo.exceptions.ValidationError
         If the inputs do not fit, or there is no way to run these neurons.
     """
-    x = check_array("inputs", inputs, ndims=(3,))
+    _check_network(network)
+    x = check_sequences(inputs, network.size_in)
+    seed = check_integer("seed", seed, low=0, high=2**32 - 1)
+    progress = check_flag("progress", progress)
     if not isinstance(network.lmu.memory, LegendreMemory):
         return Answers(network.answer(network.final_states(x), x[:, -1]), 0.0)
     memory = BatchedMemory(network.lmu.memory, seed)
@@ -115,7 +118,10 @@ def state_noise(
     nengo.exceptions.ValidationError
         If the memory is not of neurons, or the inputs do not fit.
     """
-    x = check_array("inputs", inputs, ndims=(3,))
+    _check_network(network)
+    x = check_sequences(inputs, network.size_in)
+    if not isinstance(network.lmu.memory, LegendreMemory):
+        raise refusal("network", network, "one with a memory of neurons, see `freeze`")
     memory = BatchedMemory(network.lmu.memory, seed)
     noise = np.kron(np.eye(network.size_in), memory.noise())
     if isinstance(network.lmu.memory.neuron_type, nengo.PoissonSpiking):
@@ -123,6 +129,11 @@ def state_noise(
     x = x[np.linspace(0, len(x) - 1, min(len(x), MEASURED)).astype(int)]
     errors = _final_states(network, memory, x) - network.final_states(x)
     return noise * np.mean(np.sum(errors**2, axis=1)) / np.trace(noise)
+
+
+def _check_network(network: Any) -> None:
+    if not isinstance(network, SequenceNetwork):
+        raise refusal("network", network, "a SequenceNetwork")
 
 
 def _final_states(
@@ -200,11 +211,9 @@ class BatchedMemory:
         states : (n, size_in * order) ndarray
             m, as ``memory.output`` gives it in the last step.
         """
-        x = check_array("inputs", inputs, ndims=(3,)).astype(np.float32)
-        if x.shape[2] != self.memory.size_in:
-            size = self.memory.size_in
-            raise refusal("inputs", x.shape, f"of shape (n, n_items, {size})")
+        x = check_sequences(inputs, self.memory.size_in).astype(np.float32)
         check_integer("presentation", presentation)
+        check_flag("progress", progress)
         few = max(FEWEST, CACHE // self.n_neurons)
         states, spikes = [], 0.0
         bar = tqdm(total=len(x), unit="sequence", disable=not progress)

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES, Realization, realize_for
 from spiking_lmu.state_space import state_space
-from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
-from spiking_lmu.weights import fix_seeds
+from spiking_lmu.validation import check_choice, check_integer, check_seed, refusal
+from spiking_lmu.weights import fix_seeds, read_weights
 
-from .sequence import SequenceNetwork
+from .sequence import SequenceNetwork, check_sequences
 
 MEMORIES = ("exact", *NEURON_TYPES)
 SEQUENCES = 200  # that coordinates are chosen for
@@ -30,7 +30,7 @@ def freeze(
     presentation: int | None = None,
     synapse: float = 0.1,
     coordinates: str = "balanced",
-    classes: bool = True,
+    classes: bool | None = None,
     seed: int | None = None,
     **memory_args: Any,
 ) -> SequenceNetwork:
@@ -57,8 +57,9 @@ def freeze(
         Recurrent synapse of the memory, in seconds.
     coordinates : str
         ``"balanced"`` or ``"legendre"``.
-    classes : bool
+    classes : bool, optional
         Whether the network's answers are logits; see `SequenceNetwork.sensitivity`.
+        True by default where there is more than one.
     seed : int, optional
         Of the neurons.
     **memory_args
@@ -76,7 +77,8 @@ def freeze(
     if not isinstance(network, SequenceNetwork):
         raise refusal("network", network, "a SequenceNetwork")
     check_choice("memory", memory, MEMORIES)
-    build = {**network.architecture, "seed": seed}
+    read_weights(network)  # refuses what has not been trained
+    build = {**network.architecture, "seed": check_seed(seed)}
     if presentation is not None:
         build["presentation"] = check_integer("presentation", presentation, high=10**4)
     if memory != "exact":
@@ -112,15 +114,15 @@ def realize_memory(
     presentation: int,
     synapse: float,
     coordinates: str = "balanced",
-    classes: bool = True,
+    classes: bool | None = None,
 ) -> Realization:
     """Coordinates for the memory of a trained network; see `freeze`."""
     check_choice("coordinates", coordinates, COORDINATES)
     if inputs is None:
         raise refusal("inputs", inputs, "sequences, for a memory of neurons")
-    x = check_array("inputs", inputs, ndims=(3,))
-    if x.shape[2] != network.size_in:
-        raise refusal("inputs", x.shape, f"of shape (n, n_items, {network.size_in})")
+    x = check_sequences(inputs, network.size_in)
+    if not x.any():
+        raise refusal("inputs", 0.0, "sequences that are not all zero")
     some = np.linspace(0, len(x) - 1, min(len(x), SEQUENCES)).astype(int)
     x = x[some]
     states = network.states(x, every=max(1, x.shape[1] // MOMENTS))

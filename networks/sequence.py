@@ -12,12 +12,21 @@ import nengo
 import numpy as np
 from nengo.dists import Gaussian
 from nengo.exceptions import ValidationError
+from numpy.typing import ArrayLike
 
 from spiking_lmu import training
 from spiking_lmu.archives import open_saved, path_error
 from spiking_lmu.parallel import configure_training
 from spiking_lmu.state_space import discretize, state_space
-from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+from spiking_lmu.validation import (
+    check_array,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_seed,
+    refusal,
+)
 from spiking_lmu.weights import read_weights
 
 from .lmu import LMU
@@ -113,7 +122,7 @@ class SequenceNetwork(nengo.Network):
         label: str | None = None,
         seed: int | None = None,
     ) -> None:
-        super().__init__(label=label, seed=seed)
+        super().__init__(label=label, seed=check_seed(seed))
         self.size_in = check_integer("size_in", size_in, high=10**4)
         self.size_out = check_integer("size_out", size_out, high=10**6)
         self.window = check_integer("window", window, low=2, high=10**7)
@@ -247,10 +256,16 @@ class SequenceNetwork(nengo.Network):
     @property
     def _arrays(self) -> dict[str, np.ndarray]:
         """The weights of `kernels`."""
-        return {name: c.transform.init for name, c in self.kernels.items()}
+        arrays = {name: c.transform.init for name, c in self.kernels.items()}
+        biases = [layer.bias for layer in self.layers]
+        if not all(isinstance(a, np.ndarray) for a in (*arrays.values(), *biases)):
+            raise refusal("network", self, "trained: some weights are still random")
+        return arrays
 
     def learn_from(self, other: SequenceNetwork) -> None:
         """Take over weights and biases from a network of the same sizes."""
+        if not isinstance(other, SequenceNetwork):
+            raise refusal("other", other, "a SequenceNetwork")
         kept = ("size_in", "size_out", "order", "units", "activation")
         if any(getattr(self, name) != getattr(other, name) for name in kept):
             raise refusal("other", other.architecture, "a network of the same sizes")
@@ -260,22 +275,28 @@ class SequenceNetwork(nengo.Network):
         for layer, theirs in zip(self.layers, other.layers):
             layer.bias = theirs.bias
 
-    def sensitivity(self, inputs: np.ndarray, classes: bool = True) -> np.ndarray:
+    def sensitivity(
+        self, inputs: np.ndarray, classes: bool | None = None
+    ) -> np.ndarray:
         """How the answer to sequences changes with the memory's state at their end.
 
         Parameters
         ----------
         inputs : (n, n_items, size_in) array_like
-        classes : bool
+        classes : bool, optional
             Whether the answer is made of logits: what counts is then how they change
-            against each other.
+            against each other. By default, where there is more than one number.
 
         Returns
         -------
         C : (k, size_in * order) ndarray
             C'C is the mean square change of the answer for a change of the state.
         """
-        x = np.asarray(inputs, dtype=float)
+        if classes is None:
+            classes = self.size_out > 1
+        if check_flag("classes", classes) and self.size_out == 1:
+            raise refusal("classes", classes, "False for a network of one output")
+        x = check_sequences(inputs, self.size_in)
         m = self.final_states(x)
         weights, f = self._arrays, ACTIVATIONS[self.activation]
         z = m @ weights["W_m"].T + x[:, -1] @ weights["W_x"].T + self.layers[0].bias
@@ -307,6 +328,12 @@ class SequenceNetwork(nengo.Network):
         answers : (n, size_out) ndarray
         """
         weights, f = self._arrays, ACTIVATIONS[self.activation].value
+        states = check_array("states", states, ndims=(2,))
+        last = check_array("last", last, ndims=(2,))
+        n, sizes = len(last), (self.size_in * self.order, self.size_in)
+        if (*states.shape, *last.shape) != (n, sizes[0], n, sizes[1]):
+            shapes = f"(n, {sizes[0]}), and of the last items (n, {sizes[1]})"
+            raise refusal("states", (states.shape, last.shape), f"of shape {shapes}")
         z = states @ weights["W_m"].T + last @ weights["W_x"].T + self.layers[0].bias
         for layer, name in zip(self.layers[1:], self._dense):
             z = f(z) @ weights[name].T + layer.bias
@@ -317,7 +344,7 @@ class SequenceNetwork(nengo.Network):
 
         By the responses to impulses (CE 2021): as `states`, without the steps between.
         """
-        x = np.asarray(inputs, dtype=float)
+        x = check_sequences(inputs, self.size_in)
         Ad, Bd = discretize(*state_space(float(self.window), self.order), 1.0)
         responses = np.empty((x.shape[1], self.order))
         response = Bd[:, 0]
@@ -339,7 +366,8 @@ class SequenceNetwork(nengo.Network):
         -------
         states : (n, n_kept, size_in * order) ndarray
         """
-        x = np.asarray(inputs, dtype=float)
+        x = check_sequences(inputs, self.size_in)
+        check_integer("every", every)
         Ad, Bd = discretize(*state_space(float(self.window), self.order), 1.0)
         m = np.zeros((len(x), self.size_in, self.order))
         kept = []
@@ -350,6 +378,14 @@ class SequenceNetwork(nengo.Network):
         return np.stack([*kept, m], axis=1).reshape(
             len(x), -1, self.size_in * self.order
         )
+
+
+def check_sequences(inputs: ArrayLike, size_in: int) -> np.ndarray:
+    """Sequences as float array, once they are (n, n_items, size_in) and finite."""
+    x = check_array("inputs", inputs, ndims=(3,))
+    if x.shape[2] != size_in:
+        raise refusal("inputs", x.shape, f"of shape (n, n_items, {size_in})")
+    return x
 
 
 def _check_saved(

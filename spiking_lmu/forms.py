@@ -26,7 +26,7 @@ from .parallel import (
     trainable_objects,
 )
 from .simulators import require
-from .validation import check_choice
+from .validation import check_choice, check_number
 
 FORMS = ("auto", "parallel", "sequential")
 SMALLEST = 1e-4  # of what entries are divided by, relative to the largest of a node
@@ -195,7 +195,10 @@ def choose_form(
     """
     check_choice("form", form, FORMS)
     trainable = trainable_objects(network)
-    dt = _time_step(network) if dt is None else dt
+    if dt is None:
+        dt = _time_step(network)
+    else:
+        dt = check_number("dt", dt, low=0, exclusive=True)
     reason = "as was asked for"
     if form != "sequential":
         try:

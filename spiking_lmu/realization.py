@@ -319,9 +319,14 @@ def realize_for(
         raise refusal("sensitivity", C.shape, f"of shape (k, {d})")
 
     Ad, _ = discretize(A, B, dt)
-    K = states.T @ states / len(states)
+    with np.errstate(over="ignore"):
+        K = states.T @ states / len(states)
+        weight = C.T @ C
+    for name, moments in (("states", K), ("sensitivity", weight)):
+        if not 0 < np.trace(moments) < np.inf:
+            size = np.abs(states if name == "states" else C).max()
+            raise refusal(name, size, "of squares above 0, and finite")
     root = _root(K + STATE_FLOOR * np.trace(K) / d * np.eye(d))
-    weight = C.T @ C
     weight += WEIGHT_FLOOR * np.trace(weight) / d * np.eye(d)
     noise_root = _noise_root(Ad, np.exp(-dt / tau), weight)
     T = np.eye(d) if coordinates == "legendre" else _balance(root, noise_root)

@@ -25,8 +25,17 @@ from tqdm import tqdm
 from .archives import read_archive, write_archive
 from .forms import Form, choose_form
 from .losses import LOSSES, counts, keras_loss, score
-from .validation import check_array, check_choice, check_integer, check_number, refusal
+from .validation import (
+    check_array,
+    check_choice,
+    check_flag,
+    check_integer,
+    check_number,
+    check_path,
+    refusal,
+)
 from .weights import (
+    check_network,
     check_storable,
     count_parameters,
     draw_weights,
@@ -176,6 +185,7 @@ def fit(
     ----------
     CE 2021 for the parallel form.
     """
+    check_network(network)
     check_choice("loss", loss, LOSSES)
     check_integer("epochs", epochs)
     check_integer("batch_size", batch_size)
@@ -188,6 +198,9 @@ def fit(
             raise refusal("patience", patience, "None where there is no validation")
     if not callable(learning_rate):
         check_number("learning_rate", learning_rate, low=0, exclusive=True)
+    check_flag("progress", progress)
+    if checkpoint is not None:
+        checkpoint = check_path("checkpoint", checkpoint)
     x, y = _check_data(network, inputs, targets, loss)
     held_out = None if validation is None else _check_pair(network, validation, loss)
     check_storable(network)
@@ -300,7 +313,12 @@ def predict(
     nengo.exceptions.ValidationError
         If an argument is out of range, or the inputs are not finite or do not fit.
     """
+    check_network(network)
     x = _check_inputs(network, inputs, check_choice("dtype", dtype, PRECISIONS))
+    check_flag("last", last)
+    seed = check_integer("seed", seed, low=0, high=2**32 - 1)
+    if batch_size is not None:
+        check_integer("batch_size", batch_size)
     if not network.all_probes:
         raise refusal("network", network, "a network with a probe")
     probes = list(network.all_probes)
@@ -308,10 +326,8 @@ def predict(
     n, n_steps = next(iter(x.values())).shape[:2]
     steps = np.ones((n, 1 if last else n_steps), dtype=bool)
     samples = Samples(built.data(x, steps, dtype), {})
-    batch_size = (
-        AT_ONCE if batch_size is None else check_integer("batch_size", batch_size)
-    )
-    with built.simulator(min(batch_size, len(samples)), dtype, seed, last) as sim:
+    few = min(batch_size or AT_ONCE, len(samples))
+    with built.simulator(few, dtype, seed, last) as sim:
         outputs = _run(sim, built, samples)
     shaped = {p: y.reshape(n, -1, y.shape[-1]) for p, y in outputs.items()}
     return shaped[probes[0]] if len(probes) == 1 else shaped
@@ -341,6 +357,7 @@ def evaluate(
     nengo.exceptions.ValidationError
         As for `fit`.
     """
+    check_network(network)
     check_choice("loss", loss, LOSSES)
     check_integer("warm_up", warm_up, low=0)
     x, y = _check_data(network, inputs, targets, loss)
@@ -617,8 +634,6 @@ def _noise_roots(built: Form, noise: Any, x: Arrays, scales: Arrays) -> Arrays:
 def _check_data(
     network: nengo.Network, inputs: Data, targets: Data, loss: str
 ) -> tuple[Arrays, Arrays]:
-    if not isinstance(network, nengo.Network):
-        raise refusal("network", network, "a nengo.Network")
     x = _check_inputs(network, inputs)
     n, n_steps = next(iter(x.values())).shape[:2]
     by_probe = _by_object("targets", targets, network.all_probes, "probe")

@@ -122,6 +122,24 @@ def check_choice(name: str, value: Any, allowed: Sequence[str]) -> str:
     return value
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return ``value`` if it is True or False.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is something else.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise refusal(name, value, "True or False")
+    return bool(value)
+
+
+def check_seed(value: Any) -> int | None:
+    """Return a seed as NumPy takes them, or None."""
+    return None if value is None else check_integer("seed", value, 0, 2**32 - 1)
+
+
 def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) -> None:
     """Check each of several values, which must all be different, in the same way.
 

@@ -195,7 +195,7 @@ def read_weights(network: nengo.Network) -> dict[str, np.ndarray]:
     nengo.exceptions.ValidationError
         If something has not been trained yet.
     """
-    _check_network(network)
+    check_network(network)
     check_storable(network, all_weights=True)
     trainable = trainable_objects(network)
     weights: dict[str, Any] = {}
@@ -327,7 +327,7 @@ def load(path: str | os.PathLike[str], network: nengo.Network) -> dict[str, Any]
         If the file is no such file, is damaged, or was written for another network;
         the network is then as it was.
     """
-    _check_network(network)
+    check_network(network)
     objects = [*network.all_ensembles, *network.all_connections, *network.all_nodes]
     with open_saved(path) as archive:
         about = archive.text("about")
@@ -347,7 +347,7 @@ def load(path: str | os.PathLike[str], network: nengo.Network) -> dict[str, Any]
     return about
 
 
-def _check_network(network: Any) -> None:
+def check_network(network: Any) -> None:
     if not isinstance(network, nengo.Network):
         raise refusal("network", network, "a nengo.Network")
 

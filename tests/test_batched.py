@@ -302,7 +302,37 @@ def test_noise_of_a_network_is_that_of_its_neurons(kind, size_in):
 
 def test_noise_of_a_network_needs_neurons_and_sequences():
     network = SequenceNetwork(1, 2, 3, 10, 4)
-    with pytest.raises(ValidationError, match="memory.*must be"):
+    with pytest.raises(ValidationError, match="network.*one with a memory"):
         state_noise(network, np.zeros((2, 5, 1)))
     with pytest.raises(ValidationError, match="inputs.*must be"):
         state_noise(network, np.zeros((2, 5)))
+
+
+WRONG = {
+    "network": [None, 3, "network", nengo.Network(), np.zeros(3)],
+    "inputs": [
+        None, 3, "x", [], [[1.0]], np.zeros((2, 10, 2)), np.zeros((0, 10, 1)), {},
+        np.full((2, 10, 1), np.nan), np.zeros((2, 10, 1), complex), [[[1], [2, 3]]],
+    ],
+    "seed": [-1, 2**32, 0.5, "0", None, [0], True],
+    "progress": [None, 1, "yes", np.zeros(2)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", [run_sequences, state_noise])
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_types(function, name):
+    if name == "progress" and function is state_noise:
+        pytest.skip("it has none")
+    memory_args = {"n_neurons": 3}
+    network = SequenceNetwork(1, 2, 3, 10, 4, memory="spiking", memory_args=memory_args)
+    draw_weights(network, 0)
+    for value in WRONG[name]:
+        arguments = {"network": network, "inputs": np.ones((2, 10, 1)), name: value}
+        with pytest.raises(ValidationError, match=f"^{name}: must be"):
+            function(**arguments)
+
+
+def test_what_is_not_trained_is_told():
+    with pytest.raises(ValidationError, match="network: must be trained"):
+        run_sequences(SequenceNetwork(1, 2, 3, 10, 4), np.ones((2, 10, 1)))

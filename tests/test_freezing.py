@@ -17,8 +17,8 @@ from spiking_lmu.networks import (
 from spiking_lmu.weights import draw_weights, fix_seeds
 
 
-def make_network(size_in=1, units=(8,), seed=0):
-    network = SequenceNetwork(size_in, 3, 4, 20, units, seed=seed)
+def make_network(size_in=1, units=(8,), seed=0, size_out=3):
+    network = SequenceNetwork(size_in, size_out, 4, 20, units, seed=seed)
     draw_weights(network, seed)
     rng = np.random.default_rng(seed)
     for layer in network.layers:
@@ -136,7 +136,20 @@ def test_memory_arguments_are_passed_on():
             "inputs",
             {"memory": "lif", "n_neurons": 20, "inputs": np.full((2, 9, 1), np.inf)},
         ),
+        (
+            "inputs",
+            {"memory": "lif", "n_neurons": 20, "inputs": np.zeros((2, 9, 1))},
+        ),
         ("presentation", {"presentation": 0}),
+        ("presentation", {"presentation": "long"}),
+        ("seed", {"seed": -1}),
+        ("seed", {"seed": 2**32}),
+        ("seed", {"seed": "a"}),
+        ("memory", {"memory": None}),
+        (
+            "classes",
+            {"memory": "lif", "n_neurons": 20, "inputs": make_inputs(2), "classes": 1},
+        ),
         (
             "coordinates",
             {
@@ -166,5 +179,24 @@ def test_bad_arguments(name, arguments):
 def test_what_is_not_trained_or_no_such_network():
     with pytest.raises(ValidationError, match="network.*must be trained"):
         freeze(SequenceNetwork(1, 3, 4, 20))
+    with pytest.raises(ValidationError, match="network.*must be trained"):
+        freeze(SequenceNetwork(1, 3, 4, 20), "lif", 20, make_inputs(2))
     with pytest.raises(ValidationError, match="network.*must be a SequenceNetwork"):
         freeze(nengo.Network())
+
+
+def test_one_output_is_no_class():
+    network = make_network(size_out=1)
+    x = make_inputs(20)
+    expected = run_sequences(network, x).values
+    values = run_sequences(freeze(network, "rate", 300, x, 15, 0.02, seed=0), x).values
+    assert np.sqrt(np.mean((values - expected) ** 2)) < 0.2 * expected.std()
+    with pytest.raises(ValidationError, match="classes.*must be False"):
+        freeze(network, "rate", 300, x, classes=True)
+
+
+def test_what_the_network_does_not_hear_has_no_coordinates():
+    network = make_network()
+    network.kernels["W_m"].transform = np.zeros((8, 4))
+    with pytest.raises(ValidationError, match="sensitivity.*must be of squares above"):
+        freeze(network, "lif", 20, make_inputs(5))

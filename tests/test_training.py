@@ -1,5 +1,7 @@
 """Training: both forms, interruption, best weights, bad data."""
 
+import inspect
+
 import nengo
 import numpy as np
 import pytest
@@ -554,3 +556,64 @@ def test_the_stimulus_can_be_probed(form, part):
     outputs = training.predict(network, x, dtype="float64")
     expected = [nengo.Lowpass(0.003).filt(one, dt=0.001) for one in x]
     np.testing.assert_allclose(outputs[filtered][:, 1:], np.array(expected)[:, :-1])
+
+
+WRONG = {
+    "network": [None, 3, "network", [], LMU],
+    "inputs": [None, {}, {3: 4}, object(), [[["a"]]], np.zeros((2, 3, 1), complex)],
+    "targets": [None, {}, {3: 4}, object(), "y", np.zeros((8, 2), complex)],
+    "loss": [3, None, ["mse"]],
+    "warm_up": ["a", None, 0.5],
+    "form": [3, None, ["parallel"]],
+    "dt": ["a", 0, -1, np.nan, [1]],
+    "validation": ["ab", np.zeros((2, 3)), ({}, {})],
+    "epochs": ["a", None, True],
+    "batch_size": [[3], 0.5, True],
+    "learning_rate": ["a", None, [0.1], lambda epoch: "a", lambda epoch: None],
+    "noise": [[0.1], object(), np.zeros(3), True, 1j],
+    "dropout": ["a", None, [0.1]],
+    "patience": ["a", 0.5],
+    "checkpoint": [3, "", "a\0b", ["a"]],
+    "seed": ["a", None, 2**32, True],
+    "progress": ["a", None, 1],
+    "last": ["a", None, 1, np.zeros(2)],
+    "dtype": ["int", None, np.float32],
+}
+
+
+@pytest.mark.parametrize("function", ["fit", "predict", "evaluate"])
+def test_wrong_types(function):
+    function = getattr(training, function)
+    taken = inspect.signature(function).parameters
+    x, y = sequences(8)
+    network = classifier()
+    for name in set(WRONG) & set(taken):
+        for value in WRONG[name]:
+            given = {"network": network, "inputs": x, "targets": y, "epochs": 1}
+            given.update(loss="crossentropy", validation=(x, y))
+            given[name] = value
+            given = {k: v for k, v in given.items() if k in taken}
+            with pytest.raises(ValidationError):
+                function(**given)
+
+
+def test_wrong_types_of_files(tmp_path):
+    network = classifier()
+    fit(network, epochs=1)
+    path = tmp_path / "network.npz"
+    for bad in (None, 3, "", "a\0b", ["a"]):
+        with pytest.raises(ValidationError, match="path"):
+            training.save(bad, network)
+        with pytest.raises(ValidationError, match="path"):
+            training.load(bad, network)
+    for bad in (3, "about", [1], {"a": object()}, {(1, 2): 3}, {"a": np.zeros(3)}):
+        with pytest.raises(ValidationError, match="about"):
+            training.save(path, network, bad)
+    for bad in (None, 3, "network"):
+        with pytest.raises(ValidationError, match="network"):
+            training.save(path, bad)
+    assert not path.exists()
+    training.save(path, network)
+    for bad in (None, 3, "network"):
+        with pytest.raises(ValidationError, match="network"):
+            training.load(path, bad)
