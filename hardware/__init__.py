@@ -1,1 +1,1 @@
-"""Neuromorphic chips: nothing here yet."""
+"""Neuromorphic chips: what Loihi can run, how to put a network on it, its cost."""

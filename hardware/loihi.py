@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,8 +20,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import nengo
+import numpy as np
 from nengo.exceptions import SimulatorClosed
-from nengo.utils.progress import Progress, ProgressTracker
+from nengo.utils.progress import Progress, ProgressBar, ProgressTracker
 from numpy.typing import ArrayLike
 
 from spiking_lmu.simulators import require
@@ -29,11 +31,9 @@ from spiking_lmu.validation import check_choice, check_integer, check_number, re
 from .preparation import prepare
 from .resources import Budget, Resources, off_chip, resources
 
-# it says that nengo-loihi was not tested with this Nengo; our tests do
-with warnings.catch_warnings():
-    warnings.filterwarnings("ignore", "This version of .* has not been tested")
-    require("nengo_loihi", "loihi")
+require("nengo_loihi", "loihi")
 
+from nengo_loihi.builder import Model
 from nengo_loihi.hardware import HAS_NXSDK
 from nengo_loihi.simulator import SimulationData
 from nengo_loihi.simulator import Simulator as LoihiSimulator
@@ -46,12 +46,15 @@ from .running import Batch, BatchData, HostSimulator, Lane, check_inputs
 __all__ = ["Energy", "Resources", "Simulator", "energy", "resources"]
 
 TARGETS = ("sim", "simreal", "loihi")
+MAX_DT = 0.1  # beyond it, membranes of usual neurons forget all in each step
 
 # casts of nan that nengo-loihi overwrites; what it says of Nengo's version
 _HARMLESS = re.compile("invalid value encountered in cast|has not been tested")
 _INITIAL = re.compile("does not support initial values")
 _LOST_BITS = re.compile(r"Lost (\d+) extra bits")
 _STEPS_AT_ONCE = 200  # between two signs of progress
+# where warnings are collected, which is one place for the whole process
+_COLLECTING = threading.RLock()
 
 
 class Simulator(LoihiSimulator):
@@ -72,7 +75,7 @@ class Simulator(LoihiSimulator):
     ----------
     network : nengo.Network
     dt : float
-        Time step, in seconds.
+        Time step, in seconds, of at most 0.1.
     seed : int, optional
         Of all that is random while the network runs. By default, the network's seed
         plus one.
@@ -145,10 +148,19 @@ class Simulator(LoihiSimulator):
         self.network = network
         if not isinstance(network, nengo.Network):
             raise refusal("network", network, "a nengo.Network")
-        dt = check_number("dt", dt, low=0, high=1, exclusive=True)
-        if seed is not None:
-            seed = check_integer("seed", seed, low=0, high=2**32 - 1)
+        dt = check_number("dt", dt, low=0, high=MAX_DT, exclusive=True)
+        seed = _seed(seed)
         target = _target(target)
+        if precompute not in (None, True, False):
+            raise refusal("precompute", precompute, "True, False or None")
+        if not isinstance(progress_bar, (bool, ProgressBar, type(None))):
+            allowed = "True, False or a nengo.utils.progress.ProgressBar"
+            raise refusal("progress_bar", progress_bar, allowed)
+        if not isinstance(hardware_options, (dict, type(None))):
+            raise refusal("hardware_options", hardware_options, "a dict or None")
+        if model is not None and not (isinstance(model, Model) and model.dt == dt):
+            allowed = f"a nengo_loihi.builder.Model with dt={dt:g}, or None"
+            raise refusal("model", model, allowed)
         if minibatch_size is not None:
             minibatch_size = check_integer("minibatch_size", minibatch_size)
             if target == "loihi":
@@ -234,21 +246,38 @@ class Simulator(LoihiSimulator):
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
-        """Tell each warning of nengo-loihi once, and none that means nothing."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
+        """Tell each warning of nengo-loihi once, and none that means nothing.
+
+        What other threads warn of meanwhile is shown as it would be without this.
+        """
+        builder, caught = threading.get_ident(), []
+        try:
+            with _COLLECTING, warnings.catch_warnings():
+                warnings.filterwarnings("always", module="nengo_loihi|spiking_lmu")
+                show = warnings.showwarning
+
+                def take(message: Any, category: Any, *where: Any, **more: Any) -> None:
+                    if threading.get_ident() == builder:
+                        caught.append((str(message), category))
+                    else:
+                        show(message, category, *where, **more)
+
+                warnings.showwarning = take
+                yield
+        finally:
+            self._tell(caught)
+
+    def _tell(self, caught: list[tuple[str, type[Warning]]]) -> None:
         lost, initial = [], False
         told: Counter[tuple[str, type[Warning]]] = Counter()
-        for warning in caught:
-            message = str(warning.message)
+        for message, category in caught:
             bits = _LOST_BITS.search(message)
             if bits:
                 lost.append(int(bits[1]))
             elif self.resources and _INITIAL.search(message):
                 initial = True
             elif not _HARMLESS.search(message):
-                told[message, warning.category] += 1
+                told[message, category] += 1
         if lost:
             self.changes.append(
                 f"weights of {len(lost)} synapses are rounded to fewer bits, by up to "
@@ -258,7 +287,23 @@ class Simulator(LoihiSimulator):
             self.changes.append("all neurons start from zero voltage, as on the chip")
         for (message, category), times in told.items():
             suffix = f" ({times} times)" if times > 1 else ""
-            warnings.warn(message + suffix, category, stacklevel=4)
+            warnings.warn(message + suffix, category, stacklevel=5)
+
+    def run(self, time_in_seconds: float) -> None:
+        """Simulate for a length of time, rounded to whole time steps.
+
+        Parameters
+        ----------
+        time_in_seconds : float
+
+        Raises
+        ------
+        nengo.exceptions.SimulatorClosed
+            If the simulator is closed.
+        nengo.exceptions.ValidationError
+            If the time is negative or no finite number.
+        """
+        super().run(check_number("time_in_seconds", time_in_seconds, low=0))
 
     def run_steps(
         self, steps: int, data: Mapping[nengo.Node, ArrayLike] | None = None
@@ -288,7 +333,7 @@ class Simulator(LoihiSimulator):
         try:
             for lane, values in zip(self._lanes, inputs):
                 lane.feed(values)
-            with self._telling(), ProgressTracker(bar, progress) as tracker:
+            with ProgressTracker(bar, progress) as tracker:
                 for start in range(0, steps, _STEPS_AT_ONCE):
                     n = min(_STEPS_AT_ONCE, steps - start)
                     super().run_steps(n)
@@ -299,16 +344,44 @@ class Simulator(LoihiSimulator):
         self._check_range()
 
     def _probe(self) -> None:
-        if self._batch is None:
-            super()._probe()
-            return
+        """Take from the chip what its probes have seen; the host keeps its own."""
         self._probe_step_time()
-        built = {
-            probe: self.model.objs[probe]["out"]
-            for probe in self.model.nengo_probes
-            if probe not in self.model.chip2host_params
-        }
-        self._batch.record(built)
+        for probe in self.model.nengo_probes:
+            if probe in self.model.chip2host_params:
+                continue
+            built = self.model.objs[probe]["out"]
+            if self._batch is not None:
+                self._batch.record(probe, built, self._sampled)
+            else:
+                chip = self.sims["loihi" if "loihi" in self.sims else "emulator"]
+                rows = self._sampled(probe, chip.collect_probe_output(built))
+                self._probe_outputs[probe].extend(rows)
+
+    def _sampled(self, probe: nengo.Probe, rows: ArrayLike) -> np.ndarray:
+        """Of a row for each step up to now, those that Nengo would keep."""
+        rows = np.asarray(rows)
+        if probe.sample_every is None:
+            return rows
+        steps = np.arange(self.n_steps - len(rows), self.n_steps) + 1
+        return rows[steps % (probe.sample_every / self.dt) < 1]
+
+    def trange(self, sample_every: float | None = None, dt: Any = None) -> np.ndarray:
+        """The times of what probes have recorded; the first is ``dt``, not 0.
+
+        Parameters
+        ----------
+        sample_every : float, optional
+            In seconds, as that of the probe; every time step by default.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If it is not positive and finite.
+        """
+        if sample_every is not None:
+            low, high = 0.0, np.finfo(float).max
+            check_number("sample_every", sample_every, low, high, exclusive=True)
+        return super().trange(sample_every)
 
     def close(self) -> None:
         """Close the simulator: what was recorded stays, but it runs no more."""
@@ -328,7 +401,7 @@ class Simulator(LoihiSimulator):
             raise SimulatorClosed("Cannot reset closed Simulator.")
         arguments = dict(self._arguments)
         if seed is not None:
-            arguments["seed"] = seed
+            arguments["seed"] = _seed(seed)
         self.close()
         self.__init__(**arguments)  # type: ignore[misc]
 
@@ -342,6 +415,12 @@ class Simulator(LoihiSimulator):
                     stacklevel=3,
                 )
                 code.largest[0] = 0
+
+
+def _seed(seed: Any) -> int | None:
+    if seed is None:
+        return None
+    return check_integer("seed", seed, low=0, high=2**32 - 1)
 
 
 def _target(target: Any) -> str:

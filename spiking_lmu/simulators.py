@@ -5,8 +5,13 @@ Nengo's reference simulator and NengoDL are here.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from typing import Any
@@ -171,18 +176,51 @@ def _decoded(network: nengo.Network) -> list[nengo.Connection]:
 
 
 def require(module: str, extra: str) -> Any:
-    """Import a module that comes with one of the optional extras.
+    """Import a module that comes with one of the optional extras, and say nothing.
+
+    What tensorflow writes about the machine, and what NengoDL and nengo-loihi say of
+    the version of Nengo, is left out. nengo-loihi is imported without tensorflow,
+    unless that is there already: its import takes seconds, and only NengoDL uses it.
 
     Raises
     ------
     nengo.exceptions.ValidationError
         If it is not installed; says what to install.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        return import_module(module)
+        if module in sys.modules:
+            return import_module(module)
+        with warnings.catch_warnings(), _without_tensorflow(module == "nengo_loihi"):
+            warnings.filterwarnings("ignore", "This version of .* has not been tested")
+            return import_module(module)
     except ImportError as error:
         raise ValidationError(
             f"needs {module}, which cannot be imported ({error}); "
             f"install it with: pip install 'spiking-lmu[{extra}]'",
             attr="backend",
         ) from error
+
+
+class _Hidden:
+    """Hides packages from one thread: to its imports they are not installed."""
+
+    def __init__(self, *packages: str) -> None:
+        self.packages, self.thread = packages, threading.get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name in self.packages and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"{name} is not needed here", name=name)
+
+
+@contextmanager
+def _without_tensorflow(hide: bool) -> Iterator[None]:
+    hide = hide and "tensorflow" not in sys.modules
+    finder: Any = _Hidden("tensorflow", "nengo_dl")
+    if hide:
+        sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        if hide:
+            sys.meta_path.remove(finder)

@@ -1,6 +1,7 @@
 """Networks on the emulated chip, against Nengo and against nengo-loihi."""
 
 import io
+import threading
 import warnings
 
 import nengo
@@ -572,9 +573,14 @@ def test_inputs_out_of_range_are_told_once():
         ({"dt": 0}, "dt: .* but is 0"),
         ({"dt": "fast"}, "dt"),
         ({"dt": 0.002}, "dt: .*LegendreMemory\\(dt=...\\) was built"),
+        ({"dt": 1}, "dt: .* at most 0.1"),
         ({"seed": -1}, "seed"),
         ({"seed": 1.5}, "seed"),
         ({"target": "chip"}, "target.*'sim'"),
+        ({"model": nengo.builder.Model()}, "model: must be a nengo_loihi.builder"),
+        ({"model": nengo_loihi.builder.Model(dt=0.002)}, "model: .* dt=0.001"),
+        ({"precompute": "yes"}, "precompute"),
+        ({"hardware_options": 3}, "hardware_options"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -582,143 +588,144 @@ def test_bad_arguments(arguments, message):
     arguments = {"target": "sim", **arguments}
     with pytest.raises(ValidationError, match=message):
         loihi.Simulator(network, progress_bar=False, **arguments)
+    with pytest.raises(ValidationError, match="progress_bar: must be True, False"):
+        loihi.Simulator(network, progress_bar="yes")
 
 
-def test_a_chip_is_refused_where_none_is():
-    if loihi.HAS_NXSDK:
-        pytest.skip("there is one")
-    with pytest.raises(ValidationError, match="target.*NxSDK"):
-        simulator(fed()[0], "loihi")
+@pytest.mark.filterwarnings("ignore:.*not support initial values")
+def test_bad_times_and_seeds_leave_the_simulator_as_it_is():
+    with simulator(nengo_only(), minibatch_size=None) as sim:
+        for seconds in (np.nan, np.inf, -1, "a", None, [1]):
+            with pytest.raises(ValidationError, match="time_in_seconds: must be"):
+                sim.run(seconds)
+        for every in (0, -1, np.nan, "a"):
+            with pytest.raises(ValidationError, match="sample_every: must be"):
+                sim.trange(sample_every=every)
+        for seed in (-1, 1.5, "a"):
+            with pytest.raises(ValidationError, match="seed: must be"):
+                sim.reset(seed=seed)
+        sim.run(0.003)
+        assert sim.n_steps == 3
 
 
-@pytest.mark.parametrize("steps", [-1, 0.5, None])
-def test_bad_numbers_of_steps(steps):
-    with simulator(fed()[0]) as sim, pytest.raises(ValidationError, match="steps"):
-        sim.run_steps(steps)
+def nengo_only():
+    """A small network without a memory."""
+    with nengo.Network(seed=0) as network:
+        nengo.Probe(nengo.Ensemble(10, 1))
+    return network
 
 
-def test_a_network_is_needed():
-    with pytest.raises(ValidationError, match="network: must be a nengo.Network"):
-        loihi.Simulator(None)
+# warnings, which are one for all threads
 
 
-@pytest.mark.parametrize(
-    "neuron_type, error, message",
-    [
-        (nengo.LIFRate(), BuildError, "'LIFRate' cannot be simulated on Loihi.*LIF"),
-        (nengo.AdaptiveLIF(), ValidationError, "adapt, .*choose nengo.LIF, or leave"),
-    ],
-)
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_neurons_that_no_chip_has(neuron_type, error, message, in_memory):
-    network, _ = fed(neuron_type=neuron_type if in_memory else None)
-    with network:
-        nengo.Ensemble(10, 1, neuron_type=nengo.LIF() if in_memory else neuron_type)
-    with pytest.raises(error, match=message):
+def kept_by_python():
+    return warnings.showwarning, warnings._showwarnmsg_impl, list(warnings.filters)
+
+
+def in_threads(*functions):
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:.*not support initial values")
+@pytest.mark.parametrize("when", ["building", "running"])
+def test_simulators_of_two_threads_leave_warnings_as_they_were(when):
+    """The one that begins first ends first, while the other is under way."""
+    begun, second, ended = (threading.Event() for _ in range(3))
+
+    def network(mine, others):
+        def wait(x):
+            mine.set()
+            others.wait(0.3)  # in vain, where one builds after the other
+            return x
+
+        with nengo.Network(seed=0) as network:
+            node = nengo.Node(lambda t: wait(0.0) if t and when == "running" else 0.0)
+            ensemble = nengo.Ensemble(10, 1)
+            nengo.Connection(node, ensemble)
+            function = wait if when == "building" else None
+            nengo.Connection(ensemble, nengo.Node(size_in=1), function=function)
+        return network
+
+    networks = network(begun, second), network(second, ended)
+    early = [simulator(each) for each in networks] if when == "running" else []
+
+    def use(k):
+        sim = early[k] if early else simulator(networks[k])
+        with sim:
+            sim.run_steps(2)
+
+    def first():
+        use(0)
+        ended.set()
+
+    def last():
+        begun.wait(10)
+        use(1)
+
+    before = kept_by_python()
+    in_threads(first, last)
+    after = kept_by_python()
+    assert [a is b for a, b in zip(before[:2], after[:2])] == [True, True]
+    assert before[2] == after[2]
+
+
+def test_warnings_of_others_are_shown_while_a_network_is_built():
+    def warn(x):
+        in_threads(lambda: warnings.warn("of another thread", stacklevel=1))
+        return x
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with nengo.Network(seed=0) as network:
+            ensemble, node = (
+                nengo.Ensemble(10, 1),
+                nengo.Node(lambda t, x: x, size_in=1),
+            )
+            nengo.Connection(ensemble, node, function=warn, eval_points=[[0.0], [1.0]])
+        caught.clear()
+        simulator(network).close()
+    others = [w for w in caught if "another thread" in str(w.message)]
+    assert others and all(w.filename == __file__ for w in others)
+    assert all("times" not in str(w.message) for w in others)
+
+
+class Failing(nengo.solvers.Solver):
+    """Finds no decoders."""
+
+    compositional = True
+
+    def __init__(self, fail):
+        super().__init__(weights=False)
+        self.fail = fail
+
+    def __call__(self, *args, **kwargs):
+        self.fail(None)
+
+
+@pytest.mark.filterwarnings("ignore:.*not support initial values")
+def test_what_fails_still_tells_its_warnings():
+    def fail(x):
+        warnings.warn("before it fails", stacklevel=1)
+        raise ZeroDivisionError
+
+    with nengo.Network(seed=0) as network:
+        node = nengo.Node(lambda t: fail(t) if t > 0.0015 else 0.0)
+        nengo.Connection(node, nengo.Ensemble(10, 1))
+    with (
+        pytest.warns(UserWarning, match="before it fails"),
+        pytest.raises(ZeroDivisionError),
+        simulator(network) as sim,
+    ):
+        sim.run_steps(3)
+    with nengo.Network(seed=0) as network:
+        node = nengo.Node(lambda t, x: x, size_in=1)
+        nengo.Connection(nengo.Ensemble(10, 1), node, solver=Failing(fail))
+    with (
+        pytest.warns(UserWarning, match="before it fails"),
+        pytest.raises(ZeroDivisionError),
+    ):
         simulator(network)
-
-
-def test_networks_too_large_are_refused_before_anything_is_solved(monkeypatch):
-    network, _ = fed(n_neurons=1500)
-
-    def solved(*args, **kwargs):
-        raise AssertionError("solved")
-
-    monkeypatch.setattr("spiking_lmu.neurons.PoissonL2.__call__", solved)
-    with pytest.raises(ValidationError, match="4,096 input axons"):
-        simulator(network)
-
-
-# networks without memories
-
-
-def nodes_and_ensembles():
-    with nengo.Network(seed=1) as network:
-        source = nengo.Node(lambda t: np.sin(20 * t))
-        one, two = nengo.Ensemble(50, 1), nengo.Ensemble(60, 2)
-        function = nengo.Node(lambda t, x: x**2, size_in=1)
-        nengo.Connection(source, one)
-        nengo.Connection(one, two, function=lambda x: [x, -x])
-        nengo.Connection(two[0], one, synapse=0.1, transform=0.5)
-        nengo.Connection(one, function)
-        for obj in (source, one, two, function, one.neurons):
-            nengo.Probe(obj, synapse=0.01)
-        nengo.Probe(two.neurons, "voltage")
-    return network
-
-
-def ensemble_array():
-    with nengo.Network(seed=1) as network:
-        source = nengo.Node([0.5, -0.5])
-        arrays = [nengo.networks.EnsembleArray(30, 2) for _ in range(2)]
-        product = nengo.networks.Product(30, 2)
-        nengo.Connection(source, arrays[0].input)
-        nengo.Connection(arrays[0].output, arrays[1].input)
-        nengo.Connection(arrays[0].output, product.input_a)
-        nengo.Connection(arrays[1].output, product.input_b)
-        for array in (*arrays, product):
-            nengo.Probe(array.output, synapse=0.01)
-    return network
-
-
-def pes():
-    with nengo.Network(seed=1) as network:
-        source = nengo.Node(lambda t: np.sin(20 * t))
-        pre, post = nengo.Ensemble(50, 1), nengo.Node(size_in=1)
-        error = nengo.Ensemble(50, 1)
-        nengo.Connection(source, pre)
-        learned = nengo.Connection(
-            pre, post, learning_rule_type=nengo.PES(1e-3), function=lambda x: 0
-        )
-        nengo.Connection(post, error)
-        nengo.Connection(source, error, transform=-1)
-        nengo.Connection(error, learned.learning_rule)
-        nengo.Probe(post, synapse=0.01)
-        nengo.Probe(error, synapse=0.01)
-    return network
-
-
-def only_chip():
-    with nengo.Network(seed=1) as network:
-        one, two = nengo.Ensemble(50, 1), nengo.Ensemble(50, 1)
-        weights = nengo.solvers.LstsqL2(weights=True)
-        nengo.Connection(one, two, solver=weights)
-        nengo.Connection(two.neurons, one.neurons, transform=1e-3 * np.ones((50, 50)))
-        nengo.Probe(two)
-        nengo.Probe(two.neurons)
-    return network
-
-
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("remove_passthrough", [True, False])
-@pytest.mark.parametrize("make", [nodes_and_ensembles, ensemble_array, pes, only_chip])
-def test_other_networks_are_those_of_nengo_loihi(make, target, remove_passthrough):
-    results = []
-    for kind in (loihi.Simulator, nengo_loihi.Simulator):
-        network = make()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with kind(
-                network,
-                target=target,
-                seed=5,
-                progress_bar=False,
-                remove_passthrough=remove_passthrough,
-            ) as sim:
-                sim.run_steps(150)
-        results.append([sim.data[probe] for probe in network.all_probes])
-    for ours, theirs in zip(*results):
-        np.testing.assert_array_equal(ours, theirs)
-        assert np.ptp(theirs) > 0
-
-
-def test_a_model_to_build_into_is_used():
-    network = nodes_and_ensembles()
-    model = nengo_loihi.builder.Model(dt=DT)
-    built = []
-    model.build_callback = built.append
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with simulator(network, model=model) as sim:
-            assert sim.model is model
-    assert set(network.ensembles) <= set(built)

@@ -123,6 +123,62 @@ def test_probes_can_be_cleared():
         assert sim.data[probes[0]].shape == (2, 5, 1)
 
 
+@pytest.mark.parametrize("every", [0.005, 0.0025, 0.0004])
+@pytest.mark.parametrize("runs", [None, 2])
+def test_probes_keep_the_samples_that_nengo_keeps(runs, every):
+    network, _, _, _ = fed()
+    ensembles = network.all_networks[0].ensembles
+    with network:
+        kinds = [
+            (ensembles[0].neurons, None),
+            (ensembles[0].neurons[:3], None),
+            (ensembles[1], 0.01),
+            (network.all_networks[0].output, 0.01),
+        ]
+        whole = [nengo.Probe(obj, synapse=synapse) for obj, synapse in kinds]
+        some = [
+            nengo.Probe(obj, synapse=synapse, sample_every=every)
+            for obj, synapse in kinds
+        ]
+    with nengo.Simulator(nengo.Network(), progress_bar=False) as reference:
+        reference.run_steps(50)
+        times = reference.trange(sample_every=every)
+    kept = np.round(times / DT).astype(int) - 1
+    with simulator(network, minibatch_size=runs) as sim:
+        for steps in (17, 1, 32):
+            sim.run_steps(steps)
+        for all_of_it, sampled in zip(whole, some):
+            expected = sim.data[all_of_it][..., kept, :]
+            np.testing.assert_array_equal(sim.data[sampled], expected)
+        np.testing.assert_array_equal(sim.trange(sample_every=every), times)
+
+
+@pytest.mark.filterwarnings("ignore:Model is precomputable")
+@pytest.mark.parametrize("kind", ["lif", "poisson"])
+def test_the_host_sees_each_step_of_the_chip_once(kind):
+    """Whether the chip runs before the host, or step by step with it."""
+    from spiking_lmu.neurons import poisson
+
+    network, signal, _, _ = fed(poisson() if kind == "poisson" else None)
+    ensemble = network.all_networks[0].ensembles[0]
+    with network:
+        node = nengo.Node(size_in=ensemble.n_neurons)
+        nengo.Connection(ensemble.neurons, node, synapse=None, transform=DT)
+        fired = nengo.Probe(ensemble.neurons)
+        seen, state = nengo.Probe(node), nengo.Probe(network.all_networks[0].output)
+    recorded = []
+    for precompute in (True, False):
+        with simulator(network, precompute=precompute) as sim:
+            sim.run_steps(4, data={signal: inputs()[0][:4]})
+            sim.run_steps(20, data={signal: inputs()[0][4:24]})
+        spikes = sim.data[fired] * DT
+        assert spikes.any() and spikes[0].any() == (kind == "poisson")
+        np.testing.assert_allclose(sim.data[seen][1:], spikes[:-1])
+        assert not sim.data[seen][0].any()
+        recorded.append(sim.data[state])
+    np.testing.assert_allclose(*recorded, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("size", [0, -1, 1.5, "a", np.nan])
 def test_refuses_minibatch_sizes(size):
     with pytest.raises(ValidationError, match="minibatch_size: must be"):
