@@ -634,16 +634,17 @@ def in_threads(*functions):
 @pytest.mark.parametrize("when", ["building", "running"])
 def test_simulators_of_two_threads_leave_warnings_as_they_were(when):
     """The one that begins first ends first, while the other is under way."""
-    begun, second, ended = (threading.Event() for _ in range(3))
+    begun, second, ended, armed = (threading.Event() for _ in range(4))
 
     def network(mine, others):
         def wait(x):
-            mine.set()
-            others.wait(0.3)  # in vain, where one builds after the other
+            if armed.is_set():  # Nengo calls functions when it is given them, too
+                mine.set()
+                others.wait(0.3)  # in vain, where one builds after the other
             return x
 
         with nengo.Network(seed=0) as network:
-            node = nengo.Node(lambda t: wait(0.0) if t and when == "running" else 0.0)
+            node = nengo.Node(lambda t: wait(0.0) if when == "running" else 0.0)
             ensemble = nengo.Ensemble(10, 1)
             nengo.Connection(node, ensemble)
             function = wait if when == "building" else None
@@ -667,6 +668,7 @@ def test_simulators_of_two_threads_leave_warnings_as_they_were(when):
         use(1)
 
     before = kept_by_python()
+    armed.set()
     in_threads(first, last)
     after = kept_by_python()
     assert [a is b for a, b in zip(before[:2], after[:2])] == [True, True]
