@@ -25,7 +25,7 @@ from spiking_lmu.neurons import (
     alternating_encoders,
     neuron_type,
 )
-from spiking_lmu.noise import Population
+from spiking_lmu.noise import Population, predictable
 from spiking_lmu.signals import lowpass
 from spiking_lmu.simulators import Model, run_nengo
 from spiking_lmu.validation import (
@@ -166,13 +166,15 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     model, ensemble, decoded = make_model(task["n_neurons"], kind, tau, task["seed"])
     (recorded,) = run_nengo([model], [period[times]], dt, [task["seed"]])
     population = Population.solved(recorded.parameters, ensemble, decoded)
-    error, squares = distortion_and_noise(population, period)
+    error = population.decode(period) - period
 
     counted = slice(warm_up, None)
     exact = lowpass(period[times], tau, dt)[counted]
     bias = lowpass(error[times], tau, dt)[counted]
     errors = recorded.data["decoded"][counted, 0] - exact
-    q = float(squares.mean()) / dt if population.neuron_type.spiking else 0.0
+    q = np.nan  # where there is no theory
+    if predictable(population.neuron_type):
+        q = float(population.variance(period, dt).mean())
     row = {
         "network": "channel",
         "n_neurons": task["n_neurons"],
@@ -235,15 +237,6 @@ def make_model(
     return Model(network, stimulus, probes), ensemble, decoded
 
 
-def distortion_and_noise(
-    population: Population, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """What decoding is off by at each value x, and sum_k w_k² r_k(x), in 1/s."""
-    rates = population.rates(x)
-    w = population.decoders
-    return rates @ w - x, rates @ w**2
-
-
 def root_mean_square(values: np.ndarray) -> float:
     """The size of an error."""
     return float(rmse(values, np.zeros_like(values)))
@@ -251,8 +244,8 @@ def root_mean_square(values: np.ndarray) -> float:
 
 def filtered_rmse(variance: float, tau: float, dt: float) -> float:
     """Deviation that white noise, of this variance in each step, has once filtered."""
-    a = np.exp(-dt / tau)
-    return float(np.sqrt(variance * (1 - a) / (1 + a)))
+    # (1 - a) / (1 + a) with a = exp(-dt / tau)
+    return float(np.sqrt(variance * np.tanh(dt / (2 * tau))))
 
 
 def parameter_bytes(

@@ -41,6 +41,8 @@ from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
 
 from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import spike_height
+from spiking_lmu.noise import count_variance
 
 from .discretization import (
     discretize_scaled_block,
@@ -113,8 +115,18 @@ class ChipRates(nengo.neurons.NeuronType):
         self.neuron_type = neuron_type
         self.dt = dt
 
+    @property
+    def amplitude(self) -> float:
+        """Height of the spikes, which the rates hold."""
+        return spike_height(self.neuron_type)
+
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
         return loihi_rates(self.neuron_type, x, gain, bias, self.dt)
+
+
+@count_variance.register
+def _(neuron_type: ChipRates, expected: np.ndarray) -> np.ndarray:
+    return count_variance(neuron_type.neuron_type, expected)
 
 
 def build_network(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import nengo
 import numpy as np
 
+from spiking_lmu.noise import count_variance
 from spiking_lmu.validation import check_array
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class ChipPoisson(nengo.RectifiedLinear):
     def step(self, dt: float, J: np.ndarray, output: np.ndarray, rng: Any) -> None:
         """Let each neuron fire with probability ``J * dt``."""
         output[...] = (self.amplitude / dt) * (rng.random_sample(J.shape) < J * dt)
+
+
+@count_variance.register
+def _(neuron_type: ChipPoisson, expected: np.ndarray) -> np.ndarray:
+    p = np.clip(expected, 0, 1)
+    return p * (1 - p)
 
 
 def build_stochastic(

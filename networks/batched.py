@@ -97,8 +97,8 @@ def state_noise(
 
     What to give `training.fit` as its ``noise``, by ``network.lmu.state``, so that a
     network learns to do with these neurons. For Poisson neurons theory predicts it; for
-    others, whose spikes are more regular, it is of that form, and as large as the
-    errors are that a few sequences show.
+    others it is taken to be of the form that Poisson spikes would give it, and as large
+    as the errors are that a few sequences show.
 
     Parameters
     ----------
@@ -231,10 +231,10 @@ class BatchedMemory:
     def noise(self) -> np.ndarray:
         """Covariance of the noise in the state m of one memory, by theory.
 
-        For Poisson spikes; that of more regular ones is less.
+        As if spikes were Poisson: for other neurons, its form, but not its size.
         """
         r, d = self.memory.realization, self.memory.order
-        P = error_covariance(r, spiking_noise(r, self.populations[:d]))
+        P = error_covariance(r, spiking_noise(r, self.populations[:d], poisson=True))
         return r.T @ P @ r.T.T
 
     def _run(

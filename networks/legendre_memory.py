@@ -18,8 +18,10 @@ from spiking_lmu.neurons import (
     MAX_RATES,
     PoissonL2,
     alternating_encoders,
+    check_neurons,
     noise_tau,
     poisson,
+    spike_height,
     spread_intercepts,
     tuned_eval_points,
 )
@@ -172,7 +174,7 @@ class LegendreMemory(nengo.Network):
         self.neuron_type = _configured("neuron_type", neuron_type, poisson())
         self.max_rates = _configured("max_rates", max_rates, MAX_RATES)
         self.intercepts = _configured("intercepts", intercepts, None)
-        _check_neurons(self.neuron_type, self.max_rates, self.intercepts)
+        check_neurons(self.neuron_type, self.max_rates, self.intercepts)
 
         if realization is None:
             spectrum = _expected(self.theta, order, self.dt, freq, rms, spectrum)
@@ -214,7 +216,8 @@ class LegendreMemory(nengo.Network):
                 ensemble,
                 decoded[i],
                 solver=PoissonL2(
-                    noise_tau(self.realization.averaging, ensemble.n_neurons)
+                    noise_tau(self.realization.averaging, ensemble.n_neurons),
+                    height=spike_height(self.neuron_type),
                 ),
                 synapse=None,
             )
@@ -350,7 +353,9 @@ class LegendreMemory(nengo.Network):
                 window,
                 output,
                 function=function,
-                solver=PoissonL2(self.synapse.tau),
+                solver=PoissonL2(
+                    self.synapse.tau, height=spike_height(self.neuron_type)
+                ),
                 synapse=None,
             )
         self._connect_state(window, C)
@@ -399,6 +404,12 @@ class LegendreMemory(nengo.Network):
         """
         if isinstance(self.neuron_type, nengo.Direct):
             raise refusal("neuron_type", self.neuron_type, "made of neurons")
+        if not isinstance(data, Mapping) or not all(e in data for e in self.ensembles):
+            allowed = "sim.data of a simulator that has built this network"
+            raise refusal("data", data, allowed)
+        if not isinstance(neuron_types, (Mapping, type(None))):
+            allowed = "sim.neuron_types of that simulator, or None"
+            raise refusal("neuron_types", neuron_types, allowed)
         return [
             Population.solved(
                 data, ensemble, connection, (neuron_types or {}).get(ensemble)
@@ -542,18 +553,6 @@ def _check_realization(realization: Any, A: np.ndarray, dt: float, tau: float) -
         raise refusal(
             "realization", theirs, f"of this theta, and of order, dt and synapse {own}"
         )
-
-
-def _check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
-    if not isinstance(neuron_type, nengo.neurons.NeuronType):
-        allowed = "an instance of a Nengo neuron type"
-        raise refusal("neuron_type", neuron_type, allowed)
-    # an array would be of one value a neuron, and populations differ in size
-    allowed = "a distribution of nengo.dists"
-    if not isinstance(max_rates, Distribution):
-        raise refusal("max_rates", max_rates, allowed)
-    if intercepts is not None and not isinstance(intercepts, Distribution):
-        raise refusal("intercepts", intercepts, allowed)
 
 
 def _configured(name: str, value: Any, fallback: Any) -> Any:

@@ -6,12 +6,14 @@ from typing import Any
 
 import nengo
 import numpy as np
-from nengo.dists import PDF, Distribution, Uniform
+from nengo.dists import PDF, Distribution, Uniform, get_samples
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType, RatesToSpikesNeuronType
 from nengo.params import NumberParam
 from nengo.solvers import Solver
 from scipy.special import ndtri
 
-from .validation import check_choice, check_integer, check_number
+from .validation import check_choice, check_integer, check_number, refusal
 
 ALLOCATIONS = ("equal", "optimal")
 NEURON_TYPES = ("poisson", "lif", "relu", "rate")
@@ -55,6 +57,59 @@ def neuron_type(name: str) -> nengo.neurons.NeuronType:
         "rate": nengo.LIFRate,
     }
     return types[name]()
+
+
+def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
+    """Refuse what no population of a memory can be made of.
+
+    Parameters
+    ----------
+    neuron_type : nengo.neurons.NeuronType
+    max_rates : nengo.dists.Distribution
+    intercepts : nengo.dists.Distribution or None
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is none of these, a distribution is not of single numbers, or
+        the neurons' spikes have a height that Nengo's decoders do not know of.
+    """
+    if not isinstance(neuron_type, NeuronType):
+        allowed = "an instance of a Nengo neuron type"
+        raise refusal("neuron_type", neuron_type, allowed)
+    untold = getattr(type(neuron_type), "rates", None) is RatesToSpikesNeuronType.rates
+    if untold and neuron_type.amplitude != 1:
+        name = type(neuron_type).__name__
+        raise ValidationError(
+            f"must be {name} with an amplitude of 1, but is {neuron_type}: Nengo "
+            "decodes such neurons as if it were 1, and the decoded values would be "
+            "too small or too large by this factor",
+            attr="neuron_type",
+        )
+    # an array would be of one value a neuron, and populations differ in size
+    _check_distribution("max_rates", max_rates)
+    if intercepts is not None:
+        _check_distribution("intercepts", intercepts)
+
+
+def _check_distribution(name: str, value: Any) -> None:
+    allowed = "a distribution of nengo.dists"
+    if not isinstance(value, Distribution):
+        raise refusal(name, value, allowed)
+    try:
+        shape = np.shape(get_samples(value, 1, rng=np.random.RandomState(0)))
+    except ValidationError:  # nengo.dists.Samples are so many, and no other number
+        return
+    if shape != (1,):
+        raise refusal(name, value, allowed + " of single numbers")
+
+
+def spike_height(neuron_type: NeuronType) -> float:
+    """How much one spike adds to the sum of a neuron's rates: Nengo's ``amplitude``.
+
+    Of neurons that do not spike, the factor that their rates hold.
+    """
+    return float(getattr(neuron_type, "amplitude", 1.0))
 
 
 def spread_intercepts(headroom: float, allocation: str = "optimal") -> Distribution:
@@ -139,21 +194,30 @@ class PoissonL2(Solver):
         distortion and the more noise.
     weights : bool
         Whether to solve for connection weights, as for every Nengo solver.
+    height : float
+        Of the spikes, the ``amplitude`` of the neurons (`spike_height`): activities
+        are that times as large as the rates of the spikes. Decoders are in proportion
+        to one over it.
     """
 
     compositional = True
 
     noise_tau = NumberParam("noise_tau", low=0, low_open=True)
+    height = NumberParam("height", low=0, low_open=True)
 
-    def __init__(self, noise_tau: float = 0.5, weights: bool = False) -> None:
+    def __init__(
+        self, noise_tau: float = 0.5, weights: bool = False, height: float = 1.0
+    ) -> None:
         super().__init__(weights=weights)
         self.noise_tau = check_number("noise_tau", noise_tau, low=0, exclusive=True)
+        self.height = check_number("height", height, low=0, exclusive=True)
 
     def __call__(
         self, A: np.ndarray, Y: np.ndarray, rng: Any = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Decoders (n_neurons, size) for activities A and targets Y."""
-        mean_rates = A.mean(axis=0)
+        A = A / self.height
+        mean_rates = np.abs(A).mean(axis=0)  # spikes may be negative
         # a neuron that is silent at all these points must not become free of cost
         scale = 1 / np.sqrt(mean_rates + 0.01 * mean_rates.mean() + 1e-12)
         S = A * (scale / np.sqrt(len(A)))
@@ -165,7 +229,7 @@ class PoissonL2(Solver):
             X = S.T @ np.linalg.solve(S @ S.T + cost * np.eye(S.shape[0]), y)
         decoders = scale[:, None] * X
         rmses = np.sqrt(np.mean((A @ decoders - Y) ** 2, axis=0))
-        return decoders, {"rmses": rmses}
+        return decoders / self.height, {"rmses": rmses}
 
 
 def alternating_encoders(n_neurons: int) -> np.ndarray:

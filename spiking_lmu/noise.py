@@ -1,11 +1,16 @@
 r"""How precise a memory of spiking neurons is: theory, forwards and backwards.
 
-Poisson spikes of rates r_k, decoded with weights w_k, are the decoded value plus noise
-that is white in time, of variance :math:`q = \sum_k w_k^2 r_k / \Delta t` in each step:
-O(1/p) for p neurons. It enters the recurrence through
-:math:`G = \bar A - a I`, and what the memory makes of it is the solution P of the
-discrete Lyapunov equation :math:`P = \bar A P \bar A^T + G Q G^T`. No constant is
-fitted.
+Poisson spikes of height h and rates r_k, decoded with weights w_k, are the decoded
+value plus noise that is white in time, of variance
+:math:`q = \sum_k w_k^2 h^2 r_k / \Delta t` in each step: O(1/p) for p neurons. It
+enters the recurrence through :math:`G = \bar A - a I`, and what the memory makes of it
+is the solution P of the discrete Lyapunov equation
+:math:`P = \bar A P \bar A^T + G Q G^T`. No constant is fitted.
+
+The same holds for all neurons that spike independently of each other and of their own
+past, with the variance that their numbers of spikes have (`count_variance`). It holds
+for no others, and is no bound for them: the error of LIF neurons ends at a floor, for
+their membranes follow a moving input late, that more neurons do not lower.
 
 References
 ----------
@@ -16,11 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.dists import Distribution, get_samples
+from nengo.exceptions import ValidationError
+from nengo.neurons import NeuronType
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
 from scipy.special import ndtri
@@ -29,8 +37,10 @@ from .neurons import (
     MAX_RATES,
     PoissonL2,
     alternating_encoders,
+    check_neurons,
     noise_tau,
     poisson,
+    spike_height,
     spread_intercepts,
     tuned_eval_points,
 )
@@ -44,6 +54,61 @@ ENOUGH_SAMPLES = 400  # neurons per dimension over which small populations are a
 
 # the middles of 1,000 equally likely intervals of a normal distribution
 _NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
+
+
+@singledispatch
+def count_variance(neuron_type: NeuronType, expected: np.ndarray) -> np.ndarray:
+    """Variance of the numbers of spikes of neurons in a step.
+
+    Neuron types whose spikes are independent of each other and from step to step are
+    registered here; neurons that do not spike have none.
+
+    Parameters
+    ----------
+    neuron_type : nengo.neurons.NeuronType
+    expected : ndarray
+        Mean numbers of spikes in a step; negative for negative spikes.
+
+    Returns
+    -------
+    variance : ndarray
+        Of the shape of ``expected``.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If no theory of the neurons' spikes is known.
+    """
+    if neuron_type.spiking:
+        raise refusal(
+            "neuron_type",
+            neuron_type,
+            "Poisson neurons or others whose spikes are random and independent "
+            "(nengo.PoissonSpiking, nengo.StochasticSpiking), or rates, for theory "
+            "knows the noise of no others",
+        )
+    return np.zeros(np.shape(expected))
+
+
+@count_variance.register
+def _(neuron_type: nengo.PoissonSpiking, expected: np.ndarray) -> np.ndarray:
+    return np.abs(expected)
+
+
+@count_variance.register
+def _(neuron_type: nengo.StochasticSpiking, expected: np.ndarray) -> np.ndarray:
+    # one spike more or not, with the probability that is missing to whole numbers
+    part = np.abs(expected) % 1
+    return part * (1 - part)
+
+
+def predictable(neuron_type: NeuronType) -> bool:
+    """Whether theory knows the noise of these neurons."""
+    try:
+        count_variance(neuron_type, np.zeros(0))
+    except ValidationError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +127,7 @@ class Population:
     bias: np.ndarray
     decoders: np.ndarray
     radius: float
-    neuron_type: nengo.neurons.NeuronType
+    neuron_type: NeuronType
 
     @classmethod
     def solved(
@@ -70,7 +135,7 @@ class Population:
         data: Mapping[Any, Any],
         ensemble: nengo.Ensemble,
         decoded: nengo.Connection,
-        neuron_type: nengo.neurons.NeuronType | None = None,
+        neuron_type: NeuronType | None = None,
     ) -> Population:
         """A one-dimensional ensemble as a simulator, with this ``sim.data``, built it.
 
@@ -87,7 +152,10 @@ class Population:
         )
 
     def rates(self, x: np.ndarray) -> np.ndarray:
-        """Rates (n_values, n) in Hz at the values x (n_values,)."""
+        """Rates (n_values, n) at the values x (n_values,).
+
+        In Hz, times the height of the spikes.
+        """
         along = x[:, None] * self.encoders / self.radius
         return self.neuron_type.rates(along, self.gain, self.bias)
 
@@ -95,10 +163,22 @@ class Population:
         """The decoded value (n_values,) at the values x, without any noise."""
         return self.rates(x) @ self.decoders
 
-    def noise(self, deviation: float) -> float:
-        """Mean of sum_k w_k² r_k(x), in 1/s, for x normal with this deviation."""
+    def variance(self, x: np.ndarray, dt: float, poisson: bool = False) -> np.ndarray:
+        """Variance (n_values,) of the noise in a decoded value x in one time step.
+
+        With ``poisson``, as if the spikes were Poisson, whatever the neurons are.
+        """
+        height = spike_height(self.neuron_type)
+        expected = self.rates(x) * (dt / height)
+        variance = np.abs(expected)
+        if not poisson:
+            variance = count_variance(self.neuron_type, expected)
+        return variance @ (self.decoders * (height / dt)) ** 2
+
+    def noise(self, deviation: float, dt: float, poisson: bool = False) -> float:
+        """Mean of `variance`, for x normal with this deviation."""
         x = np.clip(_NORMAL_QUANTILES * deviation, -self.radius, self.radius)
-        return float(np.mean(self.rates(x) @ self.decoders**2))
+        return float(np.mean(self.variance(x, dt, poisson)))
 
 
 def draw_population(
@@ -108,7 +188,7 @@ def draw_population(
     tau: float,
     rng: np.random.RandomState,
     allocation: str = "optimal",
-    neuron_type: nengo.neurons.NeuronType | None = None,
+    neuron_type: NeuronType | None = None,
     max_rates: Distribution = MAX_RATES,
     intercepts: Distribution | None = None,
 ) -> Population:
@@ -142,8 +222,8 @@ def draw_population(
     radius = check_number("radius", radius, low=0, exclusive=True)
     if not isinstance(rng, np.random.RandomState):
         raise refusal("rng", rng, "a numpy.random.RandomState")
-    neuron_type = _check_neuron_type(neuron_type)
-    _check_distributions(max_rates, intercepts)
+    neuron_type = poisson() if neuron_type is None else neuron_type
+    check_neurons(neuron_type, max_rates, intercepts)
     if intercepts is None:
         intercepts = spread_intercepts(headroom, allocation)
     gain, bias = neuron_type.gain_bias(
@@ -153,24 +233,9 @@ def draw_population(
     encoders = alternating_encoders(n_neurons)[:, 0]
     points = tuned_eval_points(headroom)
     rates = neuron_type.rates(points * encoders, gain, bias)
-    decoders, _ = PoissonL2(noise_tau(tau, n_neurons))(rates, points * radius)
+    solver = PoissonL2(noise_tau(tau, n_neurons), height=spike_height(neuron_type))
+    decoders, _ = solver(rates, points * radius)
     return Population(encoders, gain, bias, decoders[:, 0], radius, neuron_type)
-
-
-def _check_neuron_type(neuron_type: Any) -> nengo.neurons.NeuronType:
-    if neuron_type is None:
-        return poisson()
-    if not isinstance(neuron_type, nengo.neurons.NeuronType):
-        raise refusal("neuron_type", neuron_type, "an instance of a Nengo neuron type")
-    return neuron_type
-
-
-def _check_distributions(max_rates: Any, intercepts: Any) -> None:
-    allowed = "a distribution of nengo.dists"
-    if not isinstance(max_rates, Distribution):
-        raise refusal("max_rates", max_rates, allowed)
-    if intercepts is not None and not isinstance(intercepts, Distribution):
-        raise refusal("intercepts", intercepts, allowed + ", or None")
 
 
 def _check_realization(realization: Any) -> Realization:
@@ -180,19 +245,39 @@ def _check_realization(realization: Any) -> Realization:
 
 
 def spiking_noise(
-    realization: Realization, populations: Sequence[Population]
+    realization: Realization,
+    populations: Sequence[Population],
+    poisson: bool = False,
 ) -> np.ndarray:
-    """Variance q (d,) of the noise that Poisson spikes add in each step.
+    """Variance q (d,) of the noise that spikes add in each step.
 
     Rates are those of the expected input and of the noise itself, which moves the
     state too: the two are found by iteration.
+
+    Parameters
+    ----------
+    realization : Realization
+    populations : sequence of Population
+        One for each coordinate.
+    poisson : bool
+        Whether to take all spikes for Poisson, whatever the neurons are. For others,
+        that is the form of the noise, but not its size.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is no theory for the neurons (`count_variance`).
     """
     expected = np.diag(realization.covariance)
     noise = np.zeros(realization.order)
     for _ in range(3):
         deviations = np.sqrt(expected + noise)
-        q = np.array([p.noise(s) for p, s in zip(populations, deviations)])
-        q /= realization.dt
+        q = np.array(
+            [
+                p.noise(s, realization.dt, poisson)
+                for p, s in zip(populations, deviations)
+            ]
+        )
         noise = np.diag(error_covariance(realization, q))
     return q
 
@@ -232,10 +317,10 @@ def error_covariance(
     P = solve_discrete_lyapunov(Ad, (G * q) @ G.T)
     synapse = _check_synapse(synapse)
     if synapse is not None:
-        # the filter is d more states y: y[n + 1] = a y[n] + (1 - a) x[n]
-        a = np.exp(-realization.dt / synapse)
-        cross = np.linalg.solve(np.eye(d) - a * Ad, (1 - a) * Ad @ P)
-        P = (1 - a) * ((1 - a) * P + a * (cross + cross.T)) / (1 - a**2)
+        # the filter is d more states y: y[n + 1] = a y[n] + b x[n]
+        a, b = np.exp(-realization.dt / synapse), -np.expm1(-realization.dt / synapse)
+        cross = np.linalg.solve(np.eye(d) - a * Ad, Ad @ P)  # of y and x, over b
+        P = b * (P + a * (cross + cross.T)) / (1 + a)
     return (P + P.T) / 2
 
 
@@ -262,17 +347,18 @@ def predict_rmse(
     n_neurons: int,
     synapse: float | None = None,
     allocation: str = "optimal",
-    neuron_type: nengo.neurons.NeuronType | None = None,
+    neuron_type: NeuronType | None = None,
     max_rates: Distribution = MAX_RATES,
     intercepts: Distribution | None = None,
     seed: int = 0,
 ) -> float:
-    """RMSE of the decoded state that the noise of Poisson spikes will cause.
+    """RMSE of the decoded state that the noise of random spikes will cause.
 
     Nothing is simulated and no constant is fitted: populations are drawn and
     solved as `networks.LegendreMemory` does, and what their noise does in the
-    recurrence follows from `error_covariance`. The decoders' static
-    distortion is not noise and is left out.
+    recurrence follows from `error_covariance`. The decoders' static distortion is not
+    noise and is left out; it depends on the input, and
+    `networks.LegendreMemory.predict_rmse` adds it for a given one.
 
     Parameters
     ----------
@@ -284,9 +370,10 @@ def predict_rmse(
     allocation : str
         ``"optimal"`` or ``"equal"``.
     neuron_type : nengo.neurons.NeuronType, optional
-        `poisson` by default. Other spiking neurons are taken as if they were
-        Poisson, which for regular spikes is an upper bound; neurons that do not
-        spike have no noise.
+        `poisson` by default. Others whose spikes are random and independent
+        (``nengo.StochasticSpiking``) have a theory too, and neurons that do not spike
+        have no noise. All others are refused: ``nengo.LIF`` among them, whose error
+        ends at a floor that more neurons do not lower.
     max_rates, intercepts : nengo.dists.Distribution, optional
         Of the neurons; in Hz, and relative to the radius.
     seed : int
@@ -299,13 +386,14 @@ def predict_rmse(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an argument is out of range.
+        If an argument is out of range, or there is no theory for the neurons.
     """
     _check_realization(realization)
     n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
     synapse = _check_synapse(synapse)
-    neuron_type = _check_neuron_type(neuron_type)
-    _check_distributions(max_rates, intercepts)
+    neuron_type = poisson() if neuron_type is None else neuron_type
+    check_neurons(neuron_type, max_rates, intercepts)
+    count_variance(neuron_type, np.zeros(0))  # refuses what it does not know
     rng = np.random.RandomState(check_integer("seed", seed, low=0, high=2**32 - 1))
     neurons = realization.neurons(n_neurons * realization.order, allocation)
     if not neuron_type.spiking:
@@ -358,7 +446,8 @@ def required_neurons(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If no number of neurons up to 1,000,000 per dimension is enough.
+        If no number of neurons up to 1,000,000 per dimension is enough, or there is
+        no theory for the neurons.
     """
     rmse = check_number("rmse", rmse, low=0, exclusive=True)
 

@@ -42,6 +42,6 @@ def test_loihi_feeds_inputs_and_gives_probes(neuron_type):
         assert recording.data["m"].shape == (500, 4)
         assert recording.build_seconds > 0 and recording.run_seconds > 0
         built = recording.parameters, recording.neuron_types
-        assert memory.predict_rmse(*built) > 0
+        assert len(memory.populations(*built)) == 4
     (again,) = backend("loihi").run([model], us[:1], DT, [0])
     np.testing.assert_array_equal(again.data["m"], recordings[0].data["m"])

@@ -529,6 +529,77 @@ def test_predicted_noise():
         assert rmse(population.decode(values), values) < 0.1 * ensemble.radius
 
 
+NEURONS = [
+    nengo.LIF,
+    nengo.SpikingRectifiedLinear,
+    nengo.LIFRate,
+    nengo.RectifiedLinear,
+]
+ON_NENGO = [("nengo", kind) for kind in NEURONS]
+
+
+@pytest.mark.parametrize(
+    "backend, kind",
+    [*ON_NENGO, pytest.param("nengo_dl", nengo.LIF, marks=pytest.mark.slow)],
+)
+def test_spikes_of_any_height_are_decoded_as_well(backend, kind):
+    simulator = pytest.importorskip(backend).Simulator
+    u = U[:300]
+
+    def states(amplitude):
+        network, memory = fed(u, order=2, neuron_type=kind(amplitude=amplitude))
+        with network:
+            function = memory.add_output(np.prod, [0, THETA], n_neurons=50)
+        targets = probe(network, memory.output), probe(network, function, 0.05)
+        with simulator(network, progress_bar=False, seed=0) as sim:
+            sim.run_steps(len(u))
+            return [np.array(sim.data[target]) for target in targets]
+
+    expected = states(1)
+    for amplitude in (0.001, 100):
+        for found, same in zip(states(amplitude), expected):
+            assert rmse(found, same) < 0.01 * rmse(same, 0 * same)
+
+
+def test_poisson_neurons_of_scaled_rates_spike_as_much_more_often():
+    """The amplitude of the rates that they fire at is not that of their spikes."""
+    predicted = []
+    for amplitude in (0.1, 1):
+        kind = nengo.PoissonSpiking(nengo.LIFRate(amplitude=amplitude))
+        network, memory = fed(order=3, n_neurons=50, neuron_type=kind)
+        with nengo.Simulator(network, progress_bar=False) as sim:
+            predicted.append(memory.predict_rmse(sim.data))
+    assert predicted[0] == pytest.approx(np.sqrt(10) * predicted[1], rel=0.2)
+
+
+def test_neurons_without_a_theory_have_no_prediction():
+    network, memory = fed(order=3, neuron_type=nengo.LIF())
+    with nengo.Simulator(network, progress_bar=False) as sim:
+        data = sim.data
+    with pytest.raises(ValidationError, match="^neuron_type: must be Poisson"):
+        memory.predict_rmse(data)
+
+
+@pytest.mark.parametrize("kind", [nengo.PoissonSpiking, nengo.RegularSpiking])
+def test_refuses_spikes_that_are_decoded_without_their_height(kind):
+    with pytest.raises(ValidationError, match="^neuron_type: .*amplitude of 1"):
+        make(neuron_type=kind(nengo.LIFRate(), amplitude=0.01))
+
+
+@pytest.mark.parametrize("data", [{}, None, "sim.data", [1]])
+def test_refuses_data_of_other_simulators(data):
+    _, memory = fed(order=2)
+    with pytest.raises(ValidationError, match="^data: must be sim.data of a simulator"):
+        memory.predict_rmse(data)
+    network, other = fed(order=2)
+    with nengo.Simulator(network, progress_bar=False) as sim:
+        others = sim.data
+    with pytest.raises(ValidationError, match="^data: must be sim.data"):
+        memory.predict_rmse(others)
+    with pytest.raises(ValidationError, match="^neuron_types: must be"):
+        other.predict_rmse(others, neuron_types=[nengo.LIF()])
+
+
 def test_direct_mode_has_no_neurons():
     network, memory = fed(neuron_type=nengo.Direct())
     with nengo.Simulator(network, progress_bar=False) as sim:

@@ -20,6 +20,7 @@ from spiking_lmu.hardware.stochastic import ChipPoisson  # noqa: E402
 from spiking_lmu.metrics import nrmse  # noqa: E402
 from spiking_lmu.networks import LMU, LegendreMemory  # noqa: E402
 from spiking_lmu.neurons import poisson  # noqa: E402
+from spiking_lmu.noise import noise_rmse, spiking_noise  # noqa: E402
 from spiking_lmu.signals import white_noise  # noqa: E402
 from spiking_lmu.state_space import discretize, simulate, state_space  # noqa: E402
 
@@ -88,9 +89,26 @@ def test_regular_neurons_are_better_than_the_theory_of_random_ones(target, neuro
         probe = nengo.Probe(memory.output)
     sim = run(network, target)
     error = (sim.data[probe] - IDEAL)[SETTLED]
-    predicted = memory.predict_rmse(sim.data, sim.neuron_types)
+    with pytest.raises(ValidationError, match="neuron_type: must be Poisson"):
+        memory.predict_rmse(sim.data, sim.neuron_types)
+    populations = memory.populations(sim.data, sim.neuron_types)
+    random = spiking_noise(memory.realization, populations, poisson=True)
+    predicted = noise_rmse(memory.realization, random)
     assert np.sqrt(np.mean(np.sum(error**2, axis=1))) < predicted
     assert nrmse(sim.data[probe][SETTLED], IDEAL[SETTLED]) < 0.08
+
+
+@pytest.mark.parametrize("kind", [nengo.LIF, nengo.SpikingRectifiedLinear])
+def test_spikes_of_any_height_are_decoded_as_well(kind):
+    def state(amplitude):
+        network, memory = fed(neuron_type=kind(amplitude=amplitude))
+        with network:
+            probe = nengo.Probe(memory.output)
+        return run(network).data[probe]
+
+    expected = state(1)
+    for amplitude in (0.001, 100):
+        assert nrmse(state(amplitude), expected) < 0.01
 
 
 @pytest.mark.parametrize("neuron_type", [nengo.LIF(), poisson()], ids=["lif", "chip"])

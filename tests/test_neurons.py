@@ -162,6 +162,16 @@ def test_decoders_trade_distortion_for_noise():
     assert noise[0] < noise[1]
 
 
+@pytest.mark.parametrize("n_neurons", [30, 400])
+@pytest.mark.parametrize("height", [0.001, 0.5, 100])
+def test_decoders_scale_with_one_over_the_height_of_spikes(height, n_neurons):
+    A, x = activities(300, n_neurons)
+    decoders, info = PoissonL2(0.1)(A, x)
+    scaled, scaled_info = PoissonL2(0.1, height=height)(height * A, x)
+    np.testing.assert_allclose(scaled * height, decoders, rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(scaled_info["rmses"], info["rmses"], rtol=1e-6)
+
+
 def test_silent_neurons_are_not_decoded():
     A, x = activities(100, 20)
     A[:, 3] = 0
@@ -201,7 +211,9 @@ def test_distortion_is_small_beside_noise(headroom, allocation):
         population = draw_population(100, headroom, headroom, 0.1, rng, allocation)
         within = np.clip(x, -headroom, headroom)
         distortion = np.sqrt(np.mean((population.decode(within) - within) ** 2))
-        noise = np.sqrt(population.noise(1.0) / (2 * noise_tau(0.1, 100)))
+        # what a filter of this time constant leaves of white noise
+        rest = 0.001 / (2 * noise_tau(0.1, 100))
+        noise = np.sqrt(population.noise(1.0, 0.001) * rest)
         ratios.append(distortion / noise)
     # about 0.4 on average, and up to 0.8 where neurons are spread evenly over 64
     limit = 1.0 if (headroom, allocation) == (64.0, "equal") else 0.6

@@ -28,10 +28,10 @@ def memory(order=6, coordinates="balanced", tau=TAU, theta=THETA):
     return realize(*state_space(theta, order), DT, tau, spectrum, coordinates)
 
 
-def populations(r, n_neurons, seed=0, allocation="optimal"):
+def populations(r, n_neurons, seed=0, allocation="optimal", neuron_type=None):
     rng = np.random.RandomState(seed)
     return [
-        draw_population(n, radius, headroom, r.tau, rng, allocation)
+        draw_population(n, radius, headroom, r.tau, rng, allocation, neuron_type)
         for n, radius, headroom in zip(
             r.neurons(n_neurons * r.order, allocation), r.radii, r.headrooms
         )
@@ -142,10 +142,21 @@ def test_population_decodes_its_value():
     np.testing.assert_allclose(population.decode(x), x, atol=0.01)
 
 
-def test_noise_is_that_of_simulated_spikes():
+@pytest.mark.parametrize(
+    "neuron_type",
+    [
+        poisson(),
+        nengo.PoissonSpiking(nengo.LIFRate(amplitude=2)),  # more spikes, as high
+        nengo.PoissonSpiking(nengo.Tanh()),
+        nengo.StochasticSpiking(nengo.LIFRate()),
+        nengo.StochasticSpiking(nengo.RectifiedLinear(amplitude=7)),
+    ],
+    ids=str,
+)
+def test_noise_is_that_of_simulated_spikes(neuron_type):
     """Decoded spikes of neurons in Nengo, less what they mean, at random values."""
     r = memory(1)
-    (population,) = populations(r, 80)
+    (population,) = populations(r, 80, neuron_type=neuron_type)
     deviation = np.sqrt(r.covariance[0, 0])
     x = np.random.default_rng(0).normal(0, deviation, size=20_000)
     with nengo.Network(seed=0) as model:
@@ -157,7 +168,7 @@ def test_noise_is_that_of_simulated_spikes():
             encoders=population.encoders[:, None],
             gain=population.gain,
             bias=population.bias,
-            neuron_type=poisson(),
+            neuron_type=neuron_type,
         )
         nengo.Connection(values, ensemble, synapse=None)
         probe = nengo.Probe(ensemble.neurons)
@@ -165,7 +176,7 @@ def test_noise_is_that_of_simulated_spikes():
         sim.run_steps(x.size, progress_bar=False)
     spikes = sim.data[probe]
     errors = spikes @ population.decoders - population.decode(x)
-    expected = population.noise(deviation) / DT
+    expected = population.noise(deviation, DT)
     assert errors.mean() == pytest.approx(0, abs=4 * np.sqrt(expected / x.size))
     assert errors.var() == pytest.approx(expected, rel=0.05)
     # the noise that moves the state itself changes rates but little
@@ -242,9 +253,58 @@ def test_prediction_depends_on_its_seed_alone():
 def test_neurons_that_do_not_spike_are_not_noisy():
     r = memory(3)
     assert predict_rmse(r, 50, neuron_type=nengo.LIFRate()) == 0
-    assert predict_rmse(r, 50, neuron_type=nengo.LIF()) == pytest.approx(
-        predict_rmse(r, 50)
+    assert predict_rmse(r, 50, neuron_type=nengo.Tanh()) == 0
+
+
+NO_THEORY = [
+    nengo.LIF(),
+    nengo.AdaptiveLIF(),
+    nengo.SpikingRectifiedLinear(),
+    nengo.RegularSpiking(nengo.LIFRate()),
+    nengo.Izhikevich(),  # whose rates take half a minute
+]
+
+
+@pytest.mark.parametrize("neuron_type", NO_THEORY, ids=str)
+def test_neurons_without_a_theory_are_refused(neuron_type):
+    r = memory(3)
+    for call in (
+        lambda: predict_rmse(r, 50, neuron_type=neuron_type),
+        lambda: required_neurons(0.1, r, neuron_type=neuron_type),
+    ):
+        with pytest.raises(ValidationError, match="^neuron_type: must be Poisson"):
+            call()
+
+
+def test_random_rounding_is_less_noisy_than_poisson():
+    """By the spikes that a step cannot hold; about a third at these rates."""
+    r = memory(3)
+    predicted = predict_rmse(r, 100)
+    rounding = predict_rmse(
+        r, 100, neuron_type=nengo.StochasticSpiking(nengo.LIFRate())
     )
+    assert 0.75 * predicted < rounding < 0.97 * predicted
+
+
+@pytest.mark.parametrize(
+    "kind", [nengo.PoissonSpiking, nengo.StochasticSpiking, nengo.RegularSpiking]
+)
+def test_spikes_that_are_decoded_without_their_height_are_refused(kind):
+    """Nengo decodes them as if their amplitude were 1."""
+    for bad in (0.01, 2):
+        with pytest.raises(
+            ValidationError, match="^neuron_type: .*amplitude of 1, but"
+        ):
+            predict_rmse(
+                memory(3), 50, neuron_type=kind(nengo.LIFRate(), amplitude=bad)
+            )
+
+
+@pytest.mark.parametrize("synapse", [1e6, 1e12, 1e14, 1e30])
+def test_through_slow_filters_noise_falls_with_the_root_of_their_time(synapse):
+    r = memory(3)
+    expected = noise_rmse(r, np.ones(3), 1e5) * np.sqrt(1e5 / synapse)
+    assert noise_rmse(r, np.ones(3), synapse) == pytest.approx(expected, rel=1e-4)
 
 
 def test_given_tuning_is_used():
@@ -325,7 +385,7 @@ def draw(**changes):
         (
             "max_rates",
             lambda bad: predict_rmse(ONE, 9, max_rates=bad),
-            [None, 100, "x", [1]],
+            [None, 100, "x", [1], nengo.dists.Choice([[100.0, 200.0]])],
         ),
         ("intercepts", lambda bad: predict_rmse(ONE, 9, intercepts=bad), [0, "x", [1]]),
         (
