@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """RMSE against the number of neurons, and relative to the theory of Poisson spikes.
+    """RMSE against the number of neurons; that of Poisson neurons relative to theory.
 
     Parameters
     ----------
@@ -31,6 +31,9 @@ def plot(frame: pd.DataFrame) -> Figure:
     """
     _check_frame(frame)
     figure = style.new_figure("double", aspect=0.44)
+    if not len(_theory(frame)):
+        _draw_errors(figure.subplots(), frame)
+        return figure
     errors, ratios = figure.subplots(1, 2, width_ratios=(1.35, 1))
     _draw_errors(errors, frame)
     _draw_ratios(ratios, frame)
@@ -65,7 +68,7 @@ def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
         _draw_points(ax, kind, rows["n_neurons"], rows["rmse"])
     theory = _theory(frame)
     if len(theory):
-        line = theory.groupby("n_neurons")["predicted_rmse"].mean()
+        line = _predicted(theory).groupby(theory["n_neurons"]).mean()
         colour = style.colour("poisson")
         ax.plot(line.index, line, color=colour, label="theory", zorder=2)
         if len(line) > 1:
@@ -80,13 +83,13 @@ def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
 
 
 def _theory(frame: pd.DataFrame) -> pd.DataFrame:
-    """Trials that the theory is about: of Poisson neurons, else of others that spike.
+    """Trials that the theory is about: of Poisson neurons."""
+    return frame[frame["neuron_type"] == "poisson"]
 
-    For the latter it is what they would do if they were Poisson neurons.
-    """
-    spiking = frame[frame["predicted_rmse"] > 0]
-    poisson = spiking[spiking["neuron_type"] == "poisson"]
-    return poisson if len(poisson) else spiking
+
+def _predicted(frame: pd.DataFrame) -> pd.Series:
+    """Noise and static distortion together: independent, so that their squares add."""
+    return np.hypot(frame["predicted_rmse"], frame["distortion"])
 
 
 def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
@@ -95,7 +98,7 @@ def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
     ax.axhline(1, color=style.colour("poisson"))
     furthest = 0.1
     for kind, rows in _by_type(_theory(frame)):
-        ratios = rows["rmse"] / rows["predicted_rmse"]
+        ratios = rows["rmse"] / _predicted(rows)
         ax.plot(
             rows["n_neurons"],
             ratios,
@@ -181,9 +184,7 @@ def _scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
 
 def _theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
     for kind, rows in _by_type(frame[frame["neuron_type"] == "poisson"]):
-        ratio, low, high = mean_interval(
-            rows["rmse"] / rows["predicted_rmse"], "positive"
-        )
+        ratio, low, high = mean_interval(rows["rmse"] / _predicted(rows), "positive")
         yield Law(
             f"{_name(kind)}: the RMSE measured is {number(ratio)} times that of theory "
             f"({_between(low, high)}), which has no fitted constant.",
@@ -235,16 +236,22 @@ def _errors_section(frame: pd.DataFrame) -> Section:
         share = float(np.max(theory["distortion"] / theory["predicted_rmse"]))
         paragraphs.append(
             "Theory adds up the variances of Poisson spikes, each as large as the "
-            "square of its decoder, and what the synapse leaves of them. The "
-            "decoders' static distortion stands apart: it is at most "
+            "square of its decoder, and what the synapse leaves of them; and the "
+            "square of the decoders' static distortion, which is at most "
             f"{number(100 * share)} % of the noise in any trial."
         )
     caption = (
-        "RMSE of the decoded sine against the number of neurons (a), and relative to "
-        "the theory of Poisson spikes (b). Points are means over trials, with 95 % "
-        "intervals; in b, small points are trials. The blue line is theory, without "
-        "any fitted constant; the dashed one is a guide to the eye."
+        "RMSE of the decoded sine against the number of neurons. Points are means over "
+        "trials, with 95 % intervals."
     )
+    if len(theory):
+        caption = (
+            "RMSE of the decoded sine against the number of neurons (a), and that of "
+            "Poisson neurons relative to theory (b). Points are means over trials, "
+            "with 95 % intervals; in b, small points are trials. The blue line is the "
+            "theory of Poisson neurons, without any fitted constant; the dashed one is "
+            "a guide to the eye."
+        )
     return Section(
         "Error against neurons",
         tuple(paragraphs),
@@ -262,7 +269,7 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
             "m": int(n),
             "Trials": len(group),
             "RMSE": group["rmse"].mean(),
-            "Theory": group["predicted_rmse"].mean() if kind == "poisson" else None,
+            "Theory": _predicted(group).mean() if kind == "poisson" else None,
             "Distortion": group["distortion"].mean(),
             "Spikes per second": round(group["spikes_per_second"].mean()),
             "Build, s": group["build_seconds"].mean(),

@@ -16,7 +16,7 @@ from scipy.linalg import solve_discrete_lyapunov
 from spiking_lmu.experiments.information_capacity import expected_memory
 from spiking_lmu.networks import LMU, LegendreMemory
 from spiking_lmu.neurons import neuron_type
-from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.noise import error_covariance, predictable, spiking_noise
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.simulators import repeatable
 from spiking_lmu.state_space import discretize, simulate, state_space
@@ -134,12 +134,13 @@ class SpikingRun:
     ----------
     states : (n, order) ndarray
         At the end of each value.
-    predicted : (n_delays,) ndarray
-        Memory function that the theory of Poisson spikes gives for these neurons.
+    predicted : (n_delays,) ndarray or None
+        Memory function that the theory of random spikes gives for these neurons; None
+        where it has nothing to say of them.
     """
 
     states: np.ndarray
-    predicted: np.ndarray
+    predicted: np.ndarray | None
 
 
 def spiking_memory(
@@ -192,6 +193,8 @@ def spiking_memory(
         sim.run_steps(len(held))
         states = np.array(sim.data[probe][presentation::presentation])
         populations = memory.populations(sim.data)
+    if not predictable(memory.neuron_type):
+        return SpikingRun(states, None)
     T = memory.realization.T
     q = spiking_noise(memory.realization, populations)
     noise = T @ error_covariance(memory.realization, q) @ T.T

@@ -188,7 +188,7 @@ def run_system(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """States (n, variables) of a system, and its memory function where theory has one.
 
-    That of the linear memory is exact, that of spiking neurons is for Poisson spikes.
+    That of the linear memory is exact, that of spiking neurons is for random spikes.
     """
     n_delays = task["delays"][0] + 1
     if task["system"] == "spiking":

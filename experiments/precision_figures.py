@@ -71,9 +71,9 @@ def _cells(ax: Axes, cells: pd.DataFrame, x: str, color: str, label: str) -> Non
     """Means and intervals of the trials at each x, and the theory through them."""
     stats = [(v, *mean_interval(c["rmse"], "positive")) for v, c in cells.groupby(x)]
     values, means, lows, highs = map(np.array, zip(*stats))
-    predicted = cells.groupby(x)["predicted_rmse"].mean()
-    if (predicted > 0).all():
-        ax.plot(predicted.index, predicted, color=color, linewidth=1.0, zorder=2)
+    theory = cells.groupby(x)["theory"].mean()
+    if (theory > 0).all():  # not where there is none
+        ax.plot(theory.index, theory, color=color, linewidth=1.0, zorder=2)
     style.points(ax, values, means, lows, highs, color=color, label=label)
 
 
@@ -135,9 +135,8 @@ def plot_types(frame: pd.DataFrame) -> Figure:
     figure = style.new_figure("double", 0.46)
     axes = figure.subplots(1, 2 if len(study) else 1, squeeze=False)[0]
     for kind, cell in panel.groupby("neuron_type", sort=False):
-        shown = cell.assign(predicted_rmse=0.0) if kind != "poisson" else cell
         _cells(
-            axes[0], shown, "total_neurons", style.colour(kind), style.NAMES[str(kind)]
+            axes[0], cell, "total_neurons", style.colour(kind), style.NAMES[str(kind)]
         )
     fitted = floors(frame).get((design, int(order)))
     if fitted is not None:

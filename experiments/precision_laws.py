@@ -18,15 +18,25 @@ def grid(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame[
         (frame["theta"] == first["theta"]) & (frame["synapse"] == first["synapse"])
     ]
-    return frame.assign(design=frame["coordinates"] + "/" + frame["allocation"])
+    frame = frame.assign(design=frame["coordinates"] + "/" + frame["allocation"])
+    return with_theory(frame)
+
+
+def with_theory(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials, and the ``theory`` of each: noise and distortion together.
+
+    They are independent, so that their squares add up. Empty where there is no theory
+    of the neurons' noise.
+    """
+    return frame.assign(theory=np.hypot(frame["predicted_rmse"], frame["distortion"]))
 
 
 def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Exponent of m at each order, with its 95 % interval, for each kind of network.
 
     ``theory`` is the exponent of the predictions for the same trials. It is -1/2 but
-    for small corrections: few neurons are decoded with more regularization, and noise
-    that is not small moves the neurons to other rates.
+    for small corrections: few neurons are decoded with more regularization and more
+    distortion, and noise that is not small moves the neurons to other rates.
     """
     rows = []
     for (kind, design, order), cell in grid(frame).groupby(CELL[:3], sort=False):
@@ -35,8 +45,8 @@ def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
         m = cell["total_neurons"].to_numpy()
         law = fit_scaling(m, cell["rmse"].to_numpy())
         theory = np.nan
-        if (cell["predicted_rmse"] > 0).all() and kind == "poisson":
-            theory = fit_scaling(m, cell["predicted_rmse"].to_numpy()).exponent
+        if (cell["theory"] > 0).all() and kind == "poisson":
+            theory = fit_scaling(m, cell["theory"].to_numpy()).exponent
         rows.append((kind, design, order, law.exponent, law.low, law.high, theory))
     columns = ["neuron_type", "design", "order", "exponent", "low", "high", "theory"]
     return pd.DataFrame(rows, columns=columns)
@@ -73,7 +83,7 @@ def floors(frame: pd.DataFrame) -> dict[tuple[str, int], Floor]:
 def gains(frame: pd.DataFrame) -> pd.DataFrame:
     """RMSE of legendre/equal over that of balanced/optimal, for the same neurons."""
     trials = grid(frame)
-    means = trials.groupby(CELL)[["rmse", "predicted_rmse"]].mean().reset_index()
+    means = trials.groupby(CELL)[["rmse", "theory"]].mean().reset_index()
     designs = {name: cell for name, cell in means.groupby("design")}
     if not {"legendre/equal", "balanced/optimal"} <= set(designs):
         return pd.DataFrame()
@@ -84,16 +94,16 @@ def gains(frame: pd.DataFrame) -> pd.DataFrame:
     )
     return both.assign(
         gain=both["rmse"] / both["rmse_balanced"],
-        predicted=both["predicted_rmse"] / both["predicted_rmse_balanced"],
+        predicted=both["theory"] / both["theory_balanced"],
     )
 
 
 def theory_ratios(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean RMSE of Poisson trials over the mean of their predictions, cell by cell."""
+    """Mean RMSE of Poisson trials over the mean of their theory, cell by cell."""
     trials = grid(frame)
     trials = trials[trials["neuron_type"] == "poisson"]
-    means = trials.groupby(CELL, sort=False)[["rmse", "predicted_rmse"]].mean()
-    return means.assign(ratio=means["rmse"] / means["predicted_rmse"]).reset_index()
+    means = trials.groupby(CELL, sort=False)[["rmse", "theory"]].mean()
+    return means.assign(ratio=means["rmse"] / means["theory"]).reset_index()
 
 
 def floor_study(frame: pd.DataFrame) -> pd.DataFrame:

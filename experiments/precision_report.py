@@ -23,6 +23,7 @@ from spiking_lmu.experiments.precision_laws import (
     order_table,
     scaling_table,
     theory_ratios,
+    with_theory,
 )
 from spiking_lmu.experiments.report import Law, Report, Section, number
 from spiking_lmu.metrics import Floor
@@ -119,15 +120,17 @@ def _scaling_section(frame: pd.DataFrame) -> Section:
         paragraphs=(
             "Points are means over trials, with their intervals. Lines are the theory: "
             "the noise of Poisson spikes, of these very neurons, carried through the "
-            "memory by a Lyapunov equation. Nothing in it is fitted. The dashed guide "
-            "falls with the square root of the number of neurons.",
+            "memory by a Lyapunov equation, and the static distortion of their "
+            "decoders, carried through it step by step. They are independent, and so "
+            "their squares add up. Nothing is fitted. The dashed guide falls with the "
+            "square root of the number of neurons.",
             "The error is the length of the error vector of the state, root mean "
             "square over time; both states pass the same readout synapse. Intervals "
             "are of 95 %, here and everywhere on this page.",
             "With many neurons the exponent is −1/2. With few it is steeper, for "
             "Poisson neurons in the theory as well: small populations are decoded with "
-            "more regularization, and noise that is not small beside the state drives "
-            "neurons to higher rates, which makes more noise.",
+            "more regularization and more distortion, and noise that is not small "
+            "beside the state drives neurons to higher rates, which makes more noise.",
         ),
         figure="rmse",
         caption="RMSE of the decoded state against the total number of neurons.",
@@ -158,9 +161,10 @@ def _order_section(frame: pd.DataFrame) -> Section:
 def _type_section(frame: pd.DataFrame) -> Section:
     study = floor_study(frame)
     words = [
-        "Deterministic spikes are more regular than Poisson spikes, and their error is "
-        "smaller. The static distortion, what decoders get wrong without any spikes, "
-        "is listed apart in the table of cells below."
+        "Deterministic spikes are more regular than Poisson spikes, and while neurons "
+        "are few their error is smaller. There is no theory of it here. The static "
+        "distortion, what decoders get wrong without any spikes, is listed apart in "
+        "the table of cells below."
     ]
     if len(study):
         base = study.iloc[0]
@@ -179,7 +183,8 @@ def _type_section(frame: pd.DataFrame) -> Section:
         figure="types",
         caption=(
             "Left: RMSE against neurons for each neuron type; the line through LIF is "
-            "the fitted law with its floor, the one through Poisson is theory. "
+            "the fitted law with its floor, those through Poisson neurons and through "
+            "rates, which have no noise but only distortion, are theory. "
             "Right, where it was measured: the same LIF network with one thing changed."
         ),
     )
@@ -228,7 +233,8 @@ def _example_section(example: Example) -> Section:
 def _table_section(frame: pd.DataFrame) -> Section:
     columns = {
         "rmse": "RMSE",
-        "predicted_rmse": "Theory",
+        "theory": "Theory",
+        "predicted_rmse": "of it, noise",
         "distortion": "Static distortion",
         "nrmse_window": "NRMSE of window",
         "spikes_per_second": "Spikes/s",
@@ -237,7 +243,7 @@ def _table_section(frame: pd.DataFrame) -> Section:
     }
     keys = ["neuron_type", "coordinates", "allocation", "order", "n_neurons"]
     keys += [k for k in ("theta", "synapse") if frame[k].nunique() > 1]
-    trials = frame[frame["study"] == "grid"]
+    trials = with_theory(frame[frame["study"] == "grid"])
     cells = trials.groupby(keys, sort=False)[list(columns)].mean().reset_index()
     cells["neuron_type"] = cells["neuron_type"].map(style.NAMES)
     names = {
@@ -252,8 +258,8 @@ def _table_section(frame: pd.DataFrame) -> Section:
     return Section(
         title="All cells",
         paragraphs=(
-            "Means over trials. For neurons other than Poisson, theory is what "
-            "Poisson spikes at the same rates would give. The NRMSE of the window "
+            "Means over trials. Theory is noise and static distortion together, and "
+            "is empty for neurons whose noise has no theory. The NRMSE of the window "
             "is against the input itself, and so includes what an order this low "
             "cannot hold.",
         ),

@@ -14,11 +14,12 @@ from typing import Any
 import nengo
 import numpy as np
 
-from spiking_lmu.distortion import simulate_distorted
+from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments import backends
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import ALLOCATIONS, NEURON_TYPES, neuron_type
+from spiking_lmu.noise import predictable
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.simulators import Model, Recording
@@ -275,7 +276,12 @@ def measure(
     u: np.ndarray,
     recorded: Recording,
 ) -> dict[str, Any]:
-    """The row of one run: its errors, what theory says of them, and its cost."""
+    """The row of one run: its errors, what theory says of them, and its cost.
+
+    ``predicted_rmse`` is the error of the spikes' noise alone, empty where there is no
+    theory of the neurons, and ``distortion`` that of the decoders alone. They are
+    independent: the whole prediction is the root of the sum of their squares.
+    """
     dt, tau = task["dt"], task["readout_synapse"]
     counted = slice(warm_up(task), None)
     ideal = simulate(*discretize(*state_space(memory.theta, memory.order), dt), u)
@@ -283,7 +289,9 @@ def measure(
     decoded = recorded.data["state"]
     built = recorded.parameters, recorded.neuron_types
     populations = memory.populations(*built)
-    distorted = simulate_distorted(memory.realization, populations, u)
+    predicted = np.nan
+    if predictable(memory.neuron_type):
+        predicted = memory.predict_rmse(*built, synapse=tau)
     coordinates, allocation = task["design"].split("/")
     return {
         "study": task["study"],
@@ -301,8 +309,10 @@ def measure(
         "cycles": task["cycles"],
         "seed": seed,
         "rmse": length_rmse(decoded[counted] - exact[counted]),
-        "predicted_rmse": memory.predict_rmse(*built, synapse=tau),
-        "distortion": length_rmse(lowpass(distorted - ideal, tau, dt)[counted]),
+        "predicted_rmse": predicted,
+        "distortion": distortion_rmse(
+            memory.realization, populations, u, tau, warm_up(task)
+        ),
         "state_rms": length_rmse(exact[counted]),
         "nrmse_window": window_nrmse(memory, decoded, u, tau, dt, counted),
         "exact_nrmse_window": window_nrmse(memory, exact, u, tau, dt, counted),

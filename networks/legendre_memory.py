@@ -13,6 +13,7 @@ from nengo.exceptions import ValidationError
 from nengo.params import Default, NdarrayParam, NumberParam
 from numpy.typing import ArrayLike
 
+from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.neurons import (
     ALLOCATIONS,
     MAX_RATES,
@@ -422,11 +423,13 @@ class LegendreMemory(nengo.Network):
         data: Mapping[Any, Any],
         neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType] | None = None,
         synapse: float | None = None,
+        signal: ArrayLike | None = None,
     ) -> float:
-        """RMSE of ``output`` that spiking noise causes, for these very neurons.
+        """RMSE of ``output`` that theory predicts, for these very neurons.
 
-        As `spiking_lmu.predict_rmse`, with the decoders that were solved for
-        instead of ones that are drawn.
+        That of the noise of random spikes, as `spiking_lmu.predict_rmse` has it, with
+        the decoders that were solved for instead of ones that are drawn; and for a
+        given signal, that of the decoders' static distortion with it.
 
         Parameters
         ----------
@@ -434,20 +437,50 @@ class LegendreMemory(nengo.Network):
             As for `populations`.
         synapse : float, optional
             Time constant, in seconds, of a filter through which the output is read.
+        signal : (n,) or (n, size_in) array_like, optional
+            The input at each time step. With it, the prediction holds the distortion,
+            which is 20 to 40 % of the error of 30 neurons per dimension, and less of
+            more. The first theta and five synapses are not counted.
+
+        Returns
+        -------
+        rmse : float
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If an argument is out of range, or no theory of these neurons is known:
+            of ``nengo.LIF``, for one.
         """
-        if not self.neuron_type.spiking:
+        if isinstance(self.neuron_type, nengo.Direct):
             return 0.0
         populations, d = self.populations(data, neuron_types), self.order
+        parts = [populations[k : k + d] for k in range(0, len(populations), d)]
         squares = [
-            noise_rmse(
-                self.realization,
-                spiking_noise(self.realization, populations[k : k + d]),
-                synapse,
-            )
+            noise_rmse(self.realization, spiking_noise(self.realization, part), synapse)
             ** 2
-            for k in range(0, len(populations), d)
+            for part in parts
         ]
+        if signal is not None:
+            u = self._check_signal(signal)
+            longest = max(self.synapse.tau, synapse or 0)
+            settled = int(np.ceil((self.theta + 5 * longest) / self.dt))
+            if len(u) <= settled:
+                raise refusal("signal", f"{len(u)} steps", f"of more than {settled}")
+            squares += [
+                distortion_rmse(self.realization, part, one, synapse, settled) ** 2
+                for part, one in zip(parts, u.T)
+            ]
         return float(np.sqrt(sum(squares)))
+
+    def _check_signal(self, signal: ArrayLike) -> np.ndarray:
+        """The input (n, size_in)."""
+        if self.size_in == 1:
+            return check_column("signal", signal)[:, None]
+        u = check_array("signal", signal, ndims=(2,))
+        if u.shape[1] != self.size_in:
+            raise refusal("signal", u.shape, f"of shape (n, {self.size_in})")
+        return u
 
 
 @dataclass(frozen=True, eq=False)

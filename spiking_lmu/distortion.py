@@ -13,7 +13,9 @@ from numpy.typing import ArrayLike
 
 from .noise import Population
 from .realization import Realization
-from .validation import check_array, refusal
+from .signals import lowpass
+from .state_space import LONGEST, SHORTEST, simulate
+from .validation import check_array, check_integer, check_number, refusal
 
 GRID = 2001  # values of each coordinate at which its tuning curves are evaluated
 BEYOND = 1.5  # the grid ends at this multiple of the radius
@@ -82,3 +84,43 @@ def simulate_distorted(
         decoded = start + part * (table[rows, below + 1] - start)
         state = a * state + recurrent @ decoded + drive[n]
     return x @ realization.T.T
+
+
+def distortion_rmse(
+    realization: Realization,
+    populations: Sequence[Population],
+    u: ArrayLike,
+    synapse: float | None = None,
+    settled: int = 0,
+) -> float:
+    """RMSE of the state that the decoders' distortion causes, through the recurrence.
+
+    It and the RMSE of noise (`noise.noise_rmse`) are independent: squares add up.
+
+    Parameters
+    ----------
+    realization, populations, u
+        As for `simulate_distorted`.
+    synapse : float, optional
+        Time constant of a filter through which the state is read, in seconds.
+    settled : int
+        Steps at the beginning that are not counted.
+
+    Returns
+    -------
+    rmse : float
+        Of the length of the error of the state m, in its original coordinates.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, or there is no step to count.
+    """
+    if synapse is not None:
+        synapse = check_number("synapse", synapse, SHORTEST, LONGEST)
+    error = simulate_distorted(realization, populations, u)
+    error -= simulate(*realization.step, u) @ realization.T.T
+    settled = check_integer("settled", settled, low=0, high=len(error) - 1)
+    if synapse is not None:
+        error = lowpass(error, synapse, realization.dt)
+    return float(np.sqrt(np.mean(np.sum(error[settled:] ** 2, axis=1))))

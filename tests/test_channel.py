@@ -98,6 +98,11 @@ def test_lif_neurons_fall_into_step_with_the_sine(frame):
     assert lif.loc[500, "rmse"] > poisson.loc[500, "rmse"]
 
 
+def test_theory_is_of_random_spikes_and_rates_alone(frame):
+    known = frame["predicted_rmse"].notna()
+    assert (known == frame["neuron_type"].isin(["poisson", "rate"])).all()
+
+
 def test_noise_by_simulating_the_filter():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=400_000) * 3
@@ -143,7 +148,7 @@ def test_equal_arguments_give_equal_numbers(frame, tmp_path):
     both = again.merge(frame, on=axes)
     assert len(both) == len(again) == 4
     for name in NUMBERS:
-        assert (both[f"{name}_x"] == both[f"{name}_y"]).all()
+        np.testing.assert_array_equal(both[f"{name}_x"], both[f"{name}_y"])
     other = channel.make_tasks(**{**ARGUMENTS, "seed": 1})
     assert other[0]["seed"] != channel.make_tasks(**ARGUMENTS)[0]["seed"]
 
@@ -200,6 +205,9 @@ def test_figure_shows_each_type_and_theory(frame):
     assert errors.get_xscale() == errors.get_yscale() == "log"
     assert ratios.get_ylim()[0] < 1 < ratios.get_ylim()[1]
     assert style.render(figure, "png").startswith(b"\x89PNG")
+    (alone,) = channel.plot(of(frame, "lif")).axes
+    labels = [text.get_text() for text in alone.get_legend().get_texts()]
+    assert labels == ["LIF"]
 
 
 def test_report_tells_what_the_trials_say(frame):
@@ -209,6 +217,9 @@ def test_report_tells_what_the_trials_say(frame):
     assert law.values["low"] <= -0.5 <= law.values["high"]
     assert f"−{-law.values['exponent']:.3f}" in law.words
     theory = laws["theory", "poisson"]
+    rows = of(frame, "poisson")
+    ratios = rows["rmse"] / np.hypot(rows["predicted_rmse"], rows["distortion"])
+    assert theory.values["ratio"] == pytest.approx(ratios.mean())
     assert theory.values["low"] < theory.values["ratio"] < theory.values["high"]
     assert laws["floor", "lif"].values["locked_share"] > 0.8
     assert report.sections[0].figure == "channel"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.distortion import simulate_distorted
+from spiking_lmu.distortion import distortion_rmse, simulate_distorted
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.noise import Population
+from spiking_lmu.noise import Population, draw_population
 from spiking_lmu.realization import realize
 from spiking_lmu.signals import Spectrum, white_noise
 from spiking_lmu.state_space import discretize, simulate, state_space
@@ -81,6 +81,39 @@ def test_beyond_its_table_the_state_stays_finite():
     edge = 1.5 * system(2).radii
     bound = np.abs(recurrent) @ edge + 1e4 * np.abs(feed[:, 0])
     assert np.all(np.abs(m @ system(2).inverse.T) <= bound)
+
+
+@pytest.mark.parametrize("synapse, settled", [(None, 0), (0.05, 400)])
+def test_error_is_that_of_the_distorted_memory(synapse, settled):
+    r = system(3)
+    rng = np.random.RandomState(0)
+    populations = [
+        draw_population(30, radius, headroom, r.averaging, rng)
+        for radius, headroom in zip(r.radii, r.headrooms)
+    ]
+    error = simulate_distorted(r, populations, U) - exact(3)
+    if synapse is not None:
+        kept = np.exp(-DT / synapse)
+        filtered = np.zeros(3)
+        for n, value in enumerate(error.copy()):
+            error[n], filtered = filtered, kept * filtered + (1 - kept) * value
+    expected = np.sqrt(np.mean(np.sum(error[settled:] ** 2, axis=1)))
+    assert expected > 1e-3
+    found = distortion_rmse(r, populations, U, synapse, settled)
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert distortion_rmse(r, perfect(3), U, synapse, settled) < 1e-9
+
+
+@pytest.mark.parametrize("settled", [-1, len(U), 1.0, None, True])
+def test_refuses_to_count_nothing(settled):
+    with pytest.raises(ValidationError, match="settled: must be"):
+        distortion_rmse(system(2), perfect(2), U, settled=settled)
+
+
+@pytest.mark.parametrize("synapse", [0, -1, np.nan, "1", [1.0]])
+def test_refuses_filters(synapse):
+    with pytest.raises(ValidationError, match="synapse: must be"):
+        distortion_rmse(system(2), perfect(2), U, synapse)
 
 
 @pytest.mark.parametrize("u", [[], [np.nan], [[1.0]], 1.0, "u", None])

@@ -6,7 +6,7 @@ import pytest
 from nengo.dists import Choice, Uniform
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.distortion import simulate_distorted
+from spiking_lmu.distortion import distortion_rmse, simulate_distorted
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.networks.lmu import ExactMemory
@@ -23,6 +23,7 @@ from spiking_lmu.state_space import (
 
 THETA, ORDER, DT, TAU = 0.2, 6, 0.001, 0.1
 COORDINATES = ["legendre", "balanced"]
+NAN, INF = float("nan"), float("inf")
 U = white_noise(1.2, DT, 1 / THETA, 0.5, seed=0)
 IDEAL = simulate(*discretize(*state_space(THETA, ORDER), DT), U)
 
@@ -600,6 +601,36 @@ def test_refuses_data_of_other_simulators(data):
         other.predict_rmse(others, neuron_types=[nengo.LIF()])
 
 
+def test_for_a_given_signal_the_prediction_holds_distortion():
+    """Of two inputs, each with decoders of its own."""
+    u = np.stack([U, 0.5 * U[::-1]], axis=1)
+    for neuron_type in (poisson(), nengo.LIFRate()):
+        memory = make(order=3, size_in=2, neuron_type=neuron_type)
+        with nengo.Simulator(memory, progress_bar=False) as sim:
+            data, populations = sim.data, memory.populations(sim.data)
+        settled = round((THETA + 5 * 0.1) / DT)
+        noise = memory.predict_rmse(data)
+        squares = [noise**2]
+        squares += [
+            distortion_rmse(memory.realization, part, one, settled=settled) ** 2
+            for part, one in zip((populations[:3], populations[3:]), u.T)
+        ]
+        both = memory.predict_rmse(data, signal=u)
+        assert both == pytest.approx(np.sqrt(np.sum(squares)), rel=1e-3)
+        assert both > noise
+
+
+@pytest.mark.parametrize(
+    "signal", [1.0, "u", [[1.0, 2.0]], [NAN] * 2000, np.zeros(100), np.zeros((2000, 2))]
+)
+def test_refuses_signals_of_a_prediction(signal):
+    memory = make(order=2)
+    with nengo.Simulator(memory, progress_bar=False) as sim:
+        data = sim.data
+    with pytest.raises(ValidationError, match="^signal: must be"):
+        memory.predict_rmse(data, signal=signal)
+
+
 def test_direct_mode_has_no_neurons():
     network, memory = fed(neuron_type=nengo.Direct())
     with nengo.Simulator(network, progress_bar=False) as sim:
@@ -610,7 +641,6 @@ def test_direct_mode_has_no_neurons():
 
 # Refusals
 
-NAN, INF = float("nan"), float("inf")
 NUMBERS = [-1, 0, NAN, INF, "a", [], [1, 2], 1e60, 1j]
 INTEGERS = [-1, 0, NAN, INF, 2.5, "a", None, [], 10**8, True]
 BAD = {
@@ -677,7 +707,7 @@ def test_refuses_neurons_of_a_function(n_neurons):
         make(order=2).add_output(np.sum, 0.1, n_neurons=n_neurons)
 
 
-@pytest.mark.parametrize("signal", [None, "a", 1.0, [], [NAN], [INF], [[1.0]], [1j]])
+@pytest.mark.parametrize("signal", [None, "a", 1.0, [], [NAN], [INF], [[1.0, 2.0]], [1j]])
 def test_refuses_signals(signal):
     with pytest.raises(ValidationError, match="signal: must be"):
         make(order=2).check_range(signal)
