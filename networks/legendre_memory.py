@@ -38,6 +38,7 @@ from spiking_lmu.state_space import (
     usable_band,
 )
 from spiking_lmu.validation import (
+    check_array,
     check_choice,
     check_column,
     check_integer,

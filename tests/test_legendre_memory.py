@@ -707,7 +707,7 @@ def test_refuses_neurons_of_a_function(n_neurons):
         make(order=2).add_output(np.sum, 0.1, n_neurons=n_neurons)
 
 
-@pytest.mark.parametrize("signal", [None, "a", 1.0, [], [NAN], [INF], [[1.0, 2.0]], [1j]])
+@pytest.mark.parametrize("signal", [None, "a", 1.0, [], [NAN], [INF], [[1, 2]], [1j]])
 def test_refuses_signals(signal):
     with pytest.raises(ValidationError, match="signal: must be"):
         make(order=2).check_range(signal)

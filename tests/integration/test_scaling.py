@@ -86,12 +86,14 @@ def measured_rmse(*args, **kwargs):
 
 @pytest.mark.parametrize("design", [LMU_2019, BEST], ids="/".join)
 @pytest.mark.parametrize(
-    "order, n_neurons", [(3, 30), (6, 30), (12, 30), (3, 100), (6, 100), (12, 100)]
+    "order, n_neurons", [(3, 30), (12, 30), (3, 100), (6, 100), (12, 100)]
 )
 def test_spikes_agree_with_theory(design, order, n_neurons):
-    errors, predicted = measure(design, order, n_neurons)
+    # the fewer the neurons, the more inputs: errors of few differ more
+    n_inputs = 6 if n_neurons == 100 else 12
+    errors, predicted = measure(design, order, n_neurons, n_inputs=n_inputs)
     assert np.std(errors) / np.sqrt(errors.size) < 0.07 * predicted
-    assert 0.90 < measured_rmse(design, order, n_neurons) / predicted < 1.10
+    assert 0.90 < np.sqrt(np.mean(errors**2)) / predicted < 1.10
 
 
 @pytest.mark.parametrize("order, gain", [(6, 1.35), (12, 2.0)])
