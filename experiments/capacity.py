@@ -22,10 +22,10 @@ from spiking_lmu.experiments.arguments import (
     chosen,
     integers,
 )
-from spiking_lmu.experiments.capacity_figures import plot, plot_example
+from spiking_lmu.experiments.capacity_figures import plot, plot_example, plot_growing
 from spiking_lmu.experiments.capacity_report import report
 from spiking_lmu.experiments.capacity_trials import make_tasks, run_task
-from spiking_lmu.experiments.publishing import publish
+from spiking_lmu.experiments.publishing import Figures, publish
 from spiking_lmu.experiments.sweep import SweepResult, sweep
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
@@ -46,6 +46,8 @@ OPTIONS: dict[str, Option] = {
     "units": (int, "N", "of the LSTM, each with two state variables"),
     "delays": (int, "N", "to be recalled, evenly from none to the whole window"),
     "cycles": (float, "N", "highest frequency of the input, in cycles per window"),
+    "growing_steps": (windows, "N,...", "windows of the growing input, or none"),
+    "density": (float, "X", "highest frequency of that input, in cycles per step"),
     "trials": (int, "N", "runs of each, with inputs and initial weights of their own"),
     "budget": (float, "N", "millions of time steps that each LSTM is trained on"),
     "batch": (int, "N", "sequences for each update of the LSTM"),
@@ -61,6 +63,8 @@ def run(
     units: int = 105,
     delays: int = 5,
     cycles: float = 10.0,
+    growing_steps: Sequence[int] = (50, 100, 200, 250, 300, 350, 400, 500, 1_000),
+    density: float = 0.1,
     trials: int = 3,
     budget: float = 4.5,
     batch: int = 20,
@@ -74,7 +78,10 @@ def run(
     """Measure how well inputs of some time ago are recalled; one row a delay and trial.
 
     The input is white noise, band-limited to so many cycles in a window: the signal is
-    the same whatever the number of steps that it is sampled at. The memory is exact and
+    the same whatever the number of steps that it is sampled at. A longer window of it
+    is no harder for the memory. A second input, for the memory alone, has a band that
+    grows with the window: so many cycles in each step, up to where the memory breaks.
+    The memory is exact and
     not trained; the LSTM learns from sequences of two windows, backpropagated as a
     whole. For neither do the first one and a half windows count.
 
@@ -91,6 +98,10 @@ def run(
         at so many evenly spaced delays. The memory is read at three more between them.
     cycles : float
         Highest frequency of the input, in cycles per window; at least 1.
+    growing_steps : sequence of int
+        Windows, in time steps, of the input whose band grows. None if empty.
+    density : float
+        Its highest frequency, in cycles per step, at most 0.25.
     trials : int
         Runs of each.
     budget : float
@@ -164,6 +175,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_execution(parser)
 
 
+def _draw(frame: pd.DataFrame, longest: dict[str, Any]) -> Figures:
+    figures = {"capacity": plot(frame), "example": plot_example(longest)}
+    if (frame["band"] == "growing").any():
+        figures["growing"] = plot_growing(frame)
+    return figures
+
+
 def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
     """Run, draw and write everything; see `publishing.publish`."""
     arguments = chosen(run, args, FULL if args.full else {})
@@ -177,6 +195,6 @@ def main(args: argparse.Namespace, out: Path, command: str) -> tuple[Path, int]:
         partial(execute, tasks),
         lambda result: (
             report(result.frame, arguments),
-            {"capacity": plot(result.frame), "example": plot_example(longest)},
+            _draw(result.frame, longest),
         ),
     )

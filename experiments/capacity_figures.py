@@ -17,6 +17,7 @@ from spiking_lmu.experiments.capacity_trials import (
     remember,
 )
 from spiking_lmu.intervals import mean_interval
+from spiking_lmu.state_space import delay_error
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
 
     One row for each model, window and amount of training.
     """
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
+    frame = of_band(frame, "fixed")
     shared = frame[frame["compared"]].assign(square=frame["rmse"] ** 2)
     keys = ["model", "steps", "trained_steps", "updates"]
     trials = shared.groupby([*keys, "seed"])
@@ -53,7 +53,25 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
 
 def by_delay(frame: pd.DataFrame) -> pd.DataFrame:
     """RMSE at each delay after all training, with its interval over trials."""
-    return _with_intervals(trained(frame), ["model", "steps", "delay"])
+    last = trained(of_band(frame, "fixed"))
+    return _with_intervals(last, ["model", "steps", "delay"])
+
+
+def of_band(frame: pd.DataFrame, band: str) -> pd.DataFrame:
+    """The trials of the input with a ``"fixed"`` or a ``"growing"`` band."""
+    rows = frame[frame["band"] == band] if len(frame) else frame
+    if len(rows) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
+    return rows
+
+
+def growing(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE over all delays of the input whose band grows, with its interval."""
+    rows = of_band(frame, "growing")
+    keys = ["state_variables", "steps", "cycles"]
+    squares = rows.assign(square=rows["rmse"] ** 2).groupby([*keys, "seed"])["square"]
+    one = np.sqrt(squares.mean()).rename("rmse").reset_index()
+    return _with_intervals(one, keys)
 
 
 def trained(frame: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +109,38 @@ def plot(frame: pd.DataFrame) -> Figure:
     for ax, name in zip(panels, "abc"):
         style.letter(ax, name)
     _add_legend(figure, shades, has_lstm)
+    return figure
+
+
+@style.rc()
+def plot_growing(frame: pd.DataFrame) -> Figure:
+    """RMSE of the memory against the window, for an input whose band grows with it.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `run` returns it.
+    """
+    means = growing(frame)
+    order = int(means["state_variables"].iloc[0])
+    figure = style.new_figure("single", 0.8)
+    ax = figure.subplots()
+    cycles = np.linspace(means["cycles"].min(), means["cycles"].max(), 400)
+    ax.plot(
+        cycles,
+        np.minimum(delay_error(order, cycles), 2),
+        color=style.QUIET,
+        linewidth=0.9,
+        label="error of the delay at this frequency",
+    )
+    ax.plot(means["cycles"], means["rmse"], color=COLOURS["lmu"])
+    _draw_points(ax, means, "cycles", COLOURS["lmu"], MARKERS["lmu"])
+    _draw_chance(ax)
+    style.log_axis(ax.yaxis)
+    ax.set_ylim(bottom=means["rmse"].min() / 3)
+    ax.set_xlabel("Highest frequency of the input (cycles per window)")
+    ax.set_ylabel("RMSE over delays, relative")
+    ax.legend(loc="lower right")
     return figure
 
 

@@ -64,6 +64,7 @@ def run_lstm(task: dict[str, Any]) -> list[dict[str, Any]]:
             "steps": n,
             "state_variables": 2 * task["units"],  # h and c
             "parameters": int(model.count_params()),
+            "band": task["band"],
             "cycles": task["cycles"],
             "seed": task["seed"],
             "trained_steps": updates * task["batch"] * length,

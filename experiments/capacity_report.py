@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.capacity_figures import NAMES, by_delay, overall, trained
+from spiking_lmu.experiments.capacity_figures import (
+    NAMES,
+    by_delay,
+    growing,
+    overall,
+    trained,
+)
 from spiking_lmu.experiments.report import Law, Report, Section, duration, number
 from spiking_lmu.state_space import delay_error
 
@@ -27,22 +33,114 @@ def report(frame: pd.DataFrame, arguments: Mapping[str, Any]) -> Report:
     """
     means = overall(frame)
     final = trained(means).sort_values(["model", "steps"])
-    laws = (*_recall_laws(final), *_reach_laws(by_delay(frame)))
-    longest = final[final["model"] == "lmu"]["steps"].max()
-    lead = " ".join(
-        law.words
-        for law in laws
-        if law.values["law"] == "recall"
-        and (law.values["model"] == "lstm" or law.values["steps"] == longest)
+    final = final.assign(cycles=arguments["cycles"])
+    grown = growing(frame) if (frame["band"] == "growing").any() else None
+    laws = (
+        *_recall_laws(final),
+        *_reach_laws(by_delay(frame)),
+        *(() if grown is None else (_break_law(grown),)),
     )
-    lead += " RMSE is relative to the input's root mean square."
+    lead = " ".join(
+        [
+            _all_windows(final[final["model"] == "lmu"], arguments["cycles"]),
+            *(
+                law.words
+                for law in laws
+                if law.values["law"] == "breaks" or law.values.get("model") == "lstm"
+            ),
+            "RMSE is relative to the input's root mean square.",
+        ]
+    )
     sections = (
         _task_section(frame, arguments, laws),
+        *(() if grown is None else (_growing_section(grown, arguments, laws),)),
         _example_section(frame),
         Section("Each window", table=_table(final), table_caption=_caption(final)),
     )
     title = "Capacity: how long a window can be recalled"
     return Report("capacity", title, lead, sections, laws)
+
+
+def _all_windows(memory: pd.DataFrame, cycles: float) -> str:
+    """What the memory recalls of each window, in one sentence."""
+    each = ", ".join(
+        f"{number(rmse)} of {int(steps):,} steps"
+        for steps, rmse in zip(memory["steps"], memory["rmse"])
+    )
+    order = int(memory["state_variables"].iloc[0])
+    return (
+        f"An untrained memory of {order} state variables recalls inputs of up to "
+        f"{cycles:g} cycles a window with an RMSE of {each}."
+    )
+
+
+def _break_law(grown: pd.DataFrame) -> Law:
+    """Where the memory misses more than a quarter of the power of a growing input."""
+    grown = grown.sort_values("steps")
+    order = int(grown["state_variables"].iloc[0])
+    density = float((grown["cycles"] / grown["steps"]).iloc[0])
+    missed = (grown["rmse"] > SOLVED).to_numpy()
+    n_held = int(np.argmax(missed)) if missed.any() else len(grown)
+    held = grown.iloc[n_held - 1] if n_held else None
+    broken = grown.iloc[n_held] if n_held < len(grown) else None
+
+    def window(row: pd.Series) -> str:
+        return f"{int(row['steps']):,} steps ({row['cycles']:g} cycles)"
+
+    words = (
+        f"Of an input of {density:g} cycles a step, whose band grows with the window, "
+    )
+    words += f"a memory of {order} state variables "
+    parts = []
+    if held is not None:
+        parts.append(
+            f"holds windows of up to {window(held)}, with an RMSE of "
+            f"{number(held['rmse'])}"
+        )
+    if broken is not None:
+        parts.append(
+            f"breaks at {window(broken)}, with one of {number(broken['rmse'])}"
+        )
+    values: dict[str, Any] = {"law": "breaks", "order": order, "density": density}
+    for name, row in (("held", held), ("broken", broken)):
+        for key in ("steps", "cycles", "rmse", "low", "high"):
+            values[f"{name}_{key}"] = None if row is None else float(row[key])
+    return Law(words + " and ".join(parts) + ".", values)
+
+
+def _growing_section(
+    grown: pd.DataFrame, arguments: Mapping[str, Any], laws: tuple[Law, ...]
+) -> Section:
+    order = arguments["order"]
+    (law,) = (law for law in laws if law.values["law"] == "breaks")
+    return Section(
+        "Where the memory breaks",
+        (
+            "With so many cycles in a window, a window of more steps is the same "
+            "signal, sampled more finely, and no harder to hold: its error falls. What "
+            "the order bounds is the number of cycles. Here the input has "
+            f"{arguments['density']:g} cycles for each step of every window, so that a "
+            "window of more steps has more of them.",
+            law.words,
+        ),
+        "growing",
+        caption=(
+            f"RMSE of a memory of {order} state variables over delays from none to the "
+            "whole window, against the highest frequency of an input that has "
+            f"{arguments['density']:g} cycles in each step; means over trials with "
+            "95 % intervals. The grey line is how far its readout of the longest delay "
+            "is off at that frequency alone."
+        ),
+        table=pd.DataFrame(
+            {
+                "Window, steps": grown["steps"].astype(int),
+                "Cycles a window": grown["cycles"],
+                "RMSE": grown["rmse"],
+                "Low": grown["low"],
+                "High": grown["high"],
+            }
+        ),
+    )
 
 
 def _recall_laws(final: pd.DataFrame) -> Iterator[Law]:
@@ -58,7 +156,8 @@ def _recall_laws(final: pd.DataFrame) -> Iterator[Law]:
             )
         words += (
             f" recalls a window of {int(row['steps']):,} steps with a relative RMSE of "
-            f"{number(row['rmse'])}{_interval(row)}."
+            f"{number(row['rmse'])}{_interval(row)}, for inputs of up to "
+            f"{row['cycles']:g} cycles a window."
         )
         values = {"law": "recall", "model": row["model"], "steps": int(row["steps"])}
         names = ("rmse", "low", "high", "train_seconds")
@@ -158,6 +257,7 @@ def _table(final: pd.DataFrame) -> pd.DataFrame:
         {
             "Model": final["model"].map(NAMES),
             "Window, steps": final["steps"],
+            "Cycles a window": final["cycles"],
             "State variables": final["state_variables"].astype(int),
             "Parameters": final["parameters"].astype(int),
             "Updates": final["updates"].astype(int),

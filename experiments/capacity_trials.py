@@ -36,6 +36,8 @@ def make_tasks(
     units: int,
     delays: int,
     cycles: float,
+    growing_steps: Sequence[int],
+    density: float,
     trials: int,
     budget: float,
     batch: int,
@@ -54,14 +56,21 @@ def make_tasks(
     check_integer("batch", batch, high=10**4)
     check_number("learning_rate", learning_rate, 1e-8, 1)
     check_integer("seed", seed, low=0, high=2**32 - 1)
+    if len(growing_steps):
+        check_each("growing_steps", growing_steps, check_integer, 20, LONGEST)
+    density = check_number("density", density, 1e-6, 0.25)
     shortest = min([*steps, *lstm_steps])
     cycles = check_number("cycles", cycles, 1.0)
     if cycles > shortest / 4:
         allowed = f"at most {shortest / 4:g}, a quarter of the shortest window's steps"
         raise refusal("cycles", cycles, allowed)
+    shortest = min([shortest, *growing_steps])
     if shortest < delays:
         raise refusal("delays", delays, f"at most {shortest}, the shortest window")
-    common = {"cycles": cycles, "delays": int(delays)}
+    if len(growing_steps) and density * min(growing_steps) < 1:
+        allowed = f"at least {1 / min(growing_steps):g}, a cycle of the shortest window"
+        raise refusal("density", density, allowed)
+    common = {"band": "fixed", "cycles": cycles, "delays": int(delays)}
     learning = {
         "units": int(units),
         "budget": float(budget),
@@ -76,9 +85,20 @@ def make_tasks(
         {"model": "lmu", "steps": int(n), **common, "order": int(order)}
         for n in sorted(steps, reverse=True)
     ]
+    growing: list[dict[str, Any]] = [
+        {
+            "model": "lmu",
+            "steps": int(n),
+            "band": "growing",
+            "cycles": density * int(n),
+            "delays": int(delays),
+            "order": int(order),
+        }
+        for n in sorted(growing_steps, reverse=True)
+    ]
     return [
         {**cell, "seed": derived_seed(seed, cell["steps"], k)}
-        for cell in lstm + memory
+        for cell in lstm + memory + growing
         for k in range(trials)
     ]
 
@@ -116,6 +136,7 @@ def run_memory(task: dict[str, Any]) -> list[dict[str, Any]]:
             "steps": n,
             "state_variables": order,
             "parameters": order * task["delays"],
+            "band": task["band"],
             "cycles": task["cycles"],
             "seed": task["seed"],
             "trained_steps": 0,

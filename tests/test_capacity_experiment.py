@@ -24,6 +24,7 @@ from spiking_lmu.experiments.capacity_trials import (
     run_task,
 )
 from spiking_lmu.experiments.report import read_trials
+from spiking_lmu.state_space import delay_error
 
 ARGUMENTS = {
     "steps": (40,),
@@ -32,6 +33,8 @@ ARGUMENTS = {
     "units": 4,
     "delays": 3,
     "cycles": 2.0,
+    "growing_steps": (),
+    "density": 0.1,
     "trials": 1,
     "budget": 0.001,
     "batch": 2,
@@ -103,7 +106,10 @@ def test_trials_share_inputs_across_models_and_the_longest_come_first():
 
 
 def test_a_command_without_lstm(tmp_path):
-    argv = "--steps 40,80 --lstm-steps none --order 12 --cycles 2 --trials 2 --jobs 1"
+    argv = (
+        "--steps 40,80 --lstm-steps none --order 12 --cycles 2 --trials 2 --jobs 1 "
+        "--growing-steps none"
+    )
     page, n_failed = run_command(tmp_path, *argv.split())
     assert n_failed == 0 and page.exists()
     facts = json.loads((tmp_path / "summary.json").read_text())
@@ -114,13 +120,45 @@ def test_a_command_without_lstm(tmp_path):
     assert "LSTM" not in text
 
 
+def test_the_memory_breaks_where_its_order_ends(tmp_path):
+    """With a band that grows, up to where the readout is off by all of the input."""
+    argv = (
+        "--steps 60,120 --lstm-steps none --order 24 --cycles 2 --trials 2 --jobs 1 "
+        "--growing-steps 30,60,90,120,300 --density 0.1"
+    )
+    page, n_failed = run_command(tmp_path, *argv.split())
+    assert n_failed == 0 and (tmp_path / "growing.png").exists()
+    facts = json.loads((tmp_path / "summary.json").read_text())
+    (law,) = (law for law in facts["laws"] if law["law"] == "breaks")
+    assert law["held_rmse"] < 0.5 < law["broken_rmse"]
+    assert law["held_low"] > 0
+    # by another route: the error of the longest delay at the highest frequency
+    assert delay_error(24, law["broken_cycles"])[0] > 0.5
+    assert delay_error(24, law["held_cycles"] / 2)[0] < 0.05
+    text = page.read_text()
+    assert "Where the memory breaks" in text
+    # every window of the fixed band stands in the lead, and the band by its name
+    lead = report(read_trials(tmp_path), facts["arguments"]).lead
+    assert "inputs of up to 2 cycles a window" in lead
+    assert "of 60 steps" in lead and "of 120 steps" in lead
+
+
+def test_a_growing_band_needs_a_cycle_in_each_window():
+    growing = {**ARGUMENTS, "growing_steps": (20,), "density": 0.01}
+    with pytest.raises(ValidationError, match=r"density.*at least 0\.05"):
+        make_tasks(**growing)
+    tasks = make_tasks(**{**growing, "growing_steps": (40, 80), "density": 0.1})
+    cycles = {t["steps"]: t["cycles"] for t in tasks if t["band"] == "growing"}
+    assert cycles == {40: pytest.approx(4), 80: pytest.approx(8)}
+
+
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
     pytest.importorskip("tensorflow")
     out = tmp_path_factory.mktemp("capacity")
     argv = (
         "--steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 --cycles 1 "
-        "--trials 1 --budget 0.032 --batch 10 --jobs 1"
+        "--trials 1 --budget 0.032 --batch 10 --jobs 1 --growing-steps none"
     )
     return run_command(out, *argv.split()), out
 
@@ -164,7 +202,8 @@ def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
         ("steps", ()), ("steps", (10,)), ("steps", (40, 40)), ("steps", (10**6,)),
         ("lstm_steps", (5,)), ("lstm_steps", (10**5,)), ("order", 0), ("units", 0),
         ("delays", 1), ("cycles", 0.5), ("cycles", 11), ("trials", 0), ("budget", 0),
-        ("batch", 0), ("learning_rate", -1), ("seed", -1),
+        ("batch", 0), ("learning_rate", -1), ("seed", -1), ("growing_steps", (5,)),
+        ("density", 0.0), ("density", 0.3), ("density", np.nan),
     ],
 )  # fmt: skip
 def test_bad_arguments(name, value):
@@ -186,6 +225,7 @@ def test_over_all_delays_squares_are_averaged():
         {
             "model": "lmu", "steps": 40, "trained_steps": 0, "updates": 0, "seed": seed,
             "train_seconds": 0.0, "run_seconds": 0.0, "parameters": 9, "delay": delay,
+            "band": "fixed",
             "state_variables": 3, "compared": delay != 0.5, "rmse": rmse,
             "delay_steps": int(40 * delay),
         }
