@@ -149,13 +149,13 @@ def exact_laws(means: pd.DataFrame) -> Iterator[Law]:
         best = front(rows, "energy")
         low, high = float(best["energy"].min()), float(best["energy"].max())
         said = ", ".join(
-            f"{number(nano)} nJ on a {name}" for name, nano in joules.items()
+            f"{number(nano)} nJ on {'an' if name == 'ARM' else 'a'} {name}"
+            for name, nano in joules.items()
         )
-        said = said.replace("on a ARM", "on an ARM")
         yield Law(
             f"Without neurons and without their error, the linear memory of order "
-            f"{order} takes {int(order * (order + 1))} multiply-adds a step: {said}. "
-            f"The best memories of neurons on Loihi take {number(low)} to "
+            f"{order} takes {int(order * (order + 1))} multiply-adds a step: {said} "
+            f"processor. The best memories of neurons on Loihi take {number(low)} to "
             f"{number(high)} nJ.",
             {"law": "exact", "order": int(order), **joules, "front": [low, high]},
         )

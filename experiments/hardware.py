@@ -64,6 +64,16 @@ ABLATION = {
     "published: 100 ms, 200 to 400 Hz": replace(
         _PUBLISHED, synapse=0.1, max_rates=(200, 400)
     ),
+    "published: Nengo": replace(_PUBLISHED, backend="nengo", target=""),
+    "published: 100 ms, Nengo": replace(
+        _PUBLISHED, synapse=0.1, backend="nengo", target=""
+    ),
+    "published: 200 to 400 Hz, Nengo": replace(
+        _PUBLISHED, max_rates=(200, 400), backend="nengo", target=""
+    ),
+    "published: 100 ms, 200 to 400 Hz, Nengo": replace(
+        _PUBLISHED, synapse=0.1, max_rates=(200, 400), backend="nengo", target=""
+    ),
     "even: published coordinates and decoders": replace(
         _EVEN, ranges="published", decoders="published"
     ),

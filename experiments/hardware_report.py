@@ -244,6 +244,12 @@ def _ablation_sections(
             "numbers of neurons by the distribution of the state. Ranges are the radii "
             "of the coordinates.",
             *(law.words for law in laws if law.values["law"] == "design"),
+            "The published network bears neither a slower synapse nor higher rates on "
+            "the chip as nengo-loihi builds it: the neurons that bring it its input "
+            "stand for values between −1 and 1, which the input times its transform "
+            "leaves at 100 ms, and all neurons of an ensemble share one scale of "
+            "weights. In Nengo, which has no such limits, it gains as a LegendreMemory "
+            "does.",
             "Spikes of LIF neurons do not follow a moving state as their rates would: "
             "an error that all networks have in common, behind a short synapse and at "
             "low rates most of it. It grows with the radii, since slower neurons then "
