@@ -27,7 +27,8 @@ from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import check_flag, check_integer, refusal
 
 from .legendre_memory import LegendreMemory
-from .sequence import SequenceNetwork, check_sequences
+from .lmu import check_sequences
+from .sequence import SequenceNetwork
 
 __all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]
 

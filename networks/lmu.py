@@ -3,45 +3,75 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.dists import Distribution, Gaussian, Uniform
-from nengo.params import NumberParam
+from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 
-from spiking_lmu.parallel import configure_training
-from spiking_lmu.state_space import discretize, sampled_readout, state_space
+from spiking_lmu.archives import path_error
+from spiking_lmu.parallel import configure_training, trainable_objects
+from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import (
     check_array,
     check_choice,
     check_integer,
     check_number,
+    check_seed,
     refusal,
 )
 
+from .exact_memory import ExactMemory
 from .legendre_memory import LegendreMemory
+from .unit_files import read_unit, write_unit
 
 MEMORIES = ("exact", "spiking")
+WEIGHTS = ("e_x", "e_h", "e_m", "W_x", "W_h", "W_m")
 INITIAL = ("lecun_uniform", "xavier_normal", "zeros")
 # what the unit itself tells its memory
 TOLD = ("theta", "order", "dt", "size_in", "label", "seed")
 MAX_SIZE = 10**6
 
 
+@dataclass(frozen=True, eq=False)
+class UnitRun:
+    """What a unit computed for sequences, by its equations.
+
+    Attributes
+    ----------
+    u : (n, n_steps, memory_d) ndarray
+        What goes into the memory.
+    m : (n, n_steps, memory_d * order) ndarray
+        State of the memory.
+    z : (n, n_steps, units) ndarray
+        What goes into the hidden units, biases included.
+    h : (n, n_steps, units) ndarray
+        Hidden state; of units that spike, by their rates.
+    """
+
+    u: np.ndarray
+    m: np.ndarray
+    z: np.ndarray
+    h: np.ndarray
+
+
 class LMU(nengo.Network):
     r"""A recurrent unit that computes with a sliding window of its input.
 
     In each time step t (LMU 2019, equations 6 and 7, with :math:`\bar A, \bar B` the
-    zero-order hold of the memory):
+    zero-order hold of the memory; the paper has no biases b):
 
     .. math::
 
         u_t &= e_x x_t + e_h h_{t-1} + e_m m_{t-1} \\
         m_t &= \bar A m_{t-1} + \bar B u_t \\
-        h_t &= f(W_x x_t + W_h h_{t-1} + W_m m_t)
+        h_t &= f(W_x x_t + W_h h_{t-1} + W_m m_t + b)
 
     **Timing.** No path adds a step: in the step in which ``input`` is :math:`x_t`,
     ``state`` is :math:`m_t` and ``output`` is :math:`h_t`, so that units stack without
@@ -53,10 +83,16 @@ class LMU(nengo.Network):
     equations.
 
     **Training.** NengoDL trains ``weights``, which are ordinary connections, and leaves
-    the rest of the unit as it is: A and B, all that is in the memory, biases. It
+    the rest of the unit as it is: A and B, and all that is in the memory. It
     need not be told, since the network's configuration marks them. To keep a weight as
-    it is, ``lmu.config[lmu.weights["e_m"]].trainable = False``; to train the biases of
-    the hidden units, ``lmu.config[lmu.hidden.neurons].trainable = True``.
+    it is, ``lmu.config[lmu.weights["e_m"]].trainable = False``. Give a ``bias`` where
+    the answer is no odd function of the input, such as a product: tanh without biases
+    computes odd functions only.
+
+    **Into neurons.** `freeze` puts a memory of neurons in the place of the exact one.
+    ``lmu.rebuilt(neuron_type=nengo.SpikingRectifiedLinear(), scale=100)`` makes hidden
+    units of rectified lines spike, at 100 Hz for a hidden state of 1. ``save`` and
+    ``load`` keep a unit in a file.
 
     Parameters
     ----------
@@ -100,6 +136,13 @@ class LMU(nengo.Network):
     memory_args : mapping, optional
         For the spiking memory: arguments of `LegendreMemory`, ``n_neurons`` at least;
         ``freq`` and ``rms`` are about u.
+    bias : array_like or float, optional
+        Biases of the hidden units, (units,), or one number for all, where they begin:
+        they are trained. None, as in the paper, for none.
+    scale : float
+        Of hidden units whose response is a rectified line: their output, in Hz for
+        those that spike, for a hidden state of 1. What goes into them is multiplied
+        by it, and what comes out divided, so that h is the same.
     label : str, optional
     seed : int, optional
         Of all that is random: weights, neurons.
@@ -149,22 +192,24 @@ class LMU(nengo.Network):
         synapse: float | nengo.synapses.Synapse | None = None,
         memory: str = "exact",
         memory_args: Mapping[str, Any] | None = None,
+        bias: ArrayLike | None = None,
+        scale: float = 1.0,
         label: str | None = None,
         seed: int | None = None,
     ) -> None:
-        if seed is not None:
-            seed = check_integer("seed", seed, low=0, high=2**32 - 1)
-        super().__init__(label=label, seed=seed)
+        super().__init__(label=label, seed=check_seed(seed))
         self.units = check_integer("units", units, high=MAX_SIZE)
         self.size_in = check_integer("size_in", size_in, high=MAX_SIZE)
         self.memory_d = check_integer("memory_d", memory_d, high=10**4)
         spiking = check_choice("memory", memory, MEMORIES) == "spiking"
         told = _check_memory_args(spiking, memory_args)
         neuron_type = _check_neurons(neuron_type)
+        self.scale = _check_scale(scale, neuron_type)
         if amplitude is None:
-            amplitude = _amplitude(neuron_type)
+            amplitude = _amplitude(neuron_type) / self.scale
         self.amplitude = check_number("amplitude", amplitude, low=0, exclusive=True)
-        synapse = _check_synapse(synapse)
+        biases = np.zeros(self.units) if bias is None else _biases(bias, self.units)
+        synapse = self._synapse = _check_synapse(synapse)
         # a synapse of 0 delays by one step: for paths that are not late already
         after_memory = None if spiking else 0
         after_hidden = 0 if synapse is None else None
@@ -180,7 +225,7 @@ class LMU(nengo.Network):
                 self.units,
                 1,
                 gain=np.ones(self.units),
-                bias=np.zeros(self.units),
+                bias=self.scale * biases,
                 neuron_type=neuron_type,
                 label="hidden",
             )
@@ -195,16 +240,20 @@ class LMU(nengo.Network):
         self.dt = self.memory.dt
         self.state = self._add_state() if spiking else self.memory.output
 
+        into_hidden = self._add_drive() if self.scale != 1 else self.hidden.neurons
+
         x, u, m, h = self.input, self.memory.input, self.state, self.output
         self._add("e_x", e_x, x, u)
         self._add("e_h", e_h, h, u, after_hidden)
         self._add("e_m", e_m, self.memory.output, u, after_memory)
-        self._add("W_x", W_x, x, self.hidden.neurons)
-        self._add("W_h", W_h, h, self.hidden.neurons, after_hidden)
-        self._add("W_m", W_m, m, self.hidden.neurons)
+        self._add("W_x", W_x, x, into_hidden)
+        self._add("W_h", W_h, h, into_hidden, after_hidden)
+        self._add("W_m", W_m, m, into_hidden)
         configure_training(self)
         configure_training(self.memory, False)
         self.config[self.hidden].trainable = False
+        self.has_bias = bias is not None
+        self.config[self.hidden.neurons].trainable = self.has_bias
         for connection in set(self.connections) - set(self.weights.values()):
             self.config[connection].trainable = False
 
@@ -220,6 +269,15 @@ class LMU(nengo.Network):
                 nengo.Connection(before, now, transform=Ad, synapse=None)
                 nengo.Connection(self.memory.input[k], now, transform=Bd, synapse=None)
         return state
+
+    def _add_drive(self) -> nengo.Node:
+        """Add what goes into the hidden units, before it is multiplied."""
+        with self:
+            drive = nengo.Node(size_in=self.units, label="drive")
+            nengo.Connection(
+                drive, self.hidden.neurons, transform=self.scale, synapse=None
+            )
+        return drive
 
     def _add(
         self, name: str, value: Any, pre: Any, post: Any, synapse: float | None = None
@@ -239,85 +297,152 @@ class LMU(nengo.Network):
         weights = set(self.weights.values())
         return [c for c in self.all_connections if c not in weights]
 
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Weights and biases, by the names of the arguments.
 
-class ExactMemory(nengo.Network):
-    r"""The linear memory, :math:`m_t = \bar A m_{t-1} + \bar B u_t`, without neurons.
-
-    As `LegendreMemory` without noise, but for one thing: its ``output`` is :math:`m_t`
-    in the step in which its ``input`` is :math:`u_t`, not one step later.
-
-    Parameters
-    ----------
-    theta, order, dt, size_in, label, seed
-        As for `LegendreMemory`.
-
-    Attributes
-    ----------
-    input : nengo.Node
-        u, of ``size_in``. Connect to it with ``synapse=None``.
-    output : nengo.Node
-        m, of ``size_in * order``, the memory of one input after the other.
-    """
-
-    def __init__(
-        self,
-        theta: float,
-        order: int,
-        dt: float = 0.001,
-        size_in: int = 1,
-        label: str | None = None,
-        seed: int | None = None,
-    ) -> None:
-        super().__init__(label=label, seed=seed)
-        A, B = state_space(theta, order)
-        self.theta, self.order = float(theta), int(order)
-        self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)
-        self.size_in = check_integer("size_in", size_in, high=10**4)
-        Ad, Bd = discretize(A, B, self.dt)
-        with self:
-            self.input = nengo.Node(size_in=self.size_in, label="input")
-            self.output = nengo.Node(size_in=self.size_in * self.order, label="output")
-            for k in range(self.size_in):
-                m = self.output[k * self.order : (k + 1) * self.order]
-                nengo.Connection(m, m, transform=Ad, synapse=_OneStep(self.dt))
-                nengo.Connection(self.input[k], m, transform=Bd, synapse=None)
-
-    def add_readout(self, delays: ArrayLike, label: str | None = None) -> nengo.Node:
-        """Add a node that gives the input as it was some time ago.
-
-        As `LegendreMemory.add_readout`.
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the unit has not been trained and they are still random.
         """
-        C = sampled_readout(self.theta, self.order, self.dt, delays, newest=0)
-        n, d = len(C), self.order
-        with self:
-            node = nengo.Node(size_in=self.size_in * n, label=label or "readout")
-            for k in range(self.size_in):
-                m = self.output[k * d : (k + 1) * d]
-                part = node[k * n : (k + 1) * n]
-                nengo.Connection(m, part, transform=C, synapse=None)
-        return node
+        arrays = {name: c.transform.init for name, c in self.weights.items()}
+        if self.has_bias:
+            arrays["bias"] = np.asarray(self.hidden.bias) / self.scale
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise refusal("network", self, "trained: some weights are still random")
+        return arrays
 
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        """What it takes to build the unit again, but for weights and memory."""
+        trainable = trainable_objects(self)
+        return {
+            "units": self.units,
+            "order": self.order,
+            "theta": self.theta,
+            "size_in": self.size_in,
+            "memory_d": self.memory_d,
+            "dt": self.dt,
+            "neuron_type": self.hidden.neuron_type,
+            "amplitude": self.amplitude,
+            "scale": self.scale,
+            "synapse": self._synapse,
+            "fixed": [n for n, c in self.weights.items() if c not in trainable],
+        }
 
-class _OneStep(nengo.Lowpass):
-    """A delay of one step, as synapse=0, that refuses another time step.
+    @classmethod
+    def _build(cls, arguments: Mapping[str, Any]) -> LMU:
+        """A unit with given weights; those that are not given are left out."""
+        given = {"bias": None, **dict.fromkeys(WEIGHTS), **arguments}
+        fixed = given.pop("fixed")
+        unit = cls(**given)
+        for name in fixed:
+            if name not in unit.weights:
+                raise refusal("fixed", name, "the name of a weight")
+            unit.config[unit.weights[name]].trainable = False
+        return unit
 
-    Unlike a node that does, it is no input of the network, so that NengoDL asks for
-    no data for it.
-    """
+    def rebuilt(self, **changes: Any) -> LMU:
+        """The same unit with the same weights, and other arguments.
 
-    built_for = NumberParam("built_for", low=0, low_open=True)
+        Parameters
+        ----------
+        **changes
+            Any arguments of `LMU`, such as ``memory``, ``neuron_type``, ``scale`` and
+            ``synapse``. ``amplitude`` follows ``neuron_type`` and ``scale`` unless it
+            was chosen otherwise. The memory is exact unless ``memory`` is given.
 
-    def __init__(self, dt: float) -> None:
-        super().__init__(0)
-        self.built_for = dt
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the unit has not been trained, or an argument is out of range.
+        """
+        known = set(inspect.signature(LMU).parameters)
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise refusal("changes", unknown[0], "arguments of LMU")
+        arguments = self._arguments
+        default = _amplitude(self.hidden.neuron_type) / self.scale
+        if np.isclose(self.amplitude, default):
+            arguments["amplitude"] = None
+        return LMU._build({**arguments, **self.arrays, **changes})
 
-    def make_state(
-        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: Any = 0
-    ) -> dict[str, Any]:
-        if not np.isclose(dt, self.built_for, rtol=1e-6, atol=0):
-            allowed = f"{self.built_for:g}, for which the LMU(dt=...) was built"
-            raise refusal("dt", dt, allowed)
-        return super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)
+    def save(
+        self, path: str | os.PathLike[str], about: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Save the unit with its weights; around an exact memory it is the same.
+
+        Parameters
+        ----------
+        path, about
+            As for `training.save`.
+
+        Returns
+        -------
+        path : pathlib.Path
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the unit has not been trained, or its neurons or its synapse cannot be
+            kept in a file.
+        """
+        return write_unit(path, self._arguments, self.arrays, about)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> tuple[LMU, dict[str, Any]]:
+        """A unit that `save` has saved, and what was kept with it.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If the file is damaged or no such file.
+        """
+        arguments, about = read_unit(path)
+        try:
+            return cls._build(arguments), about
+        except ValidationError as error:
+            raise path_error(path, f"a saved unit ({error})") from None
+
+    def run(self, inputs: ArrayLike) -> UnitRun:
+        """What the equations give in every step, with an exact memory, no synapse.
+
+        Parameters
+        ----------
+        inputs : (n, n_steps, size_in) array_like
+
+        Returns
+        -------
+        run : UnitRun
+        """
+        x = check_sequences(inputs, self.size_in)
+        weights = {name: array.T for name, array in self.arrays.items()}
+        Ad, Bd = discretize(*state_space(self.theta, self.order), self.dt)
+        m = np.zeros((len(x), self.memory_d, self.order))
+        h = np.zeros((len(x), self.units))
+
+        def total(values: Mapping[str, np.ndarray], size: int) -> np.ndarray:
+            parts = [v @ weights[k] for k, v in values.items() if k in weights]
+            return np.asarray(sum(parts, np.zeros((len(x), size))))
+
+        steps = []
+        for t in range(x.shape[1]):
+            flat = m.reshape(len(x), -1)
+            u = total({"e_x": x[:, t], "e_h": h, "e_m": flat}, self.memory_d)
+            m = m @ Ad.T + u[:, :, None] * Bd[:, 0]
+            flat = m.reshape(len(x), -1)
+            z = total({"W_x": x[:, t], "W_h": h, "W_m": flat}, self.units)
+            z = z + weights.get("bias", 0.0)
+            h = self.response(z)
+            steps.append((u, flat, z, h))
+        return UnitRun(*(np.stack(values, axis=1) for values in zip(*steps)))
+
+    def response(self, z: np.ndarray) -> np.ndarray:
+        """The hidden state f(z), for z of shape (n, units)."""
+        ones = np.ones(self.units)
+        rates = self.hidden.neuron_type.rates(self.scale * z, ones, 0 * ones)
+        return np.asarray(self.amplitude * rates)
 
 
 def _initial(name: str, value: Any, n_in: int, n_out: int) -> Any:
@@ -373,6 +498,30 @@ def _amplitude(neuron_type: nengo.neurons.NeuronType) -> float:
     if tau_ref == 0:
         return 1.0
     return tau_ref / float(np.prod([getattr(p, "amplitude", 1.0) for p in parts]))
+
+
+def _check_scale(scale: Any, neuron_type: nengo.neurons.NeuronType) -> float:
+    scale = check_number("scale", scale, low=0, exclusive=True)
+    base = getattr(neuron_type, "base_type", neuron_type)
+    if scale != 1 and not isinstance(base, nengo.RectifiedLinear):
+        allowed = f"1 for {neuron_type}, whose response is no rectified line"
+        raise refusal("scale", scale, allowed)
+    return scale
+
+
+def _biases(bias: Any, units: int) -> np.ndarray:
+    array = check_array("bias", bias)
+    if array.shape not in ((), (units,)):
+        raise refusal("bias", array.shape, f"of shape ({units},)")
+    return np.full(units, array)
+
+
+def check_sequences(inputs: ArrayLike, size_in: int) -> np.ndarray:
+    """Sequences as float array, once they are (n, n_items, size_in) and finite."""
+    x = check_array("inputs", inputs, ndims=(3,))
+    if x.shape[2] != size_in:
+        raise refusal("inputs", x.shape, f"of shape (n, n_items, {size_in})")
+    return x
 
 
 def _check_synapse(synapse: Any) -> nengo.synapses.Synapse | None:

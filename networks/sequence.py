@@ -12,7 +12,6 @@ import nengo
 import numpy as np
 from nengo.dists import Gaussian
 from nengo.exceptions import ValidationError
-from numpy.typing import ArrayLike
 
 from spiking_lmu import training
 from spiking_lmu.archives import open_saved, path_error
@@ -29,7 +28,7 @@ from spiking_lmu.validation import (
 )
 from spiking_lmu.weights import read_weights
 
-from .lmu import LMU
+from .lmu import LMU, check_sequences
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
 LARGEST = 2**25  # numbers in the matrices A of all memories
@@ -153,6 +152,7 @@ class SequenceNetwork(nengo.Network):
                 e_m=None,
                 W_h=None,
                 neuron_type=ACTIVATIONS[activation].neuron_type,
+                bias=0.0,
                 memory=memory,
                 memory_args=memory_args,
                 label="lmu",
@@ -380,14 +380,6 @@ class SequenceNetwork(nengo.Network):
         )
 
 
-def check_sequences(inputs: ArrayLike, size_in: int) -> np.ndarray:
-    """Sequences as float array, once they are (n, n_items, size_in) and finite."""
-    x = check_array("inputs", inputs, ndims=(3,))
-    if x.shape[2] != size_in:
-        raise refusal("inputs", x.shape, f"of shape (n, n_items, {size_in})")
-    return x
-
-
 def _check_saved(
     architecture: Any, shapes: Collection[tuple[int, ...]]
 ) -> dict[str, Any]:
@@ -425,7 +417,6 @@ def _mark(network: SequenceNetwork) -> None:
     """Say what learns: kernels, readouts and biases; the memory's input does not."""
     configure_training(network)
     network.lmu.config[network.lmu.weights["e_x"]].trainable = False
-    network.lmu.config[network.lmu.hidden.neurons].trainable = True
     for layer in network.layers[1:]:
         network.config[layer].trainable = False
         network.config[layer.neurons].trainable = True

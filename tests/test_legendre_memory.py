@@ -9,7 +9,7 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.distortion import distortion_rmse, simulate_distorted
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.networks.lmu import ExactMemory
+from spiking_lmu.networks.exact_memory import ExactMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import Spectrum, white_noise
 from spiking_lmu.state_space import (
