@@ -297,7 +297,7 @@ def _mapped(model: ChipModel, link: Link | Feed, own: bool = False) -> np.ndarra
         return link.transform
     a, b = np.exp(-model.dt / link.tau), kept_of_current(link.tau, model.dt)
     x = (a - b) * np.eye(len(link.transform)) if own else 0
-    return ((1 - a) * link.transform + x) / (1 - b)
+    return (-np.expm1(-model.dt / link.tau) * link.transform + x) / (1 - b)
 
 
 def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:

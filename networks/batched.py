@@ -244,9 +244,9 @@ class BatchedMemory:
         memory, n = self.memory, len(x)
         d, k = memory.order, memory.size_in
         recurrent, feed = memory.realization.transforms
-        a = np.float32(np.exp(-memory.dt / memory.synapse.tau))
-        R = ((1 - a) * recurrent).astype(np.float32)
-        F = ((1 - a) * feed).astype(np.float32)
+        ratio = memory.dt / memory.synapse.tau
+        a, b = np.float32(np.exp(-ratio)), -np.expm1(-ratio)
+        R, F = (b * recurrent).astype(np.float32), (b * feed).astype(np.float32)
         shape = (len(self._of), BLOCK, n)
         neurons = self._kind(memory.neuron_type, shape, memory.dt, rng)
         currents = (self._currents * neurons.gain).astype(np.float32)

@@ -60,8 +60,9 @@ def simulate_distorted(
             "populations", len(populations), f"{realization.order}, one a coordinate"
         )
     recurrent, feed = realization.transforms
-    a = np.exp(-realization.dt / realization.tau)
-    recurrent, drive = (1 - a) * recurrent, (1 - a) * u[:, None] * feed[:, 0]
+    ratio = realization.dt / realization.tau
+    a, b = np.exp(-ratio), -np.expm1(-ratio)
+    recurrent, drive = b * recurrent, b * u[:, None] * feed[:, 0]
 
     # evenly in asinh, as the tuning curves are: fine where the state mostly is
     scales = realization.deviations

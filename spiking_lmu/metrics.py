@@ -38,11 +38,13 @@ def rmse(
         If the shapes differ, values are not finite or there is no such axis.
     """
     actual, target = _check_pair(actual, target)
-    try:
-        mean_square = np.mean((actual - target) ** 2, axis=axis)
-    except (TypeError, ValueError):
-        allowed = f"None, or different axes of an array of {actual.ndim} dimensions"
-        raise refusal("axis", axis, allowed) from None
+    if axis is not None:
+        axes = axis if isinstance(axis, tuple) else (axis,)
+        for one in axes:
+            check_integer("axis", one, -actual.ndim, actual.ndim - 1)
+        if len({one % actual.ndim for one in axes}) < len(axes):
+            raise refusal("axis", axis, "axes that are all different")
+    mean_square = np.mean((actual - target) ** 2, axis=axis)
     root = np.sqrt(mean_square)
     return root if np.ndim(root) else float(root)
 

@@ -269,8 +269,9 @@ def lowpass(values: np.ndarray, tau: float, dt: float) -> np.ndarray:
     """
     from scipy.signal import lfilter
 
-    a = np.exp(-dt / check_number("tau", tau, 0, exclusive=True))
-    return lfilter([0, 1 - a], [1, -a], values, axis=0)
+    tau = check_number("tau", tau, 0, exclusive=True)
+    a, b = np.exp(-dt / tau), -np.expm1(-dt / tau)
+    return lfilter([0, b], [1, -a], values, axis=0)
 
 
 def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 from scipy.linalg import expm
 
@@ -460,17 +461,29 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the shapes do not match or a number is not finite.
+        If the shapes do not match, a number is not finite, or the system is unstable
+        and its state grows beyond all numbers within these steps.
     """
     Ad, Bd = check_system(Ad, Bd, ("Ad", "Bd"))
     if Bd.shape[1] != 1:
         raise refusal("Bd", Bd.shape, "a matrix of one column")
     u = check_array("u", u, ndims=(1,))
-    drive = u[:, None] * Bd[:, 0]
     x = np.empty((len(u), len(Ad)))
     state = np.zeros(len(Ad))
-    for n in range(len(u)):
-        x[n] = state
-        state = Ad @ state
-        state += drive[n]
+    with np.errstate(over="ignore", invalid="ignore"):
+        drive = u[:, None] * Bd[:, 0]
+        for n in range(len(u)):
+            x[n] = state
+            state = Ad @ state
+            state += drive[n]
+    if not np.isfinite(x[-1]).all():  # once infinite, always infinite or NaN
+        radius = float(np.abs(np.linalg.eigvals(Ad)).max())
+        if radius > 1:
+            finite = int(np.isfinite(x).all(axis=1).sum())
+            raise ValidationError(
+                f"must be stable, but has a spectral radius of {radius:.4g}: the state "
+                f"grows beyond all numbers within {finite} steps",
+                attr="Ad",
+            )
+        raise refusal("u", np.abs(u).max(), "small enough for the state to stay finite")
     return x

@@ -54,7 +54,9 @@ def check_integer(name: str, value: Any, low: int = 1, high: int | None = None) 
         allowed += f" and at most {high}"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+    # numpy counts spans of time among the integers
+    no_count = isinstance(value, (bool, np.bool_, np.timedelta64))
+    if no_count or not isinstance(value, Integral):
         raise refusal(name, value, allowed)
     if value < low or (high is not None and value > high):
         raise refusal(name, value, allowed)
@@ -101,7 +103,8 @@ def check_array(
         raise refusal(name, value, f"{allowed}, in an array of {shapes} dimensions")
     if array.size == 0:
         raise refusal(name, value, f"{allowed}, at least one of them")
-    array = array.astype(float)
+    with np.errstate(over="ignore"):  # of longer floats, which become infinite
+        array = array.astype(float)
     below = array <= low if exclusive else array < low
     bad = ~np.isfinite(array) | below | (array > high)
     if bad.any():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from scipy.signal import lfilter
 
-from spiking_lmu.signals import Spectrum, sine, switched, white_noise
+from spiking_lmu.signals import Spectrum, lowpass, sine, switched, white_noise
 
 
 def test_import_is_light():
@@ -305,3 +305,10 @@ def test_one_column_is_a_signal():
     for other in (np.ones((3, 2)), np.ones((1, 3)), np.ones((3, 1, 1))):
         with pytest.raises(ValidationError, match="^signal: must be"):
             Spectrum.from_signal(other)
+
+
+@pytest.mark.parametrize("tau", [1e9, 1e14, 1e20])
+def test_slow_filters_integrate(tau):
+    """Where 1 - exp(-dt / tau) would be rounded, or nothing."""
+    filtered = lowpass(np.ones(1000), tau, 1e-3)
+    np.testing.assert_allclose(filtered, np.arange(1000) * 1e-3 / tau, rtol=1e-9)

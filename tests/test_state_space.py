@@ -356,6 +356,17 @@ def test_simulate_is_the_sum_of_impulse_responses():
         np.testing.assert_allclose(x[n], expected, atol=1e-13)
 
 
+def test_simulate_refuses_states_beyond_all_numbers():
+    unstable = [[2.0, 1.0], [0.0, 0.5]], [[0.0], [1.0]]
+    assert np.isfinite(simulate(*unstable, np.ones(900))).all()
+    with pytest.raises(
+        ValidationError, match="^Ad: must be stable.*spectral radius.* 2"
+    ):
+        simulate(*unstable, np.ones(1100))
+    with pytest.raises(ValidationError, match="^u: must be small enough"):
+        simulate([[0.9]], [[1e200]], [1e200, 1.0, 1.0])
+
+
 def test_simulate_steady_state_is_the_transfer_function():
     dt, freq, order = 0.001, 4.0, 6
     Ad, Bd = discretize(*state_space(0.5, order), dt)

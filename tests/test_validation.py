@@ -65,7 +65,10 @@ def test_integers_of_every_kind(value):
         assert result == value
 
 
-@pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE[:4], 1.0, [1], np.ones(1)])
+@pytest.mark.parametrize(
+    "value",
+    [*NOT_NUMBERS, *NOT_FINITE[:4], 1.0, [1], np.ones(1), np.timedelta64(3, "s")],
+)
 def test_integer_refuses(value):
     with pytest.raises(ValidationError, match="^n: must be an integer of at least 1"):
         check_integer("n", value)
