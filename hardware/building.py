@@ -34,7 +34,6 @@ from nengo_loihi.builder.inputs import (
 from nengo_loihi.builder.probe import build_probe as build_loihi_probe
 from nengo_loihi.builder.split_blocks import split_model
 from nengo_loihi.builder.validate import validate_model
-from nengo_loihi.compat import sample_transform
 from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.neurons import loihi_rates
 from nengo_loihi.passthrough import base_obj
@@ -45,18 +44,26 @@ from spiking_lmu.neurons import spike_height
 from spiking_lmu.noise import count_variance
 
 from .discretization import (
+    Drive,
     discretize_scaled_block,
     discretize_stochastic_block,
     kept_of_current,
 )
-from .input_code import CODE_BITS, InputCode
+from .input_code import CODE_BITS, GateCode, InputCode
 from .plan import Feed, Link, Plan
 from .resources import Budget
 from .splitting import Split, sent_from
 from .stochastic import ChipPoisson, build_stochastic
 
-# how far beyond its radius a coordinate may go before a current overflows
-RADII = 4.0
+# how far beyond its radius a coordinate may go before a current overflows, and how far
+# while anything else than the memory drives its neurons
+RADII, RADII_BESIDE = 4.0, 2.0
+# how far, in radii, anything else may drive them: more changes nothing
+REACH = 2 * RADII
+# of a gate's weights, relative to the largest, those that its limit is made for
+NOTABLE = 0.02
+# what a population may do beyond what it does within its radius
+BEYOND = 1.25
 # evaluation points and components to tell tuning curves apart by
 SAMPLES, CURVES = 300, 12
 
@@ -87,7 +94,7 @@ class ChipModel(Model):
         self.solved: dict[nengo.Connection, Any] = {}
         self.curves: dict[nengo.Ensemble, np.ndarray] = {}
         self.tuning: dict[Synapse, np.ndarray] = {}
-        self.drive: dict[LoihiBlock, np.ndarray] = {}
+        self.drive: dict[LoihiBlock, Drive] = {}
 
 
 class ChipBuilder(Builder):
@@ -140,6 +147,8 @@ def build_network(
     if model.toplevel is not None:
         build_nengo_network(model, network, progress=None)
         return
+    model.seeds.update(model.plan.seeds)
+    model.seeded.update(model.plan.seeded)
     seed_network(network, seeds=model.seeds, seeded=model.seeded)
     model.split = Split(model.plan, precompute, remove_passthrough)
     build_nengo_network(model, network, progress=None)
@@ -147,18 +156,35 @@ def build_network(
         model.seeds[node], model.seeded[node] = None, False
         model.build(node)
     for connection in model.split.passthrough.to_add:
-        model.seeds[connection], model.seeded[connection] = None, False
+        origin = _origin(model, connection)
+        model.seeds[connection] = model.seeds.get(origin)
+        model.seeded[connection] = model.seeded.get(origin, False)
         model.build(connection)
     blocks = split_model(model)
     model.block_comp_map = {
         new: indices for parts in blocks.values() for new, indices in parts.items()
     }
+    _bound_currents(model)
     _build_links(model, discretize)
     _build_feeds(model, discretize)
-    _bound_currents(model)
+    _build_gates(model, discretize)
     if discretize:
         discretize_model(model)
     validate_model(model)
+
+
+def _origin(model: ChipModel, connection: nengo.Connection) -> Any:
+    """The connection of the network whose place another one takes."""
+    if connection in model.plan.origins:
+        return model.plan.origins[connection]
+    for removed in model.split.passthrough.to_remove:
+        if isinstance(removed, nengo.Connection) and (
+            removed.pre == connection.pre
+            and removed.function is connection.function
+            and removed.eval_points is connection.eval_points
+        ):
+            return removed
+    return None
 
 
 def build_ensemble(model: ChipModel, ensemble: nengo.Ensemble) -> None:
@@ -198,8 +224,7 @@ def build_connection(model: ChipModel, connection: nengo.Connection) -> None:
 
 def _build_decoded(model: ChipModel, connection: nengo.Connection) -> None:
     """From neurons on the chip to the host: exact, unlike decoding on the chip."""
-    rng = np.random.RandomState(model.seeds[connection])
-    transform = sample_transform(connection, rng=rng)
+    transform = model.plan.sample(connection)
     decoders, eval_points, info = _solved(model, connection)
     weights = multiply(transform, decoders)
     spikes = nengo.Connection(
@@ -229,10 +254,15 @@ def _solved(
     """Decoders (size_mid, n) of a connection, its points and what its solver tells."""
     connection = model.plan.redirect(connection)
     if connection not in model.solved:
-        rng = np.random.RandomState(model.seeds.get(connection))
+        rng = np.random.RandomState(_seed_of(model, connection))
         points, decoders, info = build_decoders(model, connection, rng, None)
         model.solved[connection] = decoders, points, info
     return model.solved[connection]
+
+
+def _seed_of(model: ChipModel, connection: nengo.Connection) -> Any:
+    origin = model.plan.origins.get(connection, connection)
+    return model.seeds.get(origin)
 
 
 def _build_relay(model: ChipModel, connection: nengo.Connection) -> None:
@@ -268,7 +298,7 @@ def _seed_as(model: Any, obj: Any, like: Any, of: Any = None) -> None:
 
 def _build_links(model: ChipModel, discretize: bool) -> None:
     """Weights between neurons: one synapse from each population to each other."""
-    weights: dict[tuple[Any, Any, float], np.ndarray] = {}
+    weights: dict[Any, np.ndarray] = {}
     for link in model.plan.links:
         pre, post = model.plan.on_chip(link.source.pre_obj), link.target
         transform = _mapped(model, link, link.own) if discretize else link.transform
@@ -279,10 +309,24 @@ def _build_links(model: ChipModel, discretize: bool) -> None:
         else:
             part = _solve_link(model, link.source)
             amplitude = getattr(pre.neuron_type, "amplitude", 1.0)
-        key = pre, post, link.tau
+        key = pre, post, link.tau, link.state
         weights[key] = weights.get(key, 0) + through @ part * (amplitude / model.dt)
-    for (pre, post, tau), matrix in weights.items():
-        _add_synapse(model, pre, post, matrix, tau, _tuning(model, pre))
+    for (pre, post, tau, state), matrix in weights.items():
+        limit = None
+        if not state and _ensemble(post) in model.remembering:
+            limit = _reach(model, pre, matrix)
+            widest = REACH * model.params[_ensemble(post)].gain
+            if discretize and np.any(limit > widest):
+                shares = np.minimum(1, widest / np.maximum(limit, 1e-300))
+                matrix, limit = matrix * shares[:, None], limit * shares
+                model.plan.changes.append(
+                    f"weights from {_ensemble(pre)} to {_ensemble(post)} are reduced "
+                    f"to {shares.min():.1%} at the least: what they cause was beyond "
+                    "the currents of the chip, and still outweighs the memory"
+                )
+        if limit is not None:
+            limit = BEYOND * limit
+        _add_synapse(model, pre, post, matrix, tau, _tuning(model, pre), state, limit)
 
 
 def _mapped(model: ChipModel, link: Link | Feed, own: bool = False) -> np.ndarray:
@@ -293,7 +337,7 @@ def _mapped(model: ChipModel, link: Link | Feed, own: bool = False) -> np.ndarra
     a x + (1 - a) y, with y what comes in, is b x + (1 - b) y' where y' is
     ((1 - a) y + (a - b) x) / (1 - b).
     """
-    if link.target not in model.remembering or not link.tau:
+    if not link.state or not link.tau:
         return link.transform
     a, b = np.exp(-model.dt / link.tau), kept_of_current(link.tau, model.dt)
     x = (a - b) * np.eye(len(link.transform)) if own else 0
@@ -304,7 +348,7 @@ def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:
     """Decoders (size_mid, n), which are among the data of the simulator as well."""
     decoders, points, info = _solved(model, source)
     if source not in model.params:
-        transform = sample_transform(source, rng=np.random.RandomState(0))
+        transform = model.plan.sample(source)
         model.params[source] = BuiltConnection(
             eval_points=points,
             solver_info=info,
@@ -326,18 +370,30 @@ def _tuning(model: ChipModel, pre: Any) -> np.ndarray | None:
     if isinstance(pre, Neurons):
         return None
     if pre not in model.curves:
-        built = model.params[pre]
-        points = built.eval_points[:: max(1, len(built.eval_points) // SAMPLES)]
-        rates = loihi_rates(
-            pre.neuron_type,
-            points @ built.encoders.T / pre.radius,
-            built.gain,
-            built.bias,
-            model.dt,
-        )
+        rates = _rates(model, pre)
         _, sizes, directions = np.linalg.svd(rates, full_matrices=False)
         model.curves[pre] = (sizes[:CURVES, None] * directions[:CURVES]).T
     return model.curves[pre]
+
+
+def _rates(model: ChipModel, ensemble: nengo.Ensemble) -> np.ndarray:
+    """Rates (k, n) of neurons at some of the points that they are tuned to."""
+    built = model.params[ensemble]
+    points = built.eval_points[:: max(1, len(built.eval_points) // SAMPLES)]
+    x = points @ built.encoders.T / ensemble.radius
+    return loihi_rates(ensemble.neuron_type, x, built.gain, built.bias, model.dt)
+
+
+def _reach(model: ChipModel, pre: Any, weights: np.ndarray) -> np.ndarray:
+    """Largest currents (m,) that a population causes through weights (m, n)."""
+    ensemble = _ensemble(pre)
+    spikes = _rates(model, ensemble) * model.dt
+    spikes = spikes / getattr(ensemble.neuron_type, "amplitude", 1.0)
+    return np.abs(spikes @ weights.T).max(axis=0)
+
+
+def _ensemble(end: Any) -> nengo.Ensemble:
+    return end.ensemble if isinstance(end, Neurons) else end
 
 
 def _add_synapse(
@@ -347,10 +403,13 @@ def _add_synapse(
     weights: np.ndarray,
     tau: float,
     tuning: np.ndarray | None = None,
+    state: bool = False,
+    limit: np.ndarray | None = None,
 ) -> None:
     """Connect neurons or an input (n,) to neurons (m,) with weights (m, n).
 
-    The tuning (n, k) of the neurons matters for how weights are rounded.
+    The tuning (n, k) of the neurons matters for how weights are rounded. The neurons
+    of a memory hear their state, or what causes currents up to a limit (m,).
     """
     n_axons = weights.shape[1]
     rows, axons = weights.T.astype(np.float32), np.arange(n_axons)
@@ -359,6 +418,10 @@ def _add_synapse(
         synapse.set_weights(np.ascontiguousarray(rows[:, columns]))
         if tuning is not None:
             model.tuning[synapse] = tuning
+        if block in model.drive and state:
+            model.drive[block].state.add(synapse)
+        elif block in model.drive and limit is not None:
+            model.drive[block].others[synapse] = limit[columns]
         block.add_synapse(synapse)
         block.compartment.configure_filter(tau, dt=model.dt)
         for part, neurons in _pieces(model, source, "out"):
@@ -390,7 +453,8 @@ def _bound_currents(model: ChipModel) -> None:
         for ensemble in map(model.plan.on_chip, memory.ensembles):
             if ensemble in model.objs:
                 for block, neurons in _pieces(model, ensemble, "in"):
-                    model.drive[block] = RADII * model.params[ensemble].gain[neurons]
+                    gain = model.params[ensemble].gain[neurons]
+                    model.drive[block] = Drive(RADII * gain, RADII_BESIDE * gain)
 
 
 def _build_feeds(model: ChipModel, discretize: bool) -> None:
@@ -405,7 +469,39 @@ def _build_feeds(model: ChipModel, discretize: bool) -> None:
         for feed in parts:
             transform = _mapped(model, feed) if discretize else feed.transform
             weights = _into(model, feed.target) @ transform @ code.values
-            _add_synapse(model, source, feed.target, weights, feed.tau)
+            _add_synapse(
+                model, source, feed.target, weights, feed.tau, state=feed.state
+            )
+
+
+def _build_gates(model: ChipModel, discretize: bool) -> None:
+    """What the host adds to the currents of a memory's neurons.
+
+    Values are cut off where they outweigh all that the memory can do: gates may have
+    any weights, and the chip's currents end somewhere.
+    """
+    for gate in model.plan.gates:
+        gain = model.params[_ensemble(gate.target)].gain
+        weights = _into(model, gate.target) @ gate.transform
+        radii = np.abs(weights) / gain[:, None]
+        notable = np.where(radii > NOTABLE * radii.max(axis=0), radii, np.inf)
+        limits = RADII / np.minimum(notable.min(axis=0), 1e300)
+        limits[~np.isfinite(notable).any(axis=0)] = 1.0
+        reach = np.minimum(radii * limits, REACH)
+        kept = np.exp(-model.dt / gate.tau)
+        if discretize:
+            kept = kept_of_current(gate.tau, model.dt)
+        code = GateCode(limits, kept)
+        source = _build_code(model, gate.node, code)
+        _add_synapse(
+            model,
+            source,
+            gate.target,
+            gain[:, None] * np.sign(weights) * reach @ code.values,
+            gate.tau,
+            tuning=np.eye(code.values.shape[1]),  # each digit counts for itself
+            limit=gain * reach.sum(axis=1),
+        )
 
 
 def _build_code(model: ChipModel, node: nengo.Node, code: InputCode) -> Any:

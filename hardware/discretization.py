@@ -12,6 +12,7 @@ together, such that what they decode stays the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,32 @@ NOISE_LEVELS = 255
 STOCHASTIC_DECAY_V = 4096 - 16
 
 
+@dataclass(eq=False)
+class Drive:
+    """How far neurons can be driven, where more is known than what each spike adds.
+
+    Attributes
+    ----------
+    limit : (n_neurons,) ndarray
+        Largest magnitude of the current that a state causes.
+    beside : (n_neurons,) ndarray
+        The same while other synapses drive the neurons.
+    state : set of Synapse
+        Those that the state comes through.
+    others : dict of Synapse
+        Largest magnitudes (n_neurons,) of the currents through other synapses.
+    """
+
+    limit: np.ndarray
+    beside: np.ndarray
+    state: set[Synapse] = field(default_factory=set)
+    others: dict[Synapse, np.ndarray] = field(default_factory=dict)
+
+
 def discretize_scaled_block(
     block: LoihiBlock,
     tuning: Mapping[Synapse, np.ndarray] | None = None,
-    drive: np.ndarray | None = None,
+    drive: Drive | None = None,
 ) -> float:
     """Turn a block into integers, in place, as nengo_loihi's `discretize_block`.
 
@@ -59,9 +82,8 @@ def discretize_scaled_block(
     block : nengo_loihi.block.LoihiBlock
     tuning : mapping of Synapse to (n_axons, k) ndarray, optional
         As for `round_together`.
-    drive : (n_neurons,) ndarray, optional
-        Largest magnitude of the synaptic currents, where more is known of them than
-        what each spike adds.
+    drive : Drive, optional
+        How far the neurons can be driven, where that is known.
 
     Returns
     -------
@@ -92,7 +114,7 @@ def discretize_scaled_block(
     return float(info["v_scale"])
 
 
-def _factors(block: LoihiBlock, drive: np.ndarray | None = None) -> np.ndarray:
+def _factors(block: LoihiBlock, drive: Drive | None = None) -> np.ndarray:
     """For each neuron, integers for a unit of weight."""
     compartment = block.compartment
     u, v = _gain_of_filter(compartment), _gain_of_membrane(compartment)
@@ -122,7 +144,7 @@ def _largest_weights(block: LoihiBlock) -> np.ndarray:
 def discretize_stochastic_block(
     block: LoihiBlock,
     tuning: Mapping[Synapse, np.ndarray] | None = None,
-    drive: np.ndarray | None = None,
+    drive: Drive | None = None,
 ) -> float:
     """Turn a block of `build_stochastic` into integers, in place.
 
@@ -135,9 +157,8 @@ def discretize_stochastic_block(
     block : nengo_loihi.block.LoihiBlock
     tuning : mapping of Synapse to (n_axons, k) ndarray, optional
         As for `round_together`.
-    drive : (n_neurons,) ndarray, optional
-        Largest magnitude of the synaptic currents, where more is known of them than
-        what each spike adds.
+    drive : Drive, optional
+        How far the neurons can be driven, where that is known.
 
     Returns
     -------
@@ -234,7 +255,7 @@ def round_together(weights: np.ndarray, tuning: np.ndarray | None = None) -> np.
     return rounded
 
 
-def _noise_exponent(block: LoihiBlock, drive: np.ndarray | None = None) -> int:
+def _noise_exponent(block: LoihiBlock, drive: Drive | None = None) -> int:
     """Exponent of the largest step of the noise that lets nothing overflow.
 
     The larger it is, the finer are the weights and biases.
@@ -258,15 +279,35 @@ def _noise_exponent(block: LoihiBlock, drive: np.ndarray | None = None) -> int:
 
 
 def _largest_input(
-    block: LoihiBlock, drive: np.ndarray | None = None
+    block: LoihiBlock, drive: Drive | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Largest sums of weights (n_neurons,), of either sign, of spikes at once.
 
     First in a single step; then in every step for long: few inputs may all keep
     firing, of many only a share, and no more than what is known to drive a neuron.
     """
+    if drive is None:
+        total, for_long = _sums(block, block.synapses)
+        return total.max(axis=0), for_long
+    bounded = drive.state.union(drive.others)
+    total, state = _sums(block, [s for s in block.synapses if s in drive.state])
+    for_others = np.zeros(block.n_neurons)
+    for synapse, limit in drive.others.items():
+        more, for_long = _sums(block, [synapse])
+        total = total + more
+        for_others += np.minimum(for_long, limit)
+    more, for_long = _sums(block, [s for s in block.synapses if s not in bounded])
+    for_others += for_long
+    together = np.minimum(state, drive.beside) + for_others
+    return (total + more).max(axis=0), np.maximum(
+        np.minimum(state, drive.limit), together
+    )
+
+
+def _sums(block: LoihiBlock, synapses: list[Synapse]) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of weights of either sign (2, n_neurons), and what keeps coming of them."""
     total, squares = np.zeros((2, block.n_neurons)), np.zeros((2, block.n_neurons))
-    for synapse in block.synapses:
+    for synapse in synapses:
         for axon in range(synapse.n_axons):
             base = synapse.axon_compartment_base(axon)
             if base is None:  # an axon that is not used
@@ -281,10 +322,7 @@ def _largest_input(
     with np.errstate(invalid="ignore"):
         inputs = np.maximum(np.nan_to_num(total**2 / squares), 1)
     share = np.minimum(1, BUSIEST + 2 / np.sqrt(inputs))
-    for_long = (share * total).max(axis=0)
-    if drive is not None:
-        for_long = np.minimum(for_long, drive)
-    return total.max(axis=0), for_long
+    return total, (share * total).max(axis=0)
 
 
 def _gain_of_filter(compartment: Compartment) -> float:

@@ -7,9 +7,15 @@ from typing import Any
 
 import nengo
 import numpy as np
-from nengo.params import IntParam, NumberParam
+from nengo.params import IntParam, NdarrayParam, NumberParam
 
 CODE_BITS = 6  # finer than the weights that the digits go through
+# few and large digits, which the chip's weights can tell apart
+GATE_BITS = 2
+# how far beyond its limit a gate may push a current, to change it faster
+GATE_SPEED = 4.0
+# of its limit, what a gate may change of the current at once
+GATE_STEP = 0.04
 
 
 class InputCode(nengo.Process):
@@ -62,7 +68,6 @@ class InputCode(nengo.Process):
     ) -> Callable[[float, np.ndarray], np.ndarray]:
         highest = 2**self.bits - 1
         left = np.zeros(self.size)
-        signs = np.array([1, -1])
 
         def step(t: float, x: np.ndarray) -> np.ndarray:
             relative = x / self.scale
@@ -70,8 +75,60 @@ class InputCode(nengo.Process):
             wanted = np.clip(relative, -1, 1) * highest + left
             number = np.clip(np.round(wanted), -highest, highest)
             left[:] = wanted - number
-            magnitudes = np.maximum(number[:, None] * signs, 0).astype(int)
-            digits = magnitudes[:, :, None] >> np.arange(self.bits) & 1
-            return digits.astype(float).ravel()
+            return _digits(number, self.bits)
 
         return step
+
+
+class GateCode(InputCode):
+    """Writes values as spikes that drive a current of the chip where it is wanted.
+
+    The chip's filter between spikes and current is known: what is sent in each step
+    is what takes the current from where it is to the value. So the filter delays it by
+    no more than it takes to get there at full speed.
+
+    Parameters
+    ----------
+    limits : (size,) ndarray
+        Magnitudes at which the values are cut off.
+    kept : float
+        What the current keeps of itself in a step.
+
+    Attributes
+    ----------
+    values : (size, 2 * bits * size) ndarray
+        What a spike of each axon is worth, relative to the limits.
+    """
+
+    limits = NdarrayParam("limits", shape=("*",))
+    kept = NumberParam("kept", low=0, high=1, high_open=True)
+
+    def __init__(self, limits: np.ndarray, kept: float) -> None:
+        speed = np.clip(GATE_STEP / (1 - kept), 1, GATE_SPEED)
+        super().__init__(len(limits), float(speed), GATE_BITS)
+        self.limits = limits
+        self.kept = kept
+
+    def make_step(
+        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
+    ) -> Callable[[float, np.ndarray], np.ndarray]:
+        highest = 2**self.bits - 1
+        # of the current, that one step of the code makes
+        quantum = (1 - self.kept) * self.scale / highest
+        current = np.zeros(self.size)
+
+        def step(t: float, x: np.ndarray) -> np.ndarray:
+            current[:] *= self.kept
+            wanted = (np.clip(x / self.limits, -1, 1) - current) / quantum
+            number = np.clip(np.round(wanted), -highest, highest)
+            current[:] += number * quantum
+            return _digits(number, self.bits)
+
+        return step
+
+
+def _digits(numbers: np.ndarray, bits: int) -> np.ndarray:
+    """Binary digits of whole numbers: those of positive ones, then of negative ones."""
+    magnitudes = np.maximum(numbers[:, None] * np.array([1, -1]), 0).astype(int)
+    digits = magnitudes[:, :, None] >> np.arange(bits) & 1
+    return digits.astype(float).ravel()

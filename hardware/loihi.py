@@ -167,7 +167,7 @@ class Simulator(LoihiSimulator):
                 raise refusal("minibatch_size", minibatch_size, "None on the chip")
         self.minibatch_size = minibatch_size
         plan = prepare(network, off_chip(network), dt)
-        self.changes = list(plan.changes)
+        self.changes = plan.changes  # building may add to them
         self.neuron_types = {
             ensemble: ChipRates(plan.on_chip(ensemble).neuron_type, dt)
             for ensemble in plan.chip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 import nengo
 import numpy as np
 from nengo.base import ObjView
+from nengo.builder.ensemble import gen_eval_points
+from nengo.dists import Distribution
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
@@ -16,6 +18,15 @@ from spiking_lmu.networks import LegendreMemory
 from .stochastic import ChipPoisson
 
 Target = Union[nengo.Ensemble, Neurons]
+
+
+class Key(NamedTuple):
+    """What tells the weights between neurons apart."""
+
+    pre: Target
+    post: Target
+    tau: float
+    state: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +41,8 @@ class Link:
     transform : (target.size_in, source.size_mid) ndarray
     tau : float
         In seconds.
+    state : bool
+        Whether it makes the state that a population of a memory holds.
     own : bool
         Whether it feeds a coordinate of a memory back to itself. There is one such
         link for each.
@@ -39,7 +52,13 @@ class Link:
     target: Target
     transform: np.ndarray
     tau: float
+    state: bool = False
     own: bool = False
+
+    @property
+    def key(self) -> Key:
+        """Links of one key share their synapses."""
+        return Key(self.source.pre_obj, self.target, self.tau, self.state)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +73,32 @@ class Feed:
     transform : (target.size_in, memory.size_in) ndarray
     tau : float
         In seconds.
+    state : bool
+        As for a link.
     """
 
     memory: LegendreMemory
+    target: Target
+    transform: np.ndarray
+    tau: float
+    state: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """What the host adds to the currents of neurons that hold a memory.
+
+    Attributes
+    ----------
+    node : nengo.Node
+        Its values, on the host.
+    target : nengo.Ensemble or nengo.ensemble.Neurons
+    transform : (target.size_in, node.size_in) ndarray
+    tau : float
+        In seconds, of the synapse of these neurons, which the host makes up for.
+    """
+
+    node: nengo.Node
     target: Target
     transform: np.ndarray
     tau: float
@@ -76,6 +118,7 @@ class Plan:
         What takes the place of ensembles whose neurons a chip does not have.
     links : list of Link
     feeds : list of Feed
+    gates : list of Gate
     parts : dict of nengo.Node
         Nodes that sum what the host sends to a memory which the chip sends to as well.
     nodes : list of nengo.Node
@@ -84,8 +127,12 @@ class Plan:
         Nodes and connections that are not built.
     added : list of nengo.Connection
         That are built instead.
+    origins : dict of nengo.Connection
+        For each of them, the connection of the network that it comes from.
     replaced : dict of nengo.Connection
-        Those of them that are a connection of the network with other ends.
+        By connection of the network, those of them that differ in their ends alone.
+    seeds, seeded : dict
+        Of all objects of the network, as Nengo gives them.
     changes : list of str
         What is other than in the network, in words.
     """
@@ -96,11 +143,15 @@ class Plan:
     stand_ins: dict[nengo.Ensemble, nengo.Ensemble] = field(default_factory=dict)
     links: list[Link] = field(default_factory=list)
     feeds: list[Feed] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
     parts: dict[LegendreMemory, nengo.Node] = field(default_factory=dict)
     nodes: list[nengo.Node] = field(default_factory=list)
     removed: set[Any] = field(default_factory=set)
     added: list[nengo.Connection] = field(default_factory=list)
+    origins: dict[nengo.Connection, nengo.Connection] = field(default_factory=dict)
     replaced: dict[nengo.Connection, nengo.Connection] = field(default_factory=dict)
+    seeds: dict[Any, int] = field(default_factory=dict)
+    seeded: dict[Any, bool] = field(default_factory=dict)
     changes: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -121,8 +172,23 @@ class Plan:
         if pre is connection.pre and post is connection.post:
             return connection
         if connection not in self.replaced:
-            self.replaced[connection] = copy_connection(connection, pre, post)
+            new = self.replaced[connection] = copy_connection(connection, pre, post)
+            self.origins[new] = self.origins.get(connection, connection)
         return self.replaced[connection]
+
+    def sample(self, connection: nengo.Connection) -> np.ndarray:
+        """The transform of a connection, as Nengo draws it: after its points."""
+        if isinstance(connection.transform, nengo.transforms.NoTransform):
+            return np.array(1.0)
+        origin = self.origins.get(connection, connection)
+        rng, pre = np.random.RandomState(self.seeds.get(origin)), connection.pre_obj
+        if isinstance(pre, nengo.Ensemble) and isinstance(
+            connection.eval_points, Distribution
+        ):
+            gen_eval_points(
+                pre, connection.eval_points, rng, connection.scale_eval_points
+            )
+        return connection.transform.sample(rng=rng)
 
     def _end(self, end: Any) -> Any:
         if isinstance(end, ObjView):

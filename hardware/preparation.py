@@ -4,8 +4,7 @@ On the chip there are neurons and the weights between them, nothing else. A memo
 nodes, which pass values on, become weights from ensemble to ensemble. What happens to
 its values beyond the chip stays with those nodes, on the host.
 
-Only the frontend of Nengo is needed here; nothing is built, and nothing of the user's
-network is touched.
+Nothing is built here, and nothing of the user's network is touched.
 """
 
 from __future__ import annotations
@@ -15,17 +14,22 @@ from typing import Any
 
 import nengo
 import numpy as np
+from nengo.builder.ensemble import gen_eval_points
+from nengo.builder.network import seed_network
 from nengo.connection import LearningRule
 from nengo.dists import Uniform
+from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
 
 from .plan import Plan, ensemble_of
-from .rewiring import Rewiring
+from .rewiring import Rewiring, refused_synapse
 from .stochastic import MAX_RATE, ChipPoisson
 
 UNITS = (nengo.Tanh, nengo.Sigmoid, nengo.RectifiedLinear)  # that do not spike
+# whose Poisson neurons have an equal on the chip
+RECTIFYING = (nengo.LIFRate, nengo.RectifiedLinear)
 
 
 def prepare(
@@ -61,31 +65,78 @@ def prepare(
         if e not in host and not isinstance(e.neuron_type, nengo.Direct)
     ]
     for ensemble in chip:
-        if isinstance(ensemble.neuron_type, nengo.AdaptiveLIF):
-            # nengo-loihi would build what these neurons are a special case of
-            raise ValidationError(
-                f"neurons of {ensemble} adapt, which those of the chip do not; choose "
-                "nengo.LIF, or leave them on the host by nengo_loihi's on_chip",
-                attr="neuron_type",
-            )
+        _check_neurons(ensemble)
     plan = Plan(network, memories, chip)
     if rates:
         named = ", ".join(str(e.label or e) for e in rates)
         plan.changes.append(f"units that no chip has stay on the host: {named}")
+    random = [e for e in chip if isinstance(e.neuron_type, nengo.PoissonSpiking)]
+    if memories or random:
+        seed_network(network, plan.seeds, plan.seeded)
     high = MAX_RATE * 0.001 / dt
-    for ensemble in chip:
-        if isinstance(ensemble.neuron_type, nengo.PoissonSpiking):
-            plan.stand_ins[ensemble] = _stochastic(ensemble, high)
+    read = {c.pre_obj.ensemble for c in network.all_connections if _of_neurons(c)}
+    for ensemble in random:
+        plan.stand_ins[ensemble] = _stochastic(
+            ensemble, high, plan.seeds[ensemble], ensemble in read
+        )
     if plan.stand_ins:
         n_neurons = sum(e.n_neurons for e in plan.stand_ins)
         plan.changes.append(
             f"{len(plan.stand_ins)} ensembles of {n_neurons} Poisson neurons: the "
-            f"chip's own noise, on rectified linear tuning curves up to {high:g} Hz"
+            "chip's own noise, on rectified linear tuning curves of up to "
+            f"{high:g} Hz at the radius; beyond it they fire faster"
         )
     if memories:
         Rewiring(plan).apply()
+    _check_connections(plan)
     _redirect(plan)
     return plan
+
+
+def _check_neurons(ensemble: nengo.Ensemble) -> None:
+    """Refuse neurons that nengo-loihi or we would build as others."""
+    neuron_type = ensemble.neuron_type
+    if isinstance(neuron_type, nengo.AdaptiveLIF):
+        # nengo-loihi would build what these neurons are a special case of
+        raise ValidationError(
+            f"neurons of {ensemble} adapt, which those of the chip do not; choose "
+            "nengo.LIF, or leave them on the host by nengo_loihi's on_chip",
+            attr="neuron_type",
+        )
+    if isinstance(neuron_type, nengo.PoissonSpiking):
+        base = neuron_type.base_type
+        if type(base) not in RECTIFYING:
+            raise ValidationError(
+                f"{neuron_type!r} of {ensemble} has no equal on the chip: of Poisson "
+                "neurons, it has those of nengo.LIFRate and nengo.RectifiedLinear; "
+                "choose one of these, or leave them on the host by nengo_loihi's "
+                "on_chip",
+                attr="neuron_type",
+            )
+
+
+def _check_connections(plan: Plan) -> None:
+    """Refuse connections to the chip that nengo-loihi fails to build."""
+    chip = set(plan.chip)
+    for connection in plan.network.all_connections:
+        target = ensemble_of(connection.post_obj)
+        if target not in chip or connection in plan.removed:
+            continue
+        solved = connection.solver.weights and connection.post_obj is target
+        if connection.post_slice != slice(None) and not solved:
+            raise ValidationError(
+                f"{connection} goes to a part of what is on the chip; connect to the "
+                "whole, with a transform whose other rows are zero",
+                attr="network",
+            )
+        from_chip = ensemble_of(connection.pre_obj) in chip
+        plain = isinstance(connection.synapse, (nengo.Lowpass, type(None)))
+        if from_chip and not plain:
+            raise refused_synapse(connection)
+
+
+def _of_neurons(connection: nengo.Connection) -> bool:
+    return isinstance(connection.pre_obj, Neurons)
 
 
 def _of_rates(
@@ -96,8 +147,16 @@ def _of_rates(
     return [
         e
         for e in network.all_ensembles
-        if type(e.neuron_type) in UNITS and e not in remembering
+        if _stays(e.neuron_type) and e not in remembering
     ]
+
+
+def _stays(neuron_type: nengo.neurons.NeuronType) -> bool:
+    """Whether units are no neurons of the chip, nor have spikes that it could make."""
+    base = getattr(neuron_type, "base_type", None)
+    if isinstance(neuron_type, nengo.PoissonSpiking) and type(base) in RECTIFYING:
+        return False
+    return type(neuron_type if base is None else base) in UNITS
 
 
 def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:
@@ -109,25 +168,21 @@ def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:
             yield ensemble_of(connection.pre_obj)
 
 
-def _stochastic(ensemble: nengo.Ensemble, high: float) -> nengo.Ensemble:
-    """An ensemble like this one, of neurons that fire at random, up to a rate."""
+def _stochastic(
+    ensemble: nengo.Ensemble, high: float, seed: int, read: bool
+) -> nengo.Ensemble:
+    """An ensemble like this one, of neurons that fire at random, up to a rate.
+
+    Where its neurons are read one by one, each spike counts for those that are missing.
+    """
     max_rates, intercepts = ensemble.max_rates, ensemble.intercepts
-    if ensemble.gain is not None and ensemble.bias is not None:
-        gain, bias = (
-            nengo.dists.get_samples(
-                values, ensemble.n_neurons, rng=np.random.RandomState(seed)
-            )
-            for seed, values in enumerate([ensemble.gain, ensemble.bias])
-        )
-        max_rates, intercepts = ensemble.neuron_type.max_rates_intercepts(gain, bias)
-    if isinstance(max_rates, Uniform):
+    if isinstance(max_rates, Uniform) and ensemble.gain is None:
         scale = min(1.0, high / max_rates.high)
         max_rates = Uniform(max_rates.low * scale, max_rates.high * scale)
     else:
-        drawn = nengo.dists.get_samples(
-            max_rates, ensemble.n_neurons, rng=np.random.RandomState(0)
-        )
-        max_rates = drawn * min(1.0, high / drawn.max())
+        max_rates, intercepts = _drawn_tuning(ensemble, seed)
+        scale = min(1.0, high / max_rates.max())
+        max_rates = max_rates * scale
     return nengo.Ensemble(
         ensemble.n_neurons,
         ensemble.dimensions,
@@ -136,13 +191,42 @@ def _stochastic(ensemble: nengo.Ensemble, high: float) -> nengo.Ensemble:
         intercepts=intercepts,
         max_rates=max_rates,
         eval_points=ensemble.eval_points,
-        neuron_type=ChipPoisson(amplitude=ensemble.neuron_type.amplitude),
+        neuron_type=ChipPoisson(
+            amplitude=ensemble.neuron_type.amplitude / (scale if read else 1.0)
+        ),
         normalize_encoders=ensemble.normalize_encoders,
         noise=ensemble.noise,
         label=ensemble.label,
         seed=ensemble.seed,
         add_to_container=False,
     )
+
+
+def _drawn_tuning(ensemble: nengo.Ensemble, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Maximum rates and intercepts as Nengo draws them, after all that it draws first.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If neurons do not fire within their radius.
+    """
+    rng, n = np.random.RandomState(seed), ensemble.n_neurons
+    gen_eval_points(ensemble, ensemble.eval_points, rng)
+    nengo.dists.get_samples(ensemble.encoders, n, ensemble.dimensions, rng=rng)
+    if ensemble.gain is None or ensemble.bias is None:
+        max_rates = nengo.dists.get_samples(ensemble.max_rates, n, rng=rng)
+        return max_rates, nengo.dists.get_samples(ensemble.intercepts, n, rng=rng)
+    gain = nengo.dists.get_samples(ensemble.gain, n, rng=rng)
+    bias = nengo.dists.get_samples(ensemble.bias, n, rng=rng)
+    max_rates, intercepts = ensemble.neuron_type.max_rates_intercepts(gain, bias)
+    if not np.all(np.isfinite(max_rates) & (max_rates > 0) & (intercepts < 1)):
+        raise ValidationError(
+            f"gain and bias of {ensemble} leave neurons silent within its radius, "
+            "which those of the chip then have no equal of; choose others, or leave "
+            "them on the host by nengo_loihi's on_chip",
+            attr="gain",
+        )
+    return max_rates, intercepts
 
 
 def _redirect(plan: Plan) -> None:

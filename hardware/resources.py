@@ -23,7 +23,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.validation import refusal
 
-from .input_code import CODE_BITS
+from .input_code import CODE_BITS, GATE_BITS
 from .plan import Plan
 from .preparation import prepare
 
@@ -192,12 +192,16 @@ class _Count:
         self.named: set[tuple[Population, str]] = set()
         for ensemble in plan.chip:
             self.of[ensemble] = self._add(_name(ensemble), ensemble.n_neurons)
-        pairs = {(_of(link.source.pre_obj), _of(link.target)) for link in plan.links}
+        linked = {link.key for link in plan.links}
+        pairs = [(_of(key.pre), _of(key.post)) for key in linked]
         for pre, post in sorted(pairs, key=lambda p: [self._index(e) for e in p]):
             self._connect(self.of[pre], self.of[post], pre.n_neurons)
         for feed in plan.feeds:
             axons = 2 * CODE_BITS * feed.memory.size_in
             self._connect(None, self.of[_of(feed.target)], axons)
+        for gate in plan.gates:
+            axons = 2 * GATE_BITS * gate.node.size_in
+            self._connect(None, self.of[_of(gate.target)], axons)
         for connection in _others(plan):
             self._count(connection)
 

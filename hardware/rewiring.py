@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import nengo
 import numpy as np
+from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.signals import Spectrum
+from spiking_lmu.state_space import usable_band
 
 from .plan import (
     Feed,
+    Gate,
     Link,
     Plan,
     Target,
@@ -22,6 +26,8 @@ from .plan import (
     ensemble_of,
 )
 
+# share of the expected input that a synapse may change before it must be kept
+NEGLIGIBLE_FILTER = 0.05
 # relative to the radii: less than this is less than the chip's weights can tell apart
 NEGLIGIBLE = 1e-5
 
@@ -45,8 +51,16 @@ class Rewiring:
         self.inputs = {m.input: m for m in self.on_chip}
         self.states = {m.coordinates for m in self.on_chip}
         self.decoded = {node for m in self.on_chip for node in m.decoded}
+        self.holders = {e: m for m in self.on_chip for e in m.ensembles}
+        # connections that keep their synapse, and what of the input it changes
+        self.by_host: dict[nengo.Connection, float] = {}
         self.from_chip = self._reached_from_chip()
-        self.dropped: set[float] = set()
+        for memory in self.on_chip:
+            self._keep_synapses(memory)
+        self.from_chip = self._reached_from_chip()
+        self.dropped: dict[tuple[float, float], float] = {}
+        self.merged: set[tuple[float, ...]] = set()
+        self.slowed: dict[LegendreMemory, set[float]] = defaultdict(set)
 
     def apply(self) -> None:
         around = self._around_memories()
@@ -54,6 +68,8 @@ class Rewiring:
             from_node = connection.pre_obj in around and self._leads(connection)
             if from_node and self._is_chip(connection.post_obj):
                 self._rewire(connection)
+            elif ensemble_of(connection.post_obj) in self.holders:
+                self._rewire_direct(connection)
         self._part_inputs()
         self._prune(around)
         for memory in self.on_chip:
@@ -87,7 +103,8 @@ class Rewiring:
             node = frontier.pop()
             if _passes_on(node) and node not in found and node not in stay:
                 found.add(node)
-                frontier += [c.post_obj for c in self.out_of[node]]
+                onwards = [c for c in self.out_of[node] if c not in self.by_host]
+                frontier += [c.post_obj for c in onwards]
         return found
 
     def _is_chip(self, end: Any) -> bool:
@@ -97,24 +114,96 @@ class Rewiring:
         """Replace a connection from a node to neurons on the chip."""
         target = connection.post_obj
         self.plan.removed.add(connection)
+        holder = self.holders.get(ensemble_of(target))
+        state = holder is not None and connection.pre_obj is holder.coordinates
         found: dict[tuple[Any, float], Any] = defaultdict(float)
         for source, transform, taus in self._trace(
-            connection.pre_obj, _matrix(connection), _taus(connection), ()
+            connection.pre_obj, self._matrix(connection), _taus(connection), ()
         ):
             if isinstance(source, LegendreMemory) or self._comes_from_chip(source):
-                tau = max(taus, default=0.0)
-                self.dropped.update(t for t in taus if t < tau)
+                tau = self._tau(taus, holder)
                 found[source, tau] = found[source, tau] + transform
+            elif holder is not None:
+                self._add_gate(source, target, transform, _in_series(taus), holder)
             else:
-                new = _combined(source, target, transform, taus)
-                self.plan.added.append(new)
+                self._add_combined(source, target, transform, _in_series(taus))
         for (source, tau), transform in found.items():
             if isinstance(source, LegendreMemory):
-                self.plan.feeds.append(Feed(source, target, transform, tau))
+                self.plan.feeds.append(Feed(source, target, transform, tau, state))
                 continue
             own = source.pre_obj is target and source.post_obj in self.decoded
             if own or not _is_negligible(source, target, transform):
-                self.plan.links.append(Link(source, target, transform, tau, own))
+                self.plan.links.append(Link(source, target, transform, tau, state, own))
+
+    def _rewire_direct(self, connection: nengo.Connection) -> None:
+        """Replace a connection to neurons of a memory that passes its nodes by."""
+        target = connection.post_obj
+        holder = self.holders[ensemble_of(target)]
+        solved = connection.solver.weights and isinstance(target, nengo.Ensemble)
+        if solved or connection.learning_rule_type is not None:
+            return
+        if self._is_chip(connection.pre_obj):
+            self.plan.removed.add(connection)
+            tau = self._tau(_taus(connection), holder)
+            transform = self._matrix(connection)
+            self.plan.links.append(Link(connection, target, transform, tau))
+        elif not isinstance(connection.pre_obj, Neurons):
+            self.plan.removed.add(connection)
+            transform, synapse = self._matrix(connection), connection.synapse
+            self._add_gate(connection, target, transform, synapse, holder)
+
+    def _add_gate(
+        self,
+        source: nengo.Connection,
+        target: Target,
+        transform: np.ndarray,
+        synapse: nengo.synapses.Synapse | None,
+        holder: LegendreMemory,
+    ) -> None:
+        """Let the host add to the currents of neurons that hold a memory."""
+        node = self._add_node(transform.shape[1], f"gate of {ensemble_of(target)}")
+        self._add_combined(source, node, 1.0, synapse)
+        self.plan.gates.append(Gate(node, target, transform, holder.synapse.tau))
+
+    def _tau(self, taus: tuple[float, ...], holder: LegendreMemory | None) -> float:
+        """The one synapse of a neuron in place of several in a row.
+
+        That of a memory is a part of its equations. Others become one that delays
+        as much.
+        """
+        if holder is None:
+            if len(taus) > 1:
+                self.merged.add(taus)
+            return float(sum(taus))
+        tau = holder.synapse.tau
+        rest = list(taus)
+        if tau in rest:
+            rest.remove(tau)
+            for t in rest:
+                self.dropped[t, tau] = _share_of_filter(holder, t)
+        else:
+            self.slowed[holder].update(taus or (0.0,))
+        return tau
+
+    def _keep_synapses(self, memory: LegendreMemory) -> None:
+        """Find what must pass through the host to keep its synapse.
+
+        What comes from the chip could go there directly, but through the memory's
+        synapse alone.
+        """
+        frontier, seen = [memory.input], set()
+        while frontier:
+            node = frontier.pop()
+            seen.add(node)
+            for connection in self.into[node]:
+                pre = connection.pre_obj
+                if not self._leads(connection) and not self._hears_chip(connection):
+                    continue
+                share = _share_of_filter(memory, sum(_taus(connection)))
+                if share > NEGLIGIBLE_FILTER:
+                    self.by_host[connection] = share
+                elif _passes_on(pre) and pre not in seen and pre not in self.states:
+                    frontier.append(pre)
 
     def _trace(
         self,
@@ -144,7 +233,7 @@ class Rewiring:
             if memory is not None and not self._hears_chip(connection):
                 sent = True
                 continue
-            before = transform @ _matrix(connection), _taus(connection) + taus
+            before = transform @ self._matrix(connection), _taus(connection) + taus
             if self._leads(connection):
                 sources = self._trace(connection.pre_obj, *before, (*passed, node))
             else:
@@ -159,9 +248,13 @@ class Rewiring:
 
     def _leads(self, connection: nengo.Connection) -> bool:
         """Whether to look behind the node that a connection comes from."""
-        return connection.pre_obj in self.from_chip or connection.pre_obj in self.inputs
+        pre = connection.pre_obj
+        known = pre in self.from_chip or pre in self.inputs
+        return known and connection not in self.by_host
 
     def _hears_chip(self, connection: nengo.Connection) -> bool:
+        if connection in self.by_host:
+            return False
         return connection.pre_obj in self.from_chip or self._comes_from_chip(connection)
 
     def _comes_from_chip(self, source: Any) -> bool:
@@ -170,6 +263,7 @@ class Rewiring:
             isinstance(source, nengo.Connection)
             and self._is_chip(source.pre_obj)
             and source.learning_rule_type is None
+            and source not in self.by_host
         )
 
     def _trace_decoded(
@@ -194,9 +288,9 @@ class Rewiring:
                 for connection in self.into[node]:
                     if connection not in mixed:
                         end = part[connection.post_slice]
-                        self.plan.added.append(
-                            copy_connection(connection, connection.pre, end)
-                        )
+                        new = copy_connection(connection, connection.pre, end)
+                        self.plan.origins[new] = connection
+                        self.plan.added.append(new)
                     elif self._leads(connection):
                         self._add_part(connection, memory, part)
 
@@ -205,11 +299,11 @@ class Rewiring:
     ) -> None:
         """Lead to another node what a connection to a memory brings from the host."""
         # the synapse that follows is the memory's
-        onwards = _matrix(connection), (*_taus(connection), memory.synapse.tau)
+        onwards = self._matrix(connection), (*_taus(connection), memory.synapse.tau)
         found = self._trace(connection.pre_obj, *onwards, (memory.input,))
         for source, transform, taus in found:
             if not self._comes_from_chip(source):
-                self.plan.added.append(_combined(source, part, transform, taus[:-1]))
+                self._add_combined(source, part, transform, _in_series(taus[:-1]))
 
     def _prune(self, around: set[nengo.Node]) -> None:
         """Leave out nodes whose values nobody on the host asks for any more."""
@@ -240,12 +334,13 @@ class Rewiring:
         for connection in self.into[memory.coordinates]:
             self.plan.removed.add(connection)
             pre = before if connection.pre_obj is memory.input else connection.pre_obj
-            self._add(
+            new = self._add(
                 pre[connection.pre_slice],
                 late[connection.post_slice],
                 connection.transform,
                 connection.synapse,
             )
+            self.plan.origins[new] = connection
         self._add(memory.input, before, synapse=nengo.Lowpass(0))
         self._add(late, memory.coordinates, transform=np.kron(one, Ad))
         self._add(before, memory.coordinates, transform=np.kron(one, Bd))
@@ -261,12 +356,62 @@ class Rewiring:
         post: Any,
         transform: Any = 1.0,
         synapse: nengo.synapses.Synapse | None = None,
-    ) -> None:
-        self.plan.added.append(
-            nengo.Connection(
-                pre, post, transform=transform, synapse=synapse, add_to_container=False
-            )
+    ) -> nengo.Connection:
+        new = nengo.Connection(
+            pre, post, transform=transform, synapse=synapse, add_to_container=False
         )
+        self.plan.added.append(new)
+        return new
+
+    def _add_combined(
+        self,
+        source: nengo.Connection,
+        target: Any,
+        transform: Any,
+        synapse: nengo.synapses.Synapse | None,
+    ) -> None:
+        """A connection that does what a source and all that follows it do."""
+        check_no_learning(source)
+        new = nengo.Connection(
+            source.pre_obj if _passes_on(source.pre_obj) else source.pre,
+            target,
+            function=source.function,
+            transform=transform,
+            synapse=synapse,
+            solver=source.solver,
+            eval_points=source.eval_points,
+            scale_eval_points=source.scale_eval_points,
+            label=source.label,
+            add_to_container=False,
+        )
+        self.plan.origins[new] = source
+        self.plan.added.append(new)
+
+    def _matrix(self, connection: nengo.Connection) -> np.ndarray:
+        """From the values of a connection's function to those of the object it goes to.
+
+        For a node that passes values on: from all of its values.
+        """
+        transform = connection.transform
+        if isinstance(transform, nengo.transforms.NoTransform):
+            matrix = np.eye(connection.size_mid)
+        elif isinstance(transform, nengo.Dense):
+            matrix = self.plan.sample(connection)
+            if matrix.ndim < 2:
+                matrix = matrix * np.eye(connection.size_mid)
+        else:
+            raise ValidationError(
+                f"{connection} has a transform of {type(transform).__name__}; on its "
+                "way to a chip, it must be an array or a distribution",
+                attr="transform",
+            )
+        into = np.zeros((connection.post_obj.size_in, connection.size_mid))
+        into[connection.post_slice] = matrix
+        if not _passes_on(connection.pre_obj):
+            return into
+        full = np.zeros((len(into), connection.pre_obj.size_out))
+        full[:, np.arange(full.shape[1])[connection.pre_slice]] = into
+        return full
 
     def _report(self) -> None:
         plan = self.plan
@@ -280,34 +425,30 @@ class Rewiring:
                     "take the place of its nodes; what is read from it is decoded "
                     "from spikes, on the host"
                 )
-        if self.dropped:
-            times = ", ".join(f"{t:g}" for t in sorted(self.dropped))
+        for (tau, slower), share in sorted(self.dropped.items()):
             plan.changes.append(
-                f"synapses of {times} s left out, in front of slower ones: a neuron "
-                "of the chip has one"
+                f"synapses of {tau:g} s left out in front of a memory's of {slower:g} "
+                "s: a neuron of the chip has one. What is left out is "
+                f"{share:.1%} of the expected input"
             )
-
-
-def _combined(
-    source: nengo.Connection,
-    target: Any,
-    transform: np.ndarray,
-    taus: tuple[float, ...],
-) -> nengo.Connection:
-    """A connection that does what a source and all that follows it do."""
-    check_no_learning(source)
-    return nengo.Connection(
-        source.pre_obj if _passes_on(source.pre_obj) else source.pre,
-        target,
-        function=source.function,
-        transform=transform,
-        synapse=_in_series(taus),
-        solver=source.solver,
-        eval_points=source.eval_points,
-        scale_eval_points=source.scale_eval_points,
-        label=source.label,
-        add_to_container=False,
-    )
+        for connection, share in self.by_host.items():
+            plan.changes.append(
+                f"{connection} passes through the host, which has its synapse of "
+                f"{sum(_taus(connection)):g} s: a neuron of the chip has one, that of "
+                f"the memory. Without it, {share:.0%} of the expected input would be "
+                "wrong"
+            )
+        for taus in sorted(self.merged):
+            plan.changes.append(
+                f"synapses of {_listed(taus)} s in a row are one of {sum(taus):g} s: "
+                "a neuron of the chip has one"
+            )
+        for memory, times in self.slowed.items():
+            plan.changes.append(
+                f"{memory}: what reaches its neurons beside its state passes through "
+                f"its own synapse of {memory.synapse.tau:g} s instead of "
+                f"{_listed(sorted(times))} s: a neuron of the chip has one"
+            )
 
 
 def _in_series(taus: tuple[float, ...]) -> nengo.synapses.Synapse | None:
@@ -326,33 +467,20 @@ def _passes_on(obj: Any) -> bool:
     return isinstance(obj, nengo.Node) and obj.output is None
 
 
-def _matrix(connection: nengo.Connection) -> np.ndarray:
-    """From the values of a connection's function to those of the object it goes to.
+def _share_of_filter(memory: LegendreMemory, tau: float) -> float:
+    """What a lowpass changes of the expected input of a memory, relative to its rms."""
+    spectrum = memory.spectrum
+    if spectrum is None:  # of a realization, which knows nothing of the input
+        spectrum = Spectrum.flat(usable_band(memory.order) / memory.theta, 1.0)
+    # means over bands of |1 - 1 / (1 + i omega tau)|^2
+    phases = 2 * np.pi * spectrum.edges * tau
+    changed = np.diff(phases - np.arctan(phases)) / np.maximum(np.diff(phases), 1e-300)
+    power = spectrum.powers.sum() + spectrum.mean_power
+    return float(np.sqrt(max(spectrum.powers @ changed, 0.0) / power))
 
-    For a node that passes values on: from all of its values.
-    """
-    transform = connection.transform
-    if isinstance(transform, nengo.transforms.NoTransform):
-        matrix = np.eye(connection.size_mid)
-    elif isinstance(transform, nengo.Dense) and not isinstance(
-        transform.init, nengo.dists.Distribution
-    ):
-        matrix = np.asarray(transform.init, dtype=float)
-        if matrix.ndim < 2:
-            matrix = matrix * np.eye(connection.size_mid)
-    else:
-        raise ValidationError(
-            f"{connection} has a transform of {type(transform).__name__}, or a random "
-            "one; on its way to a chip, it must be an array",
-            attr="transform",
-        )
-    into = np.zeros((connection.post_obj.size_in, connection.size_mid))
-    into[connection.post_slice] = matrix
-    if not _passes_on(connection.pre_obj):
-        return into
-    full = np.zeros((len(into), connection.pre_obj.size_out))
-    full[:, np.arange(full.shape[1])[connection.pre_slice]] = into
-    return full
+
+def _listed(taus: Iterable[float]) -> str:
+    return ", ".join(f"{tau:g}" for tau in taus)
 
 
 def _taus(connection: nengo.Connection) -> tuple[float, ...]:
@@ -360,9 +488,14 @@ def _taus(connection: nengo.Connection) -> tuple[float, ...]:
         return ()
     if isinstance(connection.synapse, nengo.Lowpass):
         return (connection.synapse.tau,) if connection.synapse.tau > 0 else ()
-    raise ValidationError(
-        f"{connection} has the synapse {connection.synapse!r}; on its way to a chip, "
-        "it must be a nengo.Lowpass or None",
+    raise refused_synapse(connection)
+
+
+def refused_synapse(connection: nengo.Connection) -> ValidationError:
+    """The error for a synapse that the chip does not have."""
+    return ValidationError(
+        f"{connection} has the synapse {connection.synapse!r}; on the chip, and on its "
+        "way there, it must be a nengo.Lowpass or None",
         attr="synapse",
     )
 

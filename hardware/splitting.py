@@ -35,6 +35,10 @@ class Split:
         on_host = [e for e in network.all_ensembles if e not in plan.chip]
         self.hostchip.chip_objs.difference_update(on_host)
         self.hostchip.host_objs.update(on_host, plan.nodes)
+        for probe in network.all_probes:  # where what they probe is
+            if base_obj(probe.target) in self.hostchip.host_objs:
+                self.hostchip.chip_objs.discard(probe)
+                self.hostchip.host_objs.add(probe)
         self.passthrough = _Passthrough(plan, self.hostchip, remove_passthrough)
         self._before = _before_the_chip(plan, self.hostchip, self.passthrough)
         if self._before is None and precompute:
@@ -85,6 +89,7 @@ def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | 
     for connection in connections:
         into[base_obj(connection.post)].append(base_obj(connection.pre))
     frontier = [sent_from(plan, feed.memory) for feed in plan.feeds]
+    frontier += [gate.node for gate in plan.gates]
     for connection in connections:
         pre, post = base_obj(connection.pre), base_obj(connection.post)
         if hostchip.on_chip(post) and not hostchip.on_chip(pre):

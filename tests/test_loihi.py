@@ -141,7 +141,9 @@ def test_other_links_of_a_population_to_itself_are_left_alone():
     """What the chip's decay takes from a state is given back to it once."""
     network, memory = fed(synapse=0.9)
     with network:
-        nengo.Connection(memory.ensembles[0], memory.input, transform=0.1, seed=1)
+        nengo.Connection(
+            memory.ensembles[0], memory.input, transform=0.1, synapse=None, seed=1
+        )
     links = prepare(network).links
     itself = [link for link in links if link.source.pre_obj is link.target]
     own = [link for link in links if link.own]

@@ -147,7 +147,7 @@ def test_an_ensemble_on_the_chip_feeds_it():
         memory = make()
         source = nengo.Ensemble(30, 2)
         nengo.Connection(
-            source, memory.input, function=np.prod, transform=2, synapse=0.05
+            source, memory.input, function=np.prod, transform=2, synapse=0.001
         )
     plan = prepare(network)
     assert not plan.feeds
@@ -158,7 +158,7 @@ def test_an_ensemble_on_the_chip_feeds_it():
         np.testing.assert_allclose(link.transform, 2 * row[None])
         assert link.tau == TAU
         assert link.source.function is np.prod
-    assert any("0.05 s left out" in change for change in plan.changes)
+    assert any("synapses of 0.001 s left out" in c for c in plan.changes)
 
 
 def test_neurons_feed_it():
@@ -228,7 +228,7 @@ def test_passthrough_nodes_of_the_user():
         first, second = nengo.Node(size_in=3), nengo.Node(size_in=2)
         source = nengo.Ensemble(30, 2)
         one, two = np.arange(6.0).reshape(3, 2), np.arange(4.0).reshape(2, 2) + 1
-        nengo.Connection(source, first, transform=one, synapse=0.1)
+        nengo.Connection(source, first, transform=one, synapse=None)
         nengo.Connection(first[[2, 0]], second, transform=two, synapse=None)
         nengo.Connection(second[0], memory.input[1], transform=5, synapse=None)
     plan = prepare(network)
@@ -347,7 +347,7 @@ def test_functions_of_the_window_have_an_ensemble_on_the_chip():
     assert output not in plan.removed
 
 
-@pytest.mark.parametrize("synapse", [None, 0.01])
+@pytest.mark.parametrize("synapse", [None, 0.001])
 def test_memories_in_a_chain(synapse):
     with nengo.Network() as network:
         first, second = make(), make(coordinates="legendre")
@@ -456,10 +456,10 @@ def test_other_networks_need_no_plan():
 def test_loops_of_nodes_are_refused():
     with nengo.Network() as network:
         memory = make()
-        hub = nengo.Node(size_in=1)
+        hub, reader = nengo.Node(size_in=1), nengo.Ensemble(30, 1)
         nengo.Connection(hub, hub, synapse=0.1)
-        nengo.Connection(nengo.Ensemble(30, 1), hub)
-        nengo.Connection(hub, memory.input, synapse=None)
+        nengo.Connection(memory.add_readout(0), hub)
+        nengo.Connection(hub, reader, synapse=None)
     with pytest.raises(ValidationError, match="passes values on to itself.*function"):
         prepare(network)
 
@@ -468,7 +468,6 @@ def test_loops_of_nodes_are_refused():
     "arguments, message",
     [
         ({"synapse": nengo.Alpha(0.1)}, "synapse.*must be a nengo.Lowpass or None"),
-        ({"transform": Uniform(-1, 1)}, "transform.*must be an array"),
         ({"transform": nengo.Sparse((1, 1), indices=[(0, 0)])}, "must be an array"),
     ],
 )
@@ -499,7 +498,7 @@ def test_what_learns_goes_by_the_host():
     assert not number_of(plan, teacher)
     assert plan.removed.isdisjoint({learned, again, memory.input})
     with network:
-        nengo.Connection(source, memory.input)
+        nengo.Connection(source, memory.input, synapse=None)
     with pytest.raises(ValidationError, match="learns"):
         prepare(network)
 
@@ -545,7 +544,7 @@ def test_stand_ins_fire_as_fast_as_they_can(max_rates, lowest, highest):
     if isinstance(rates, Uniform):
         rates = np.array([rates.low, rates.high])
     assert (rates.min(), rates.max()) == pytest.approx((lowest, highest))
-    for name in ("n_neurons", "dimensions", "radius", "intercepts", "label", "seed"):
+    for name in ("n_neurons", "dimensions", "radius", "label", "seed"):
         assert getattr(stand_in, name) == getattr(ensemble, name)
     assert plan.on_chip(ensemble) is stand_in
     assert plan.on_chip(ensemble.neurons) == stand_in.neurons
@@ -574,7 +573,8 @@ def test_connections_lead_to_stand_ins():
     with nengo.Network() as network:
         poisson, other = poisson_ensemble(), nengo.Ensemble(10, 1)
         there = nengo.Connection(other, poisson, synapse=0.01, transform=2, seed=1)
-        back = nengo.Connection(poisson.neurons[:3], other.neurons[2:5], label="back")
+        node = nengo.Node(size_in=6)
+        back = nengo.Connection(poisson.neurons[:3], node[2:5], label="back")
         self_ = nengo.Connection(poisson, poisson, function=np.square)
         apart = nengo.Connection(other, other)
     plan = prepare(network)
@@ -588,7 +588,7 @@ def test_connections_lead_to_stand_ins():
     assert new.transform == there.transform
     new = plan.replaced[back]
     assert new.pre_obj == stand_in.neurons and new.pre_slice == slice(None, 3)
-    assert new.post_obj == other.neurons and new.post_slice == slice(2, 5)
+    assert new.post_obj is node and new.post_slice == slice(2, 5)
     new = plan.replaced[self_]
     assert new.pre_obj is new.post_obj is stand_in and new.function is np.square
 
