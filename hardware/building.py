@@ -168,20 +168,49 @@ def build_network(
     _build_links(model, discretize)
     _build_feeds(model, discretize)
     _build_gates(model, discretize)
+    _tell_synapses(model)
     if discretize:
         discretize_model(model)
     validate_model(model)
 
 
+def _tell_synapses(model: ChipModel) -> None:
+    """Say which inputs pass through another synapse than their own."""
+    plan, passthrough = model.plan, model.split.passthrough
+    taus: dict[nengo.Ensemble, set[float]] = defaultdict(set)
+    for part in [*plan.links, *plan.feeds]:
+        taus[_ensemble(part.target)].add(part.tau)
+    for connection in [*plan.network.all_connections, *passthrough.to_add]:
+        post, pre = base_obj(connection.post), base_obj(connection.pre)
+        built = isinstance(post, nengo.Ensemble) and model.split.on_chip(post)
+        if not built or connection in passthrough.to_remove:
+            continue
+        straight = isinstance(connection.post_obj, Neurons) or connection.solver.weights
+        tau = model.decode_tau
+        if straight and model.split.on_chip(pre):
+            tau = getattr(connection.synapse, "tau", 0.0)
+        taus[post].add(tau)
+    for ensemble, all_of_them in taus.items():
+        *faster, slowest = sorted(all_of_them)
+        if faster and ensemble not in model.remembering:
+            model.plan.changes.append(
+                f"all inputs of {ensemble} pass through a synapse of {slowest:g} s, "
+                f"some instead of {', '.join(f'{t:g}' for t in faster)} s: a neuron "
+                "of the chip has one"
+            )
+
+
 def _origin(model: ChipModel, connection: nengo.Connection) -> Any:
     """The connection of the network whose place another one takes."""
-    if connection in model.plan.origins:
-        return model.plan.origins[connection]
+    origin = model.plan.origins.get(connection, connection)
+    if origin in model.plan.seeds:
+        return origin
+    # nengo-loihi has led it through nodes
     for removed in model.split.passthrough.to_remove:
         if isinstance(removed, nengo.Connection) and (
-            removed.pre == connection.pre
-            and removed.function is connection.function
-            and removed.eval_points is connection.eval_points
+            removed.pre == origin.pre
+            and removed.function is origin.function
+            and removed.eval_points is origin.eval_points
         ):
             return removed
     return None

@@ -67,9 +67,14 @@ class _Passthrough(PassthroughSplit):
     def __init__(self, plan: Plan, hostchip: Any, remove: bool) -> None:
         self._planned = {n for m in plan.memories for n in m.all_nodes}
         super().__init__(plan.network if remove else None, hostchip)
+        gone = {obj for obj in self.to_remove if isinstance(obj, nengo.Node)}
+        kept = [c for c in plan.added if gone.isdisjoint({c.pre_obj, c.post_obj})]
         self.to_remove |= plan.removed
         # a list: its order is that of the synapses
-        self.to_add: list[nengo.Connection] = [*self.to_add, *plan.added]
+        self.to_add: list[nengo.Connection] = [
+            *(plan.redirect(c) for c in self.to_add),
+            *kept,
+        ]
 
     def _split_cluster(self, cluster: Any) -> None:
         if cluster.objs.isdisjoint(self._planned):

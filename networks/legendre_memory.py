@@ -554,8 +554,11 @@ class _Correlated(Distribution):
 
 
 def _lowpass(synapse: Any) -> nengo.Lowpass:
-    tau = synapse.tau if isinstance(synapse, nengo.Lowpass) else synapse
-    return nengo.Lowpass(check_number("synapse", tau, SHORTEST, LONGEST))
+    if isinstance(synapse, nengo.synapses.Synapse):
+        if not isinstance(synapse, nengo.Lowpass):
+            raise refusal("synapse", synapse, "a nengo.Lowpass or a time in seconds")
+        synapse = synapse.tau
+    return nengo.Lowpass(check_number("synapse", synapse, SHORTEST, LONGEST))
 
 
 def _expected(

@@ -8,6 +8,7 @@ import nengo
 import numpy as np
 import pytest
 import scipy.signal
+from nengo.dists import Choice, Uniform
 from nengo.exceptions import BuildError, SimulatorClosed, ValidationError
 
 nengo_loihi = pytest.importorskip("nengo_loihi")
@@ -346,6 +347,126 @@ def test_whole_networks_do_what_they_do_in_nengo(name, target):
     np.testing.assert_array_equal(ours.trange(), theirs.trange())
 
 
+def filtered(synapse):
+    """An ensemble feeds a memory through a synapse in front of the memory's own."""
+    return feeding_ensemble(synapse)
+
+
+@pytest.mark.parametrize("synapse", [0.02, 0.1, 0.3])
+def test_synapses_in_front_of_a_memory_are_kept(synapse):
+    network = filtered(synapse)
+    theirs, ours = run(network, "nengo"), run(network)
+    assert any("passes through the host" in text for text in ours.changes)
+    (probe,) = network.all_probes
+    expected = theirs.data[probe][SETTLED]
+    assert nrmse(ours.data[probe][SETTLED], expected) < 0.2
+
+
+NEURONS = {
+    "lif": nengo.LIF(),
+    "relu": nengo.SpikingRectifiedLinear(),
+    "chip": poisson(),
+}
+
+
+def inhibit(memory, how, w, gate):
+    """A gate of -w on all neurons of a memory."""
+    if how == "neurons":
+        inhibitor = nengo.Ensemble(
+            30, 1, encoders=np.ones((30, 1)), intercepts=nengo.dists.Uniform(0, 0.5)
+        )
+        nengo.Connection(gate, inhibitor)
+    for ensemble in memory.ensembles:
+        ones = np.ones((ensemble.n_neurons, 1))
+        if how == "weights":
+            nengo.Connection(gate, ensemble.neurons, transform=-w * ones)
+        elif how == "values":
+            nengo.Connection(
+                gate, ensemble.neurons, transform=ones, function=lambda x: -w * x
+            )
+        else:  # w at a mean of 100 Hz
+            weights = np.tile(-w / 3000 * ones, 30)
+            nengo.Connection(inhibitor.neurons, ensemble.neurons, transform=weights)
+
+
+@pytest.mark.parametrize("w", [2, 100])
+@pytest.mark.parametrize("how", ["weights", "values", "neurons"])
+@pytest.mark.parametrize("kind", NEURONS)
+def test_inhibited_neurons_are_silent(kind, how, w):
+    network, memory = fed(n_neurons=25, neuron_type=NEURONS[kind])
+    with network:
+        inhibit(memory, how, w, nengo.Node(1))
+        probes = [nengo.Probe(ensemble.neurons) for ensemble in memory.ensembles]
+    sim = run(network, steps=450)
+    for probe in probes:
+        assert not sim.data[probe][250:].any()
+    assert any("own synapse of 0.1 s" in t for t in sim.changes) == (how == "neurons")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_gates_open_and_close_at_once(target):
+    """A memory is reset, and then remembers as if nothing had been."""
+    network, memory = fed(n_neurons=60)
+    with network:
+        gate = nengo.Node(lambda t: float(0.3 < t < 0.4))
+        inhibit(memory, "weights", 30, gate)
+        state = nengo.Probe(memory.output)
+        probes = [nengo.Probe(ensemble.neurons) for ensemble in memory.ensembles]
+    sim = run(network, target)
+    expected = run(network, "nengo").data[state]
+    spikes = np.hstack([sim.data[probe] for probe in probes])
+    assert not spikes[350:400].any()
+    assert spikes[430:].mean() > 30
+    for part in (slice(150, 300), slice(700, None)):
+        assert nrmse(sim.data[state][part], expected[part]) < 0.12
+
+
+def test_closed_gates_cost_no_precision():
+    """Weights of -100 that nothing comes through, beside those of the memory."""
+    errors = []
+    for how in (None, "weights", "neurons"):
+        network, memory = fed(n_neurons=60)
+        with network:
+            state = nengo.Probe(memory.output)
+            if how is not None:
+                inhibit(memory, how, 100, nengo.Node(-1 if how == "neurons" else 0))
+        errors.append(nrmse(run(network).data[state][SETTLED], IDEAL[SETTLED]))
+    assert max(errors) < 1.2 * errors[0], errors
+
+
+def test_what_is_drawn_is_what_nengo_draws():
+    """Transforms of several ways into a memory, and the points of decoders."""
+    network, memory = fed()
+    with network:
+        source = nengo.Ensemble(40, 1, neuron_type=poisson(), max_rates=Choice([90]))
+        draw = {"transform": Uniform(0.4, 0.6), "synapse": None}
+        ways = [
+            nengo.Connection(network.nodes[0], memory.input, **draw),
+            nengo.Connection(memory.output, memory.input, **draw | {"synapse": 0.01}),
+            nengo.Connection(source.neurons[:5], memory.input, **draw),
+        ]
+        out = nengo.Node(size_in=1)
+        read = nengo.Connection(source, out, eval_points=Uniform(-1, 1), **draw)
+        nengo.Probe(out)
+    with simulator(network, "nengo") as theirs, simulator(network) as ours:
+        for connection in (ways[0], ways[1]):
+            found = ours.model.host.params[connection].weights
+            np.testing.assert_array_equal(found, theirs.data[connection].weights)
+        wanted = memory.realization.transforms[1] @ theirs.data[ways[2]].weights
+        links = [k for k in ours.model.plan.links if k.source is ways[2]]
+        found = np.vstack([link.transform for link in links])
+        np.testing.assert_allclose(found, wanted)
+        found, wanted = ours.data[read], theirs.data[read]
+        np.testing.assert_array_equal(found.eval_points, wanted.eval_points)
+        for name in ("encoders", "intercepts", "max_rates", "eval_points"):
+            np.testing.assert_allclose(
+                getattr(ours.data[source], name),
+                getattr(theirs.data[source], name),
+                rtol=1e-9,
+                atol=1e-9,
+            )
+
+
 UNITS = {
     "tanh": nengo.Tanh(tau_ref=1),
     "sigmoid": nengo.Sigmoid(tau_ref=1),
@@ -454,6 +575,40 @@ def test_everything_can_be_probed():
     spikes = sim.data[next(p for p in probes if p.obj == ensemble.neurons)]
     assert set(np.unique(spikes)) == {0, 1 / DT}
     np.testing.assert_array_equal(sim.data[next(iter(probes))], U[:50, None])
+
+
+@pytest.mark.parametrize(
+    "units",
+    [nengo.Tanh(tau_ref=1), nengo.PoissonSpiking(nengo.Tanh(tau_ref=0.0025))],
+    ids=["tanh", "random tanh"],
+)
+def test_what_stays_on_the_host_can_be_probed(units):
+    with nengo.Network(seed=0) as network:
+        lmu = LMU(
+            4,
+            ORDER,
+            THETA,
+            neuron_type=units,
+            synapse=0.01,
+            memory="spiking",
+            memory_args={"n_neurons": 20, "neuron_type": nengo.LIF()},
+        )
+        nengo.Connection(stimulus(), lmu.input, synapse=None)
+        others = [
+            nengo.Ensemble(20, 2, neuron_type=nengo.Sigmoid()),
+            nengo.Ensemble(20, 2),
+        ]
+        nengo_loihi.add_params(network)
+        network.config[others[1]].on_chip = False
+        for other in others:
+            nengo.Connection(lmu.memory.output[:2], other)
+        objects = [lmu.hidden, lmu.hidden.neurons, *others, others[1].neurons]
+        probes = [nengo.Probe(obj) for obj in objects]
+    sim = run(network, steps=60)
+    assert any("stay on the host" in text for text in sim.changes)
+    for probe in probes:
+        assert sim.data[probe].shape == (60, probe.size_in)
+        assert np.ptp(sim.data[probe]) > 0
 
 
 def test_decoded_values_are_those_of_spikes():
@@ -751,3 +906,17 @@ def test_what_fails_still_tells_its_warnings():
         pytest.raises(ZeroDivisionError),
     ):
         simulator(network)
+
+
+def test_random_neurons_reach_others_through_nodes():
+    """Of a network without memories: a node that is read, and one that is not."""
+    with nengo.Network(seed=1) as network:
+        source = nengo.Ensemble(200, 1, neuron_type=poisson())
+        unread, read = nengo.Node(size_in=1), nengo.Node(size_in=1)
+        reader = nengo.Ensemble(100, 1)
+        nengo.Connection(nengo.Node(0.5), source)
+        nengo.Connection(source, unread)
+        nengo.Connection(source, read, transform=-1, synapse=0.05)
+        nengo.Connection(read, reader, synapse=None)
+        probe = nengo.Probe(reader, synapse=0.1)
+    assert run(network).data[probe][500:].mean() == pytest.approx(-0.5, abs=0.1)
