@@ -920,3 +920,40 @@ def test_random_neurons_reach_others_through_nodes():
         nengo.Connection(read, reader, synapse=None)
         probe = nengo.Probe(reader, synapse=0.1)
     assert run(network).data[probe][500:].mean() == pytest.approx(-0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_random_neurons_that_no_chip_has(in_memory):
+    tanh = nengo.PoissonSpiking(nengo.Tanh(tau_ref=0.0025))
+    with nengo.Network(seed=0) as network:
+        if in_memory:
+            make(neuron_type=tanh, max_rates=Uniform(100, 200))
+        else:
+            nengo.Ensemble(10, 1, neuron_type=tanh, max_rates=Uniform(100, 200))
+    with pytest.raises(ValidationError, match="neuron_type.*no equal on the chip"):
+        simulator(network)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+@pytest.mark.parametrize("way", ["node", "ensemble", "neurons"])
+def test_parts_of_ensembles_are_refused(way, in_memory):
+    network = fed()[0] if in_memory else nengo.Network()
+    with network:
+        pre, post = nengo.Ensemble(10, 1), nengo.Ensemble(10, 2)
+        node = nengo.Node(0)
+        if way == "neurons":
+            nengo.Connection(pre.neurons[:2], post.neurons[3:5])
+        else:
+            nengo.Connection(node if way == "node" else pre, post[1])
+    with pytest.raises(ValidationError, match="a part of what is on the chip.*zero"):
+        simulator(network)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_other_synapses_are_refused(in_memory):
+    network = fed()[0] if in_memory else nengo.Network()
+    with network:
+        one, two = nengo.Ensemble(10, 1), nengo.Ensemble(10, 1)
+        nengo.Connection(one, two, synapse=nengo.Alpha(0.01))
+    with pytest.raises(ValidationError, match="Alpha.*must be a nengo.Lowpass or None"):
+        simulator(network)
