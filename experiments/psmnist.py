@@ -25,6 +25,7 @@ from spiking_lmu.experiments.backends import backend
 from spiking_lmu.experiments.psmnist_figures import plot, plot_training
 from spiking_lmu.experiments.psmnist_report import report
 from spiking_lmu.experiments.psmnist_trials import (
+    load,
     make_ladder_tasks,
     make_training_tasks,
     run_task,
@@ -154,7 +155,12 @@ def defaults(data: str) -> dict[str, Any]:
 def plan(
     data: str, permuted: bool, seed: int, options: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Tasks that train, and tasks that run what they trained."""
+    """Tasks that train, and tasks that run what they trained.
+
+    A file of data is read once here, so that what is wrong with it is said at once.
+    """
+    if data not in ("digits", "mnist"):
+        load(data, permuted)
     of_ladder = set(inspect.signature(make_ladder_tasks).parameters)
     of_training = set(inspect.signature(make_training_tasks).parameters)
     trained = make_training_tasks(

@@ -57,20 +57,26 @@ _LOADED: dict[tuple[str, bool], Dataset] = {}
 
 def load(data: str, permute: bool) -> Dataset:
     """The data of a task: ``"digits"``, ``"mnist"``, or a file; once per process."""
+    _check_data(data)
     key = (data, permute)
     if key not in _LOADED:
         if data == "digits":
             found = digits()
         elif data.lower().endswith((".csv", ".tsv")):
             found = sequences_csv(data)
-        elif data == "mnist" or data.lower().endswith(".npz"):
-            found = mnist(None if data == "mnist" else data)
         else:
-            raise refusal(
-                "data", data, "digits, mnist, or a file that ends in .npz, .csv or .tsv"
-            )
+            found = mnist(None if data == "mnist" else data)
         _LOADED[key] = permuted(found) if permute else found
     return _LOADED[key]
+
+
+def _check_data(data: Any) -> None:
+    known = isinstance(data, str) and (
+        data in ("digits", "mnist") or data.lower().endswith((".csv", ".tsv", ".npz"))
+    )
+    if not known:
+        allowed = "digits, mnist, or a file that ends in .npz, .csv or .tsv"
+        raise refusal("data", data, allowed)
 
 
 def make_training_tasks(
@@ -88,8 +94,7 @@ def make_training_tasks(
     seed: int,
 ) -> list[dict[str, Any]]:
     """Complete descriptions of all trainings, checked."""
-    if not isinstance(data, str) or not data:
-        raise refusal("data", data, "digits, mnist, or the name of a file")
+    _check_data(data)
     check_each("orders", orders, check_integer, 1, 2000)
     check_integer("units", units, high=10**5)
     check_choice("activation", activation, tuple(ACTIVATIONS))

@@ -439,3 +439,28 @@ def test_errors_of_workers_take_one_line(capsys, monkeypatch, tmp_path, jobs):
 
 def fail(task, recording):
     raise ValidationError("is bad\ntwice", attr="data")
+
+
+@pytest.mark.parametrize("experiment", ["psmnist", "seqmnist"])
+@pytest.mark.parametrize(
+    "name, content",
+    [
+        ("missing.csv", None),
+        ("digit", None),
+        ("", None),
+        ("signal.wav", b""),
+        ("empty.tsv", b""),
+        ("words.csv", b"a,b\nc,d\n"),
+        ("uneven.csv", b"a,1,2\nb,1\n"),
+        ("text.npz", b"hello"),
+        ("binary.csv", bytes(range(256))),
+    ],
+)
+def test_bad_data_is_told_before_anything_runs(
+    capsys, tmp_path, experiment, name, content
+):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    error = refused(capsys, experiment, "--data", name)
+    assert "argument --data: must be" in error and name in error
+    assert not (tmp_path / "results").exists()
