@@ -957,3 +957,143 @@ def test_other_synapses_are_refused(in_memory):
         nengo.Connection(one, two, synapse=nengo.Alpha(0.01))
     with pytest.raises(ValidationError, match="Alpha.*must be a nengo.Lowpass or None"):
         simulator(network)
+
+
+def test_a_chip_is_refused_where_none_is():
+    if loihi.HAS_NXSDK:
+        pytest.skip("there is one")
+    with pytest.raises(ValidationError, match="target.*NxSDK"):
+        simulator(fed()[0], "loihi")
+
+
+@pytest.mark.parametrize("steps", [-1, 0.5, None])
+def test_bad_numbers_of_steps(steps):
+    with simulator(fed()[0]) as sim, pytest.raises(ValidationError, match="steps"):
+        sim.run_steps(steps)
+
+
+def test_a_network_is_needed():
+    with pytest.raises(ValidationError, match="network: must be a nengo.Network"):
+        loihi.Simulator(None)
+
+
+@pytest.mark.parametrize(
+    "neuron_type, error, message",
+    [
+        (nengo.LIFRate(), BuildError, "'LIFRate' cannot be simulated on Loihi.*LIF"),
+        (nengo.AdaptiveLIF(), ValidationError, "adapt, .*choose nengo.LIF, or leave"),
+    ],
+)
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_neurons_that_no_chip_has(neuron_type, error, message, in_memory):
+    network, _ = fed(neuron_type=neuron_type if in_memory else None)
+    with network:
+        nengo.Ensemble(10, 1, neuron_type=nengo.LIF() if in_memory else neuron_type)
+    with pytest.raises(error, match=message):
+        simulator(network)
+
+
+def test_networks_too_large_are_refused_before_anything_is_solved(monkeypatch):
+    network, _ = fed(n_neurons=1500)
+
+    def solved(*args, **kwargs):
+        raise AssertionError("solved")
+
+    monkeypatch.setattr("spiking_lmu.neurons.PoissonL2.__call__", solved)
+    with pytest.raises(ValidationError, match="4,096 input axons"):
+        simulator(network)
+
+
+# networks without memories
+
+
+def nodes_and_ensembles():
+    with nengo.Network(seed=1) as network:
+        source = nengo.Node(lambda t: np.sin(20 * t))
+        one, two = nengo.Ensemble(50, 1), nengo.Ensemble(60, 2)
+        function = nengo.Node(lambda t, x: x**2, size_in=1)
+        nengo.Connection(source, one)
+        nengo.Connection(one, two, function=lambda x: [x, -x])
+        nengo.Connection(two[0], one, synapse=0.1, transform=0.5)
+        nengo.Connection(one, function)
+        for obj in (source, one, two, function, one.neurons):
+            nengo.Probe(obj, synapse=0.01)
+        nengo.Probe(two.neurons, "voltage")
+    return network
+
+
+def ensemble_array():
+    with nengo.Network(seed=1) as network:
+        source = nengo.Node([0.5, -0.5])
+        arrays = [nengo.networks.EnsembleArray(30, 2) for _ in range(2)]
+        product = nengo.networks.Product(30, 2)
+        nengo.Connection(source, arrays[0].input)
+        nengo.Connection(arrays[0].output, arrays[1].input)
+        nengo.Connection(arrays[0].output, product.input_a)
+        nengo.Connection(arrays[1].output, product.input_b)
+        for array in (*arrays, product):
+            nengo.Probe(array.output, synapse=0.01)
+    return network
+
+
+def pes():
+    with nengo.Network(seed=1) as network:
+        source = nengo.Node(lambda t: np.sin(20 * t))
+        pre, post = nengo.Ensemble(50, 1), nengo.Node(size_in=1)
+        error = nengo.Ensemble(50, 1)
+        nengo.Connection(source, pre)
+        learned = nengo.Connection(
+            pre, post, learning_rule_type=nengo.PES(1e-3), function=lambda x: 0
+        )
+        nengo.Connection(post, error)
+        nengo.Connection(source, error, transform=-1)
+        nengo.Connection(error, learned.learning_rule)
+        nengo.Probe(post, synapse=0.01)
+        nengo.Probe(error, synapse=0.01)
+    return network
+
+
+def only_chip():
+    with nengo.Network(seed=1) as network:
+        one, two = nengo.Ensemble(50, 1), nengo.Ensemble(50, 1)
+        weights = nengo.solvers.LstsqL2(weights=True)
+        nengo.Connection(one, two, solver=weights)
+        nengo.Connection(two.neurons, one.neurons, transform=1e-3 * np.ones((50, 50)))
+        nengo.Probe(two)
+        nengo.Probe(two.neurons)
+    return network
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("remove_passthrough", [True, False])
+@pytest.mark.parametrize("make", [nodes_and_ensembles, ensemble_array, pes, only_chip])
+def test_other_networks_are_those_of_nengo_loihi(make, target, remove_passthrough):
+    results = []
+    for kind in (loihi.Simulator, nengo_loihi.Simulator):
+        network = make()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with kind(
+                network,
+                target=target,
+                seed=5,
+                progress_bar=False,
+                remove_passthrough=remove_passthrough,
+            ) as sim:
+                sim.run_steps(150)
+        results.append([sim.data[probe] for probe in network.all_probes])
+    for ours, theirs in zip(*results):
+        np.testing.assert_array_equal(ours, theirs)
+        assert np.ptp(theirs) > 0
+
+
+def test_a_model_to_build_into_is_used():
+    network = nodes_and_ensembles()
+    model = nengo_loihi.builder.Model(dt=DT)
+    built = []
+    model.build_callback = built.append
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with simulator(network, model=model) as sim:
+            assert sim.model is model
+    assert set(network.ensembles) <= set(built)
