@@ -18,6 +18,7 @@ from spiking_lmu.experiments.capacity_figures import (
 from spiking_lmu.experiments.report import Law, Report, Section, duration, number
 from spiking_lmu.state_space import delay_error
 
+HELD = 0.1  # an RMSE up to which a memory holds the input
 SOLVED = 0.5  # an RMSE at which a quarter of the signal's power is missed
 
 
@@ -64,7 +65,7 @@ def report(frame: pd.DataFrame, arguments: Mapping[str, Any]) -> Report:
 def _all_windows(memory: pd.DataFrame, cycles: float) -> str:
     """What the memory recalls of each window, in one sentence."""
     each = ", ".join(
-        f"{number(rmse)} of {int(steps):,} steps"
+        f"{number(rmse)} (window of {int(steps):,} steps)"
         for steps, rmse in zip(memory["steps"], memory["rmse"])
     )
     order = int(memory["state_variables"].iloc[0])
@@ -75,11 +76,11 @@ def _all_windows(memory: pd.DataFrame, cycles: float) -> str:
 
 
 def _break_law(grown: pd.DataFrame) -> Law:
-    """Where the memory misses more than a quarter of the power of a growing input."""
+    """Up to where the memory holds an input whose band grows, and where it breaks."""
     grown = grown.sort_values("steps")
     order = int(grown["state_variables"].iloc[0])
     density = float((grown["cycles"] / grown["steps"]).iloc[0])
-    missed = (grown["rmse"] > SOLVED).to_numpy()
+    missed = (grown["rmse"] > HELD).to_numpy()
     n_held = int(np.argmax(missed)) if missed.any() else len(grown)
     held = grown.iloc[n_held - 1] if n_held else None
     broken = grown.iloc[n_held] if n_held < len(grown) else None

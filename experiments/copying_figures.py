@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -208,7 +208,7 @@ def plot_training(frame: pd.DataFrame) -> Figure:
     style.log_axis(axes[0].yaxis)
     axes[0].set_ylabel("Cross entropy / that of no memory")
     entries = [Line2D([], [], color=COLOURS[k], label=NAMES[k]) for k in learned]
-    dashes = {"color": style.INK, "linestyle": (0, (4, 2.5))}
+    dashes: dict[str, Any] = {"color": style.INK, "linestyle": (0, (4, 2.5))}
     entries.append(Line2D([], [], label="no memory", **dashes))
     figure.legend(handles=entries, loc="outside upper right", ncols=len(entries))
     return figure

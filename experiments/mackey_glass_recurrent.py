@@ -19,7 +19,7 @@ import numpy as np
 from spiking_lmu.experiments.mackey_glass_series import Split, windows
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LMU
-from spiking_lmu.simulators import require
+from spiking_lmu.simulators import repeatable, require
 from spiking_lmu.state_space import discretize, state_space
 
 LAYERS = 4
@@ -237,8 +237,6 @@ def to_nengo(network: Any) -> nengo.Network:
 def run_on_nengo(model: nengo.Network, x: np.ndarray) -> np.ndarray:
     """What a network of `to_nengo` gives for one series (n_steps, 1)."""
     model.nodes[0].output = nengo.processes.PresentInput(x, 1.0)
-    # the optimizer may sum in another order in another process
-    options = {"progress_bar": False, "optimize": False}
-    with nengo.Simulator(model, dt=1.0, **options) as sim:
+    with repeatable(model, dt=1.0) as sim:
         sim.run_steps(len(x))
         return np.array(sim.data[model.probes[0]])

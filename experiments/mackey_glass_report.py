@@ -291,7 +291,7 @@ def _protocol_sections(
     if not len(tests) or arguments["swapped"]:
         return
     columns = ["", "Published"]
-    table = [
+    table: list[tuple[str, ...]] = [
         ("Widths", "LSTM 25, LMU 49, hybrid 40 and 25; order 4, window 4 steps"),
         ("Biases of the LMU; readout", "yes; LSTM and hybrid through tanh"),
         ("Series to train, validate, test", "32, 32, 64"),

@@ -218,8 +218,18 @@ def run_task(
 def _paper_rows(
     task: dict[str, Any], folder: str | os.PathLike[str] | None
 ) -> list[dict[str, Any]]:
-    data = [task[name] for name in ("series", "steps", "ahead", "tau", "swapped")]
-    splits = [make_split(*data, seed, scaled=False) for seed in task["seeds"]]
+    splits = [
+        make_split(
+            task["series"],
+            task["steps"],
+            task["ahead"],
+            task["tau"],
+            task["swapped"],
+            seed,
+            scaled=False,
+        )
+        for seed in task["seeds"]
+    ]
     stack, history = train_as_published(task, splits, folder)
     start = time.perf_counter()
     answers = stack.answer(side_by_side([split.test[0] for split in splits]))
