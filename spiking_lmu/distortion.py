@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .noise import Population
+from .noise import Population, check_populations
 from .realization import Realization
 from .signals import lowpass
 from .state_space import LONGEST, SHORTEST, simulate
-from .validation import check_array, check_integer, check_number, refusal
+from .validation import check_array, check_integer, check_number
 
 GRID = 2001  # values of each coordinate at which its tuning curves are evaluated
 BEYOND = 1.5  # the grid ends at this multiple of the radius
@@ -48,17 +48,8 @@ def simulate_distorted(
     nengo.exceptions.ValidationError
         If there is not one population for each coordinate, or an input is not finite.
     """
-    if not isinstance(realization, Realization):
-        raise refusal("realization", realization, "what spiking_lmu.realize returns")
+    check_populations(realization, populations)
     u = check_array("u", u, ndims=(1,))
-    if not isinstance(populations, Sequence) or not all(
-        isinstance(p, Population) for p in populations
-    ):
-        raise refusal("populations", populations, "a sequence of Population")
-    if len(populations) != realization.order:
-        raise refusal(
-            "populations", len(populations), f"{realization.order}, one a coordinate"
-        )
     recurrent, feed = realization.transforms
     ratio = realization.dt / realization.tau
     a, b = np.exp(-ratio), -np.expm1(-ratio)

@@ -18,6 +18,7 @@ from .validation import check_choice, check_integer, check_number, refusal
 ALLOCATIONS = ("equal", "optimal")
 NEURON_TYPES = ("poisson", "lif", "relu", "rate")
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
+MOST_NEURONS = 10**9  # of one population
 
 # fewer evaluation points miss the kinks of the tuning curves, more do not help
 EVAL_POINTS = 1500
@@ -175,7 +176,7 @@ def noise_tau(tau: float, n_neurons: int) -> float:
         Of the population.
     """
     tau = check_number("tau", tau, low=0, exclusive=True)
-    return tau * check_integer("n_neurons", n_neurons) / 60
+    return tau * check_integer("n_neurons", n_neurons, high=MOST_NEURONS) / 60
 
 
 class PoissonL2(Solver):
@@ -234,5 +235,5 @@ class PoissonL2(Solver):
 
 def alternating_encoders(n_neurons: int) -> np.ndarray:
     """Encoders (n_neurons, 1) that prefer up and down in turn: no side is short."""
-    n_neurons = check_integer("n_neurons", n_neurons)
+    n_neurons = check_integer("n_neurons", n_neurons, high=MOST_NEURONS)
     return np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]

@@ -244,6 +244,17 @@ def _check_realization(realization: Any) -> Realization:
     return realization
 
 
+def check_populations(realization: Any, populations: Any) -> None:
+    """Refuse what is not a realization with one population for each coordinate."""
+    order = _check_realization(realization).order
+    if not isinstance(populations, Sequence) or not all(
+        isinstance(p, Population) for p in populations
+    ):
+        raise refusal("populations", populations, "a sequence of Population")
+    if len(populations) != order:
+        raise refusal("populations", len(populations), f"{order}, one a coordinate")
+
+
 def spiking_noise(
     realization: Realization,
     populations: Sequence[Population],
@@ -266,8 +277,10 @@ def spiking_noise(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If there is no theory for the neurons (`count_variance`).
+        If there is no theory for the neurons (`count_variance`), or there is not one
+        population for each coordinate.
     """
+    check_populations(realization, populations)
     if not poisson:
         for population in populations:  # rates of some neurons take very long
             count_variance(population.neuron_type, np.zeros(0))

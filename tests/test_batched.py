@@ -194,7 +194,8 @@ def test_silent_neurons_stay_silent():
 
 
 def test_noise_is_what_theory_predicts():
-    memory = make_memory(poisson(), n_neurons=50)
+    # announced by the power that the inputs have: rates, and so noise, go with it
+    memory = make_memory(poisson(), n_neurons=50, rms=0.4)
     batched = BatchedMemory(memory, seed=4)
     # after four windows the noise has settled; there are as many inputs as would be
     # expected, and what they alone bring about is taken away

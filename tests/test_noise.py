@@ -410,6 +410,14 @@ def test_refused(name, call, values):
             call(bad)
 
 
+@pytest.mark.parametrize("bad", [None, 1, "x", [None], []])
+def test_populations_of_other_coordinates_are_refused(bad):
+    with pytest.raises(ValidationError, match="^populations: must be"):
+        spiking_noise(ONE, bad)
+    with pytest.raises(ValidationError, match="^realization: must be"):
+        spiking_noise(bad, [draw()])
+
+
 def test_rates_that_neurons_cannot_reach_are_refused():
     with pytest.raises(ValidationError, match="max_rates"):
         predict_rmse(ONE, 9, max_rates=nengo.dists.Uniform(600, 700))
