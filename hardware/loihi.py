@@ -25,6 +25,7 @@ from nengo.exceptions import SimulatorClosed
 from nengo.utils.progress import Progress, ProgressBar, ProgressTracker
 from numpy.typing import ArrayLike
 
+from spiking_lmu.networks.expectations import check_dt
 from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
@@ -167,6 +168,8 @@ class Simulator(LoihiSimulator):
                 raise refusal("minibatch_size", minibatch_size, "None on the chip")
         self.minibatch_size = minibatch_size
         plan = prepare(network, off_chip(network), dt)
+        for memory in plan.memories:
+            check_dt(dt, memory.dt, "LegendreMemory")
         self.changes = plan.changes  # building may add to them
         self.neuron_types = {
             ensemble: ChipRates(plan.on_chip(ensemble).neuron_type, dt)

@@ -338,7 +338,8 @@ class Rewiring:
                 pre[connection.pre_slice],
                 late[connection.post_slice],
                 connection.transform,
-                connection.synapse,
+                # the chip itself tells of inputs that are too large
+                memory.synapse if pre is before else connection.synapse,
             )
             self.plan.origins[new] = connection
         self._add(memory.input, before, synapse=nengo.Lowpass(0))

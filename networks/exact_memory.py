@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import nengo
-import numpy as np
 from nengo.params import NumberParam
 from numpy.typing import ArrayLike
 
 from spiking_lmu.state_space import discretize, sampled_readout, state_space
-from spiking_lmu.validation import check_integer, check_number, check_seed, refusal
+from spiking_lmu.validation import check_integer, check_number, check_seed
+
+from .defaults import keep_own
+from .expectations import check_dt, warn_of_units
 
 
 class ExactMemory(nengo.Network):
@@ -42,9 +44,11 @@ class ExactMemory(nengo.Network):
         seed: int | None = None,
     ) -> None:
         super().__init__(label=label, seed=check_seed(seed))
+        keep_own(self)
         A, B = state_space(theta, order)
         self.theta, self.order = float(theta), int(order)
         self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)
+        warn_of_units(self.theta, self.dt)
         self.size_in = check_integer("size_in", size_in, high=10**4)
         Ad, Bd = discretize(A, B, self.dt)
         with self:
@@ -87,7 +91,5 @@ class _OneStep(nengo.Lowpass):
     def make_state(
         self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: Any = 0
     ) -> dict[str, Any]:
-        if not np.isclose(dt, self.built_for, rtol=1e-6, atol=0):
-            allowed = f"{self.built_for:g}, for which the LMU(dt=...) was built"
-            raise refusal("dt", dt, allowed)
+        check_dt(dt, self.built_for, "the LMU")
         return super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import nengo
 import numpy as np
 from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
-from nengo.params import Default, NdarrayParam, NumberParam
+from nengo.params import Default, NdarrayParam
 from numpy.typing import ArrayLike
 
 from spiking_lmu.distortion import distortion_rmse
@@ -30,8 +29,6 @@ from spiking_lmu.noise import Population, noise_rmse, spiking_noise
 from spiking_lmu.realization import Realization, realize
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.state_space import (
-    LONGEST,
-    SHORTEST,
     sampled_readout,
     simulate,
     state_space,
@@ -43,8 +40,13 @@ from spiking_lmu.validation import (
     check_column,
     check_integer,
     check_number,
+    check_positive,
+    check_seed,
     refusal,
 )
+
+from .defaults import keep_own
+from .expectations import InputSynapse, RangeCheck, warn_of_band, warn_of_units
 
 MAX_CYCLES = 1000  # of the expected input in the window
 
@@ -92,8 +94,10 @@ class LegendreMemory(nengo.Network):
         Highest frequency of the expected input, in Hz. By default, the highest that
         a memory of this order delays with an error of no more than 1 %, or half
         the rate of time steps where that is lower.
+        A warning tells where the order is too small for a given one.
     rms : float, optional
-        Root mean square of the expected input; 0.5 by default.
+        Root mean square of the expected input; 0.5 by default. In Nengo, a warning
+        tells when the input is larger than 4.5 times that.
     spectrum : Spectrum, optional
         The expected input in full, instead of ``freq`` and ``rms``; for an example
         signal, ``Spectrum.from_signal(signal, dt)``.
@@ -162,15 +166,15 @@ class LegendreMemory(nengo.Network):
         label: str | None = None,
         seed: int | None = None,
     ) -> None:
-        if seed is not None:
-            seed = check_integer("seed", seed, low=0, high=2**32 - 1)
-        super().__init__(label=label, seed=seed)
+        super().__init__(label=label, seed=check_seed(seed))
+        keep_own(self)
         A, B = state_space(theta, order)
         self.theta = float(theta)
         self.order = int(order)
         self.mean_neurons = check_integer("n_neurons", n_neurons, high=10**6)
         self.size_in = check_integer("size_in", size_in, high=10**4)
         self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)
+        warn_of_units(self.theta, self.dt)
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
         self.neuron_type = _configured("neuron_type", neuron_type, poisson())
@@ -201,7 +205,6 @@ class LegendreMemory(nengo.Network):
             self.output = nengo.Node(size_in=n, label="output")
             for k in range(self.size_in):
                 self._add_memory(k, slice(k * d, (k + 1) * d))
-            nengo.Node(_OnlyAtDt(self.dt), size_in=1, label="time step")
         self._connect_state(self.output, self.realization.T)
 
     def _add_memory(self, k: int, part: slice) -> None:
@@ -226,7 +229,11 @@ class LegendreMemory(nengo.Network):
             self._decoded.append(connection)
         into = self.coordinates[part]
         nengo.Connection(decoded, into, transform=recurrent, synapse=self.synapse)
-        nengo.Connection(self.input[k], into, transform=feed, synapse=self.synapse)
+        limited = not isinstance(self.neuron_type, nengo.Direct)
+        largest = self.realization.largest_input if limited else np.inf
+        owner = str(self) if self.size_in == 1 else f"{self}, dimension {k},"
+        synapse = InputSynapse(self.synapse.tau, self.dt, feed[:, 0], largest, owner)
+        nengo.Connection(self.input[k], into, transform=feed, synapse=synapse)
 
     def _add_ensemble(self, i: int, label: str) -> nengo.Ensemble:
         headroom = self.realization.headrooms[i]
@@ -484,60 +491,6 @@ class LegendreMemory(nengo.Network):
         return u
 
 
-@dataclass(frozen=True, eq=False)
-class RangeCheck:
-    """Whether a memory's state stays within the radii of its populations.
-
-    Attributes
-    ----------
-    largest : (d,) ndarray
-        Largest magnitude of each coordinate, relative to its radius.
-    outside : (d,) ndarray
-        Share of the time that each coordinate is beyond its radius.
-    """
-
-    largest: np.ndarray
-    outside: np.ndarray
-
-    def __bool__(self) -> bool:
-        return bool(np.all(self.largest <= 1))
-
-    def __str__(self) -> str:
-        worst = int(np.argmax(self.largest))
-        text = f"coordinate {worst} goes to {self.largest[worst]:.2f} of its radius"
-        if self:
-            return f"The state stays within its radii: at most, {text}."
-        return (
-            f"The state leaves its radii: {text}, and is beyond it for "
-            f"{self.outside[worst]:.2%} of the time. Announce this input by freq and "
-            "rms, or by spectrum=Spectrum.from_signal(signal, dt)."
-        )
-
-
-class _OnlyAtDt(nengo.Process):
-    """Refuses to be built by a simulator with another time step."""
-
-    built_for = NumberParam("built_for", low=0, low_open=True)
-
-    def __init__(self, dt: float) -> None:
-        # with an input, though nothing goes there: NengoDL wants data for other nodes
-        super().__init__(default_size_in=1, default_size_out=1)
-        self.built_for = dt
-
-    def make_state(
-        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
-    ) -> dict[str, Any]:
-        return {}
-
-    def make_step(
-        self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
-    ) -> Callable[[float, np.ndarray], np.ndarray]:
-        if not np.isclose(dt, self.built_for, rtol=1e-6, atol=0):
-            allowed = f"{self.built_for:g}, for which LegendreMemory(dt=...) was built"
-            raise refusal("dt", dt, allowed)
-        return lambda t, x: np.zeros(shape_out)
-
-
 class _Correlated(Distribution):
     """Normal with a covariance: evaluation points as the window has them."""
 
@@ -558,7 +511,7 @@ def _lowpass(synapse: Any) -> nengo.Lowpass:
         if not isinstance(synapse, nengo.Lowpass):
             raise refusal("synapse", synapse, "a nengo.Lowpass or a time in seconds")
         synapse = synapse.tau
-    return nengo.Lowpass(check_number("synapse", synapse, SHORTEST, LONGEST))
+    return nengo.Lowpass(check_positive("synapse", synapse))
 
 
 def _expected(
@@ -575,7 +528,9 @@ def _expected(
     highest = min(0.5 / dt, MAX_CYCLES / theta)
     if freq is None:
         freq = min(usable_band(order) / theta, highest)
-    freq = check_number("freq", freq, low=0, high=highest, exclusive=True)
+    else:
+        freq = check_number("freq", freq, low=0, high=highest, exclusive=True)
+        warn_of_band(theta, order, freq)
     return Spectrum.flat(freq, 0.5 if rms is None else rms)
 
 

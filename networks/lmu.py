@@ -27,6 +27,7 @@ from spiking_lmu.validation import (
     refusal,
 )
 
+from .defaults import keep_own
 from .exact_memory import ExactMemory
 from .legendre_memory import LegendreMemory
 from .unit_files import read_unit, write_unit
@@ -198,6 +199,7 @@ class LMU(nengo.Network):
         seed: int | None = None,
     ) -> None:
         super().__init__(label=label, seed=check_seed(seed))
+        keep_own(self)
         self.units = check_integer("units", units, high=MAX_SIZE)
         self.size_in = check_integer("size_in", size_in, high=MAX_SIZE)
         self.memory_d = check_integer("memory_d", memory_d, high=10**4)

@@ -28,6 +28,7 @@ from spiking_lmu.validation import (
 )
 from spiking_lmu.weights import read_weights
 
+from .defaults import keep_own
 from .lmu import LMU, check_sequences
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
@@ -122,6 +123,7 @@ class SequenceNetwork(nengo.Network):
         seed: int | None = None,
     ) -> None:
         super().__init__(label=label, seed=check_seed(seed))
+        keep_own(self)
         self.size_in = check_integer("size_in", size_in, high=10**4)
         self.size_out = check_integer("size_out", size_out, high=10**6)
         self.window = check_integer("window", window, low=2, high=10**7)

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from .noise import Population, check_populations
 from .realization import Realization
 from .signals import lowpass
-from .state_space import LONGEST, SHORTEST, simulate
-from .validation import check_array, check_integer, check_number
+from .state_space import simulate
+from .validation import check_array, check_integer, check_positive
 
 GRID = 2001  # values of each coordinate at which its tuning curves are evaluated
 BEYOND = 1.5  # the grid ends at this multiple of the radius
@@ -109,7 +109,7 @@ def distortion_rmse(
         If an argument is out of range, or there is no step to count.
     """
     if synapse is not None:
-        synapse = check_number("synapse", synapse, SHORTEST, LONGEST)
+        synapse = check_positive("synapse", synapse)
     error = simulate_distorted(realization, populations, u)
     error -= simulate(*realization.step, u) @ realization.T.T
     settled = check_integer("settled", settled, low=0, high=len(error) - 1)

@@ -45,8 +45,13 @@ from .neurons import (
     tuned_eval_points,
 )
 from .realization import FEWEST_NEURONS, Realization
-from .state_space import LONGEST, SHORTEST
-from .validation import check_array, check_integer, check_number, refusal
+from .validation import (
+    check_array,
+    check_integer,
+    check_number,
+    check_positive,
+    refusal,
+)
 
 MAX_NEURONS = 10**6
 LARGEST_SAMPLE = 2000  # beyond, populations only become more alike
@@ -343,7 +348,7 @@ def error_covariance(
 def _check_synapse(synapse: Any) -> float | None:
     if synapse is None:
         return None
-    return check_number("synapse", synapse, SHORTEST, LONGEST)
+    return check_positive("synapse", synapse)
 
 
 def noise_rmse(

@@ -28,14 +28,19 @@ from scipy.linalg import cholesky, eigh, solve_discrete_lyapunov, svd
 from .neurons import ALLOCATIONS
 from .signals import Spectrum
 from .state_space import (
-    LONGEST,
-    SHORTEST,
     check_system,
     discretize,
     map_to_synapse,
     transfer,
 )
-from .validation import check_array, check_choice, check_integer, check_number, refusal
+from .validation import (
+    check_array,
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    refusal,
+)
 
 COORDINATES = ("legendre", "balanced")
 
@@ -55,6 +60,8 @@ MAX_TOTAL = 10**9
 # panels of the integral over the spectrum for each time that a step is remembered
 RESOLUTION = 0.05
 MAX_FREQUENCIES = 20_000
+# a gain of noise below this is zero but for rounding
+NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +222,8 @@ def realize(
     A, B = check_system(A, B)
     if B.shape[1] != 1:
         raise refusal("B", B.shape, "a matrix of one column")
-    dt = check_number("dt", dt, SHORTEST, LONGEST)
-    tau = check_number("tau", tau, SHORTEST, LONGEST)
+    dt = check_positive("dt", dt)
+    tau = check_positive("tau", tau)
     check_choice("coordinates", coordinates, COORDINATES)
     if not isinstance(spectrum, Spectrum):
         raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
@@ -255,7 +262,7 @@ def realize(
         T=T,
         radii=radii,
         deviations=deviations,
-        allocation=shares / shares.sum(),
+        allocation=_normalized(shares),
         covariance=T_inv @ K @ T_inv.T,
         noise_weight=weight,
         largest_input=spectrum.peak * spectrum.rms,
@@ -306,8 +313,8 @@ def realize_for(
     """
     A, B = check_system(A, B)
     d = len(A)
-    dt = check_number("dt", dt, SHORTEST, LONGEST)
-    tau = check_number("tau", tau, SHORTEST, LONGEST)
+    dt = check_positive("dt", dt)
+    tau = check_positive("tau", tau)
     check_choice("coordinates", coordinates, COORDINATES)
     largest_input = check_number("largest_input", largest_input, low=0, exclusive=True)
     states = check_array("states", states, ndims=(2,))
@@ -344,7 +351,7 @@ def realize_for(
         T=T,
         radii=radii,
         deviations=deviations,
-        allocation=shares / shares.sum(),
+        allocation=_normalized(shares),
         covariance=T_inv @ K @ T_inv.T,
         noise_weight=weight,
         largest_input=largest_input,
@@ -429,9 +436,17 @@ def _balance(root: np.ndarray, noise_root: np.ndarray) -> np.ndarray:
     The largest entry of each column is positive: signs are no accident.
     """
     _, mu, V = svd(noise_root @ root)
-    # noise in a direction that small does nothing: any scale will do
-    T = root @ V.T / np.sqrt(np.maximum(mu, 1e-6 * mu[0]))
+    # noise in a direction that small does nothing: any scale will do; and where the
+    # system is no more than the synapse itself, no noise does anything at all
+    scale = np.maximum(mu, 1e-6 * mu[0]) if mu[0] > NOTHING else np.ones(len(mu))
+    T = root @ V.T / np.sqrt(scale)
     return T * np.sign(T[np.argmax(np.abs(T), axis=0), np.arange(len(T))])
+
+
+def _normalized(shares: np.ndarray) -> np.ndarray:
+    """Shares that sum to 1; equal ones where noise does nothing, whoever adds it."""
+    total = shares.sum()
+    return shares / total if total > NOTHING else np.full(len(shares), 1 / len(shares))
 
 
 def _at_least(fewest: float, shares: np.ndarray) -> np.ndarray:

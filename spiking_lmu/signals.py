@@ -13,6 +13,7 @@ from .validation import (
     check_column,
     check_integer,
     check_number,
+    check_positive,
     refusal,
 )
 
@@ -80,7 +81,7 @@ class Spectrum:
             If ``freq`` or ``rms`` is not positive.
         """
         freq = check_number("freq", freq, 0, LARGEST, exclusive=True)
-        rms = check_number("rms", rms, 1e-50, 1e50)
+        rms = check_positive("rms", rms)
         return cls(np.array([0, freq]), np.array([rms**2]))
 
     @classmethod
@@ -114,7 +115,7 @@ class Spectrum:
         from scipy.signal import welch
 
         signal = _check_signal(signal)
-        dt = check_number("dt", dt, 1e-50, 1e50)
+        dt = check_positive("dt", dt)
         mean = signal.mean()
         variance = np.mean((signal - mean) ** 2)
         length = max(signal.size // 4, min(signal.size, 256))
@@ -220,7 +221,7 @@ def white_noise(
     """
     n_steps, dt = _check_steps(duration, dt)
     freq = check_number("freq", freq, 1 / duration, 0.5 / dt)
-    rms = check_number("rms", rms, 1e-50, 1e50)
+    rms = check_positive("rms", rms)
     seed = check_integer("seed", seed, 0, np.iinfo(np.int32).max)
     process = nengo.processes.WhiteSignal(duration, high=freq, rms=rms, seed=seed)
     return process.run_steps(n_steps, dt=dt)[:, 0]
@@ -250,7 +251,7 @@ def sine(duration: float, dt: float, freq: float, rms: float) -> np.ndarray:
     """
     n_steps, dt = _check_steps(duration, dt)
     freq = check_number("freq", freq, 0, 0.5 / dt, exclusive=True)
-    rms = check_number("rms", rms, 1e-50, 1e50)
+    rms = check_positive("rms", rms)
     time = dt * np.arange(1, n_steps + 1)
     return np.sqrt(2) * rms * np.sin(2 * np.pi * freq * time)
 
@@ -303,7 +304,7 @@ def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarr
         or an instant is negative or after the end of the signal.
     """
     signal = _check_signal(signal)
-    dt = check_number("dt", dt, 1e-50, 1e50)
+    dt = check_positive("dt", dt)
     duration = signal.size * dt * (1 + 1e-9)
     time = dt * np.arange(1, signal.size + 1)
     result = signal
@@ -346,6 +347,6 @@ def _check_signal(signal: Any) -> np.ndarray:
 
 def _check_steps(duration: Any, dt: Any) -> tuple[int, float]:
     """Number of steps and dt."""
-    dt = check_number("dt", dt, 1e-50, 1e50)
+    dt = check_positive("dt", dt)
     duration = check_number("duration", duration, dt, dt * MAX_STEPS)
     return round(duration / dt), dt

@@ -9,10 +9,16 @@ from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 from scipy.linalg import expm
 
-from .validation import check_array, check_choice, check_integer, check_number, refusal
+from .validation import (
+    check_array,
+    check_choice,
+    check_integer,
+    check_number,
+    check_positive,
+    refusal,
+)
 
 MAX_ORDER = 1024
-SHORTEST, LONGEST = 1e-50, 1e50  # times, in seconds: far from where floats end
 MAX_CYCLES = 1e12
 # `delay_error` is rounding below the first, and comes and goes above the second
 TOLERANCES = 1e-12, 0.5
@@ -48,7 +54,7 @@ def state_space(theta: float, order: int) -> tuple[np.ndarray, np.ndarray]:
     ----------
     LMU 2019, equations 1 and 2.
     """
-    theta = check_number("theta", theta, SHORTEST, LONGEST)
+    theta = check_positive("theta", theta)
     order = check_integer("order", order, high=MAX_ORDER)
     i = np.arange(order)[:, None]
     j = np.arange(order)[None, :]
@@ -100,7 +106,7 @@ def discretize(
         result would not be finite, or ``method`` is unknown.
     """
     A, B = check_system(A, B)
-    dt = check_number("dt", dt, SHORTEST, LONGEST)
+    dt = check_positive("dt", dt)
     check_choice("method", method, METHODS)
     allowed = "a step for which the result is finite"
     try:
@@ -433,7 +439,7 @@ def map_to_synapse(
     VE 2018, section 3; Voelker 2019, equation 5.9.
     """
     A, B = check_system(A, B)
-    tau = check_number("tau", tau, SHORTEST, LONGEST)
+    tau = check_positive("tau", tau)
     if dt is None:
         return tau * A + np.eye(len(A)), tau * B
     Ad, Bd = discretize(A, B, dt)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+SMALLEST, LARGEST = 1e-50, 1e50  # far from where floats end
+
 
 def check_number(
     name: str,
@@ -141,6 +143,17 @@ def check_flag(name: str, value: Any) -> bool:
 def check_seed(value: Any) -> int | None:
     """Return a seed as NumPy takes them, or None."""
     return None if value is None else check_integer("seed", value, 0, 2**32 - 1)
+
+
+def check_positive(name: str, value: Any) -> float:
+    """Return ``value`` as a float above 0, such as a time in seconds.
+
+    Numbers so small or large that products of them leave what floats hold are refused.
+    """
+    number = check_number(name, value, low=0, exclusive=True)
+    if not SMALLEST <= number <= LARGEST:
+        raise refusal(name, value, "a positive number that can be calculated with")
+    return number
 
 
 def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) -> None:

@@ -1,5 +1,7 @@
 """The memory as a Nengo network: what it is without noise, and how it composes."""
 
+import warnings
+
 import nengo
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.distortion import distortion_rmse, simulate_distorted
 from spiking_lmu.metrics import rmse
-from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
 from spiking_lmu.networks.exact_memory import ExactMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import Spectrum, white_noise
@@ -370,6 +372,116 @@ def test_default_band_ends_where_time_steps_do():
     assert memory.spectrum.freq == pytest.approx(500)
 
 
+CONFIGURATIONS = {
+    "transform": (nengo.Connection, "transform", 2.0),
+    "synapse": (nengo.Connection, "synapse", 0.1),
+    "solver": (nengo.Connection, "solver", nengo.solvers.LstsqL2(weights=True)),
+    "gain": (nengo.Ensemble, "gain", Choice([1.5])),
+    "bias": (nengo.Ensemble, "bias", Choice([0.5])),
+    "radius": (nengo.Ensemble, "radius", 3.0),
+    "eval_points": (nengo.Ensemble, "eval_points", Uniform(-0.1, 0.1)),
+    "encoders": (nengo.Ensemble, "encoders", Choice([[1.0]])),
+    "n_eval_points": (nengo.Ensemble, "n_eval_points", 5),
+    "probe": (nengo.Probe, "synapse", 0.1),
+}
+
+
+def parts_of_networks():
+    """All that our networks are made of, as it was configured."""
+    with nengo.Network(seed=0):
+        memory = make(order=2, seed=1)
+        memory.add_readout([0, THETA])
+        memory.add_output(np.prod, [0.0, 0.1])
+        lmu = LMU(3, 4, THETA, memory="spiking", memory_args={"n_neurons": 5}, seed=2)
+        networks = [memory, lmu, ExactMemory(THETA, 3)]
+        networks.append(SequenceNetwork(1, 2, 3, 20, units=[4, 3], seed=3))
+    values = []
+    for network in networks:
+        for c in network.all_connections:
+            values += [c.transform, getattr(c.synapse, "tau", None)]
+            values += [c.solver, c.eval_points]
+        for e in network.all_ensembles:
+            values += [e.gain, e.bias, e.radius, e.encoders, e.normalize_encoders]
+            values += [e.eval_points, e.n_eval_points]
+        for node in network.all_nodes:
+            values += [node.size_in, node.size_out, node.output is None]
+        values += [p.synapse for p in network.all_probes]
+    return values
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_configurations_that_would_ruin_a_network_stay_outside(name):
+    kind, parameter, value = CONFIGURATIONS[name]
+    expected = parts_of_networks()
+    with nengo.Network() as network:
+        setattr(network.config[kind], parameter, value)
+        found = parts_of_networks()
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected):
+        np.testing.assert_equal(repr(ours), repr(theirs))
+
+
+def test_no_node_stands_alone():
+    """Every node of a memory is a part of what it does."""
+    with nengo.Network() as network:
+        memory = make(size_in=2)
+    used = {c.pre_obj for c in network.all_connections}
+    used |= {c.post_obj for c in network.all_connections}
+    assert set(memory.all_nodes) <= used
+    assert all(node.output is None for node in memory.all_nodes)
+
+
+# Warnings
+
+
+def test_inputs_beyond_the_range_are_told_once():
+    """By how much, and when; by every simulator anew."""
+    u = np.full(100, 0.5)
+    u[50:] = -2.5
+    network, _ = fed(np.stack([u, 0 * u], axis=1), rms=0.5, label="window")
+    told = 'window".*, dimension 0, is -2.5 at 0.051 s, and at most 2.25 is expected'
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=told) as caught:
+            run(network, n_steps=100)
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize("neuron_type", [poisson(), nengo.Direct()])
+def test_inputs_within_the_range_are_not_told(neuron_type):
+    u = np.full(100, 2.25 if neuron_type == poisson() else 1000.0)
+    network, _ = fed(u, rms=0.5, neuron_type=neuron_type)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(network, n_steps=100)
+
+
+def test_bands_beyond_the_order_are_told():
+    with pytest.warns(UserWarning, match="2.08 cycles in theta=0.5 s, .*order=10"):
+        LegendreMemory(0.5, 6, 10, freq=4.16)
+    with pytest.warns(UserWarning, match="an order of about 120"):
+        LegendreMemory(0.5, 6, 10, freq=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LegendreMemory(0.5, 6, 10, freq=usable_band(6) / 0.5)
+        LegendreMemory(0.5, 6, 10, spectrum=Spectrum.flat(10, 1))
+
+
+@pytest.mark.parametrize("kind", ["memory", "unit"])
+def test_windows_of_milliseconds_are_told(kind):
+    def build(theta, dt=0.001):
+        if kind == "unit":
+            LMU(3, 2, theta, dt=dt)
+        else:
+            LegendreMemory(theta, 2, 10, dt=dt)
+
+    with pytest.warns(UserWarning, match="theta=500 is in seconds, .*theta=0.5;"):
+        build(500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build(784.0, dt=1.0)
+        build(20.0)
+
+
 # Composition
 
 
@@ -644,6 +756,7 @@ def test_direct_mode_has_no_neurons():
 # Refusals
 
 NUMBERS = [-1, 0, NAN, INF, "a", [], [1, 2], 1e60, 1j]
+TWO_AT_ONCE = Choice([[200.0, 300.0]])
 INTEGERS = [-1, 0, NAN, INF, 2.5, "a", None, [], 10**8, True]
 BAD = {
     "theta": [*NUMBERS, None],
@@ -651,14 +764,19 @@ BAD = {
     "n_neurons": INTEGERS,
     "synapse": [*NUMBERS, None, nengo.Alpha(0.1), nengo.Lowpass(0)],
     "dt": [*NUMBERS, None, 2 * THETA],
-    "neuron_type": ["poisson", None, 3, nengo.LIF],
+    "neuron_type": [
+        "poisson",
+        None,
+        3,
+        nengo.LIF,
+    ],
     "coordinates": ["x", "", None, 3, []],
     "allocation": ["x", "", None, 3, []],
     "freq": [*NUMBERS, 501.0],
     "rms": NUMBERS,
     "spectrum": ["x", 3, [1.0, 2.0], U],
-    "max_rates": [-1, 200.0, NAN, "x", None, [], [1.0, 2.0]],
-    "intercepts": [-1, 0.5, NAN, "x", [], [1.0, 2.0]],
+    "max_rates": [-1, 200.0, NAN, "x", None, [], [1.0, 2.0], TWO_AT_ONCE],
+    "intercepts": [-1, 0.5, NAN, "x", [], [1.0, 2.0], TWO_AT_ONCE],
     "size_in": INTEGERS,
     "label": [3, []],
     "seed": [-1, NAN, 1.5, "a", [], 2**40],

@@ -125,6 +125,20 @@ def test_synapses_that_let_one_direction_vanish(order, tau):
     np.testing.assert_allclose(balance, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("coordinates", ["legendre", "balanced"])
+@pytest.mark.parametrize("theta", [0.1, 0.25, 3.0])
+def test_a_system_that_is_the_synapse_has_no_noise(theta, coordinates):
+    """Order 1 with theta = tau: the weight of the recurrence is 0."""
+    r = realize(
+        *state_space(theta, 1), DT, theta, Spectrum.flat(FREQ, RMS), coordinates
+    )
+    recurrent, _ = r.transforms
+    assert abs(recurrent[0, 0]) < 1e-9
+    assert r.allocation == [1.0]
+    assert r.headrooms[0] > 1 and np.isfinite(r.radii).all()
+    assert np.isfinite(r.T).all()
+
+
 def test_order_256_is_finite():
     r = realize(*state_space(1.0, 256), 0.005, 0.1, Spectrum.flat(20.0, 0.4))
     for part in (r.T, r.radii, r.allocation, r.noise_weight, *r.transforms):

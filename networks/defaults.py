@@ -1,0 +1,41 @@
+"""What the configuration of an enclosing network may change in a network of ours."""
+
+from __future__ import annotations
+
+import nengo
+
+# neuron types, max_rates, intercepts, noise and seeds are for the user to configure;
+# these are what our networks are made of, and stay as Nengo has them
+FIXED = {
+    nengo.Connection: (
+        "transform",
+        "eval_points",
+        "scale_eval_points",
+        "solver",
+        "synapse",
+        "learning_rule_type",
+    ),
+    nengo.Ensemble: (
+        "gain",
+        "bias",
+        "encoders",
+        "normalize_encoders",
+        "eval_points",
+        "n_eval_points",
+        "radius",
+    ),
+    nengo.Node: ("output", "size_in", "size_out"),
+    nengo.Probe: ("synapse", "sample_every"),
+}
+
+
+def keep_own(network: nengo.Network) -> None:
+    """Let no configuration from outside change how a network's parts are connected.
+
+    A `nengo.Config` of an enclosing network sets the defaults of all that is made
+    inside. A transform, gains or biases that were meant for other parts would make of
+    a memory something else without a word.
+    """
+    for kind, names in FIXED.items():
+        for name in names:
+            setattr(network.config[kind], name, getattr(kind, name).default)
