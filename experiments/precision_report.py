@@ -109,7 +109,7 @@ def _held(trials: pd.DataFrame) -> str:
         return ""
     return (
         "Of this recording the exact memory holds the window with an NRMSE of "
-        f"{_and(each)} (0 is all of it, 1 nothing); neurons can only add to that. "
+        f"{_and(each)} (0 is all of it, 1 nothing); neurons add to that. "
     )
 
 

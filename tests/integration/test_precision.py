@@ -417,6 +417,25 @@ def test_a_recording_instead_of_noise(tmp_path, recording):
     assert facts["arguments"]["rate"] == 100
 
 
+def test_the_headline_says_what_of_a_recording_the_memory_holds(tmp_path):
+    """Neurons without spikes, many of them, hold nearly what the exact memory does."""
+    t = np.arange(0, 3, 0.001)
+    fast = np.sin(2 * np.pi * 20 * t) + 0.5 * np.sin(2 * np.pi * 10 * t)
+    given = {
+        **ARGUMENTS, "orders": (3, 12), "neurons": (300,), "neuron_types": ("rate",),
+        "designs": ("balanced/optimal",), "trials": 1, "signal": fast[:, None],
+        "floor": False,
+    }  # fmt: skip
+    frame = precision.run(**given, folder=tmp_path, jobs=1)
+    low, high = frame["exact_nrmse_window"]
+    assert low > 0.5 > 0.1 > high
+    np.testing.assert_allclose(frame["nrmse_window"], [low, high], atol=0.05)
+    lead = precision_report._lead(frame)
+    theta = ARGUMENTS["thetas"][0]
+    assert f"an NRMSE of {low:.2f} at d = 3 and {theta:g} s" in lead
+    assert f"{high:.2f} at d = 12" in lead
+
+
 def test_a_list_is_a_recording(tmp_path, recording):
     values = (recording[1] - recording[1].mean()).tolist()
     given = {**ARGUMENTS, **RATES, "trials": 1, "signal": values}
