@@ -74,7 +74,7 @@ def fit_clustered(x: Any, y: Any, clusters: Any, strata: Any, seed: int = 0) -> 
         # about one, and as wide as the spread of n clusters about their own mean is not
         weights[:, first : first + n] = 1 + (drawn - 1) * np.sqrt(n / (n - 1))
     # to first order in the weights, so that no draw is singular
-    left = products - squares @ values
+    left: np.ndarray = products - squares @ values
     changes = np.linalg.solve(squares.sum(axis=0), (weights @ left).T).T
     freedom = float(np.sum(sizes - 1))
     changes *= stdtrit(freedom, 0.975) / NORMAL_QUANTILE

@@ -41,6 +41,7 @@ GROUPS = {
         name for name in NAMES if name not in {*AGAIN, *MATCHED.values()}
     ),
 }
+ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # ticks of a logarithmic axis
 DELAYS = (0.0, 0.5, 1.0)  # of theta, in the example
 
 
@@ -253,9 +254,11 @@ def plot_ablation(frame: pd.DataFrame) -> Figure:
         face = colour if n == sizes[-1] else "white"
         look: dict[str, Any] = {"color": colour, "markerfacecolor": face, "zorder": 3}
         ax.plot(of["nrmse"], at, "s", label=f"{n:,} neurons a dimension", **look)
-    ax.set_xlim(left=0)
+    least, most = table["nrmse"].min() / 1.3, 1.3 * table["nrmse"].max()
+    style.log_axis(ax.xaxis, [tick for tick in ERRORS if least < tick < most])
     ax.set_xlabel("NRMSE of the window")
-    ax.legend(loc="lower right")
+    if len(sizes) > 1:
+        ax.legend(loc="lower right")
     return figure
 
 
@@ -268,6 +271,7 @@ def _note(ax: Axes, place: float, text: str) -> None:
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
         va="center",
+        fontsize="small",
         color=style.QUIET,
     )
 
