@@ -15,7 +15,7 @@ from spiking_lmu import training
 from spiking_lmu.experiments.datasets import sequences_csv
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 
-ORDER, UNITS = 12, 60
+ORDER = 12
 FILE = Path("waves.csv")
 
 
@@ -40,7 +40,7 @@ data = sequences_csv(FILE)  # 70 % to train on, 10 % to choose by, 20 % to repor
 n_steps, size = data.shape
 print(f"{FILE}: {n_steps} steps of {size}, labels {', '.join(data.labels)}")
 
-network = SequenceNetwork(size, data.n_classes, ORDER, n_steps, UNITS, seed=0)
+network = SequenceNetwork(size, data.n_classes, ORDER, n_steps, seed=0)
 result = training.fit(
     network,
     data.train.x,

@@ -33,7 +33,7 @@ def freeze(
     n_neurons: int | None = None,
     inputs: ArrayLike | None = None,
     presentation: int | None = None,
-    synapse: float = 0.1,
+    synapse: float = 0.3,
     coordinates: str = "balanced",
     classes: bool | None = None,
     seed: int | None = None,
@@ -60,7 +60,8 @@ def freeze(
         Time steps for which each item is shown; that of ``network`` by default. An
         `LMU` computes anew in every time step and has none.
     synapse : float
-        Recurrent synapse of the memory, in seconds.
+        Recurrent synapse of the memory, in seconds; slower than that of a
+        `LegendreMemory`, as the commands for sequences have it.
     coordinates : str
         ``"balanced"`` or ``"legendre"``.
     classes : bool, optional

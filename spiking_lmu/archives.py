@@ -306,8 +306,9 @@ def _exactly(file: IO[bytes], n: int) -> bytes:
 
 
 def _read_numbers(file: IO[bytes], header: Header) -> np.ndarray:
-    order = "F" if header.fortran_order else "C"
-    array = np.empty(header.shape, header.dtype, order)
+    array: np.ndarray = np.empty(
+        header.shape, header.dtype, "F" if header.fortran_order else "C"
+    )
     content = memoryview(array.reshape(-1, order="A").view(np.uint8))
     done = 0
     while done < len(content):

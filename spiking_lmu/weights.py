@@ -81,7 +81,7 @@ def check_storable(network: nengo.Network, all_weights: bool = False) -> None:
         If there is such an object.
     """
     for c in _trained_connections(network):
-        kinds = (nengo.Dense, nengo.transforms.NoTransform)
+        kinds: tuple[type, ...] = (nengo.Dense, nengo.transforms.NoTransform)
         if not _is_decoded(c):
             kinds = (nengo.Dense, nengo.Convolution, ConvolutionTranspose, nengo.Sparse)
         if not isinstance(c.transform, kinds):
@@ -91,8 +91,10 @@ def check_storable(network: nengo.Network, all_weights: bool = False) -> None:
                 "`trainable` to False, or connect from neurons or nodes",
                 attr="network",
             )
-    nengo_dl = sys.modules.get("nengo_dl")  # without it, there are no such nodes
-    for node in network.all_nodes if nengo_dl else ():
+    nengo_dl = sys.modules.get("nengo_dl")
+    if nengo_dl is None:  # there are no such nodes
+        return
+    for node in network.all_nodes:
         layer = getattr(node, "tensor_func", None)
         kept = "weights" if all_weights else "trainable_weights"
         if isinstance(node, nengo_dl.TensorNode) and getattr(layer, kept, None):

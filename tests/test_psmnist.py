@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 
 import numpy as np
@@ -23,6 +24,7 @@ from spiking_lmu.experiments.psmnist_figures import (
 from spiking_lmu.experiments.psmnist_report import PUBLISHED, report
 from spiking_lmu.experiments.psmnist_trials import pack, unpack
 from spiking_lmu.intervals import mean_interval
+from spiking_lmu.networks import SequenceNetwork, freeze
 
 TRAINING = {
     "data": "digits", "permute": True, "orders": (8,), "units": 10,
@@ -331,3 +333,14 @@ def test_finished_trials_are_found_again(results, monkeypatch):
     tasks = psmnist.plan("digits", True, 0, options)
     result = psmnist.execute(*tasks, str(results[1]), jobs=1)
     assert (result.reused, result.new, result.failures) == (4, 0, [])
+
+
+def test_defaults_are_those_of_the_networks():
+    """A network of the library is the one that the command trains and freezes."""
+    network = inspect.signature(SequenceNetwork).parameters
+    for name in ("units", "activation"):
+        assert psmnist.QUICK[name] == network[name].default
+    assert (
+        psmnist.QUICK["synapse"]
+        == inspect.signature(freeze).parameters["synapse"].default
+    )
