@@ -413,12 +413,7 @@ class LegendreMemory(nengo.Network):
         """
         if isinstance(self.neuron_type, nengo.Direct):
             raise refusal("neuron_type", self.neuron_type, "made of neurons")
-        if not isinstance(data, Mapping) or not all(e in data for e in self.ensembles):
-            allowed = "sim.data of a simulator that has built this network"
-            raise refusal("data", data, allowed)
-        if not isinstance(neuron_types, (Mapping, type(None))):
-            allowed = "sim.neuron_types of that simulator, or None"
-            raise refusal("neuron_types", neuron_types, allowed)
+        self._check_built(data, neuron_types)
         return [
             Population.solved(
                 data, ensemble, connection, (neuron_types or {}).get(ensemble)
@@ -480,6 +475,14 @@ class LegendreMemory(nengo.Network):
                 for part, one in zip(parts, u.T)
             ]
         return float(np.sqrt(sum(squares)))
+
+    def _check_built(self, data: Any, neuron_types: Any) -> None:
+        if not isinstance(data, Mapping) or not all(e in data for e in self.ensembles):
+            allowed = "sim.data of a simulator that has built this network"
+            raise refusal("data", data, allowed)
+        if neuron_types is not None and not isinstance(neuron_types, Mapping):
+            allowed = "sim.neuron_types of that simulator, or None"
+            raise refusal("neuron_types", neuron_types, allowed)
 
     def _check_signal(self, signal: ArrayLike) -> np.ndarray:
         """The input (n, size_in)."""

@@ -7,6 +7,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu import discretize, map_to_synapse, state_space
 from spiking_lmu.hardware.stochastic import MAX_RATE, ChipPoisson, check_max_rates
+from spiking_lmu.noise import count_variance
 
 DT = 0.001
 SIMULATORS = ["nengo", "simreal", "sim"]
@@ -61,6 +62,19 @@ def test_gain_and_bias_place_the_line():
     again = neurons.max_rates_intercepts(gain, bias)
     np.testing.assert_allclose(again, [max_rates, intercepts], atol=1e-9)
     assert neurons.spiking and not neurons.negative
+
+
+@pytest.mark.parametrize("amplitude", [1, 0.1])
+def test_spikes_vary_as_theory_says(amplitude):
+    neurons, rng = ChipPoisson(amplitude), np.random.RandomState(0)
+    p = np.array([-0.1, 0.01, 0.1, 0.18, 0.9, 1.5])
+    output = np.empty((20_000, 6))
+    neurons.step(DT, np.tile(p / DT, (20_000, 1)), output, rng)
+    found = (output * DT / amplitude).var(axis=0)
+    expected = count_variance(neurons, p)
+    np.testing.assert_allclose(found, expected, atol=0.003)
+    # fewer than Poisson neurons', which fire twice in some steps
+    assert np.all(expected[1:] < p[1:])
 
 
 def test_amplitude_scales_spikes_and_rates():
