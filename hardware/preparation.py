@@ -24,8 +24,9 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.networks import LegendreMemory
 
 from .plan import Plan, ensemble_of
-from .rewiring import Rewiring, refused_synapse
+from .rewiring import Rewiring
 from .stochastic import MAX_RATE, ChipPoisson
+from .synapses import refused_synapse
 
 UNITS = (nengo.Tanh, nengo.Sigmoid, nengo.RectifiedLinear)  # that do not spike
 # whose Poisson neurons have an equal on the chip

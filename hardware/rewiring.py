@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import nengo
@@ -12,8 +12,6 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.signals import Spectrum
-from spiking_lmu.state_space import usable_band
 
 from .plan import (
     Feed,
@@ -25,6 +23,7 @@ from .plan import (
     copy_connection,
     ensemble_of,
 )
+from .synapses import in_series, listed, share_of_filter, taus_of
 
 # share of the expected input that a synapse may change before it must be kept
 NEGLIGIBLE_FILTER = 0.05
@@ -118,15 +117,15 @@ class Rewiring:
         state = holder is not None and connection.pre_obj is holder.coordinates
         found: dict[tuple[Any, float], Any] = defaultdict(float)
         for source, transform, taus in self._trace(
-            connection.pre_obj, self._matrix(connection), _taus(connection), ()
+            connection.pre_obj, self._matrix(connection), taus_of(connection), ()
         ):
             if isinstance(source, LegendreMemory) or self._comes_from_chip(source):
                 tau = self._tau(taus, holder)
                 found[source, tau] = found[source, tau] + transform
             elif holder is not None:
-                self._add_gate(source, target, transform, _in_series(taus), holder)
+                self._add_gate(source, target, transform, in_series(taus), holder)
             else:
-                self._add_combined(source, target, transform, _in_series(taus))
+                self._add_combined(source, target, transform, in_series(taus))
         for (source, tau), transform in found.items():
             if isinstance(source, LegendreMemory):
                 self.plan.feeds.append(Feed(source, target, transform, tau, state))
@@ -144,7 +143,7 @@ class Rewiring:
             return
         if self._is_chip(connection.pre_obj):
             self.plan.removed.add(connection)
-            tau = self._tau(_taus(connection), holder)
+            tau = self._tau(taus_of(connection), holder)
             transform = self._matrix(connection)
             self.plan.links.append(Link(connection, target, transform, tau))
         elif not isinstance(connection.pre_obj, Neurons):
@@ -180,7 +179,7 @@ class Rewiring:
         if tau in rest:
             rest.remove(tau)
             for t in rest:
-                self.dropped[t, tau] = _share_of_filter(holder, t)
+                self.dropped[t, tau] = share_of_filter(holder, t)
         else:
             self.slowed[holder].update(taus or (0.0,))
         return tau
@@ -199,7 +198,7 @@ class Rewiring:
                 pre = connection.pre_obj
                 if not self._leads(connection) and not self._hears_chip(connection):
                     continue
-                share = _share_of_filter(memory, sum(_taus(connection)))
+                share = share_of_filter(memory, sum(taus_of(connection)))
                 if share > NEGLIGIBLE_FILTER:
                     self.by_host[connection] = share
                 elif _passes_on(pre) and pre not in seen and pre not in self.states:
@@ -233,7 +232,7 @@ class Rewiring:
             if memory is not None and not self._hears_chip(connection):
                 sent = True
                 continue
-            before = transform @ self._matrix(connection), _taus(connection) + taus
+            before = transform @ self._matrix(connection), taus_of(connection) + taus
             if self._leads(connection):
                 sources = self._trace(connection.pre_obj, *before, (*passed, node))
             else:
@@ -299,11 +298,11 @@ class Rewiring:
     ) -> None:
         """Lead to another node what a connection to a memory brings from the host."""
         # the synapse that follows is the memory's
-        onwards = self._matrix(connection), (*_taus(connection), memory.synapse.tau)
+        onwards = self._matrix(connection), (*taus_of(connection), memory.synapse.tau)
         found = self._trace(connection.pre_obj, *onwards, (memory.input,))
         for source, transform, taus in found:
             if not self._comes_from_chip(source):
-                self._add_combined(source, part, transform, _in_series(taus[:-1]))
+                self._add_combined(source, part, transform, in_series(taus[:-1]))
 
     def _prune(self, around: set[nengo.Node]) -> None:
         """Leave out nodes whose values nobody on the host asks for any more."""
@@ -435,70 +434,26 @@ class Rewiring:
         for connection, share in self.by_host.items():
             plan.changes.append(
                 f"{connection} passes through the host, which has its synapse of "
-                f"{sum(_taus(connection)):g} s: a neuron of the chip has one, that of "
-                f"the memory. Without it, {share:.0%} of the expected input would be "
+                f"{sum(taus_of(connection)):g} s: a neuron of the chip has one, that "
+                f"of the memory. Without it, {share:.0%} of the expected input would be "
                 "wrong"
             )
         for taus in sorted(self.merged):
             plan.changes.append(
-                f"synapses of {_listed(taus)} s in a row are one of {sum(taus):g} s: "
+                f"synapses of {listed(taus)} s in a row are one of {sum(taus):g} s: "
                 "a neuron of the chip has one"
             )
         for memory, times in self.slowed.items():
             plan.changes.append(
                 f"{memory}: what reaches its neurons beside its state passes through "
                 f"its own synapse of {memory.synapse.tau:g} s instead of "
-                f"{_listed(sorted(times))} s: a neuron of the chip has one"
+                f"{listed(sorted(times))} s: a neuron of the chip has one"
             )
-
-
-def _in_series(taus: tuple[float, ...]) -> nengo.synapses.Synapse | None:
-    if not taus:
-        return None
-    if len(taus) == 1:
-        return nengo.Lowpass(taus[0])
-    denominator = np.ones(1)
-    for tau in taus:
-        denominator = np.polymul(denominator, [tau, 1])
-    return nengo.LinearFilter([1], denominator)
 
 
 def _passes_on(obj: Any) -> bool:
     """Whether this is a node that only passes values on."""
     return isinstance(obj, nengo.Node) and obj.output is None
-
-
-def _share_of_filter(memory: LegendreMemory, tau: float) -> float:
-    """What a lowpass changes of the expected input of a memory, relative to its rms."""
-    spectrum = memory.spectrum
-    if spectrum is None:  # of a realization, which knows nothing of the input
-        spectrum = Spectrum.flat(usable_band(memory.order) / memory.theta, 1.0)
-    # means over bands of |1 - 1 / (1 + i omega tau)|^2
-    phases = 2 * np.pi * spectrum.edges * tau
-    changed = np.diff(phases - np.arctan(phases)) / np.maximum(np.diff(phases), 1e-300)
-    power = spectrum.powers.sum() + spectrum.mean_power
-    return float(np.sqrt(max(spectrum.powers @ changed, 0.0) / power))
-
-
-def _listed(taus: Iterable[float]) -> str:
-    return ", ".join(f"{tau:g}" for tau in taus)
-
-
-def _taus(connection: nengo.Connection) -> tuple[float, ...]:
-    if connection.synapse is None:
-        return ()
-    if isinstance(connection.synapse, nengo.Lowpass):
-        return (connection.synapse.tau,) if connection.synapse.tau > 0 else ()
-    raise refused_synapse(connection)
-
-
-def refused_synapse(connection: nengo.Connection) -> ValidationError:
-    """The error for a synapse that the chip does not have."""
-    return ValidationError(
-        f"{connection} has the synapse {connection.synapse!r}; on the chip, and on its "
-        "way there, it must be a nengo.Lowpass or None",
-        attr="synapse",
-    )
 
 
 def _is_negligible(
