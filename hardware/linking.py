@@ -64,8 +64,8 @@ def build_links(model: ChipModel, discretize: bool) -> None:
                 matrix, limit = matrix * shares[:, None], limit * shares
                 model.plan.changes.append(
                     f"weights from {the_ensemble(pre)} to {the_ensemble(post)} are "
-                    f"reduced to {shares.min():.1%} at the least: what they cause was beyond "
-                    "the currents of the chip, and still outweighs the memory"
+                    f"reduced to {shares.min():.1%} at the least: what they cause was "
+                    "beyond the currents of the chip, and still outweighs the memory"
                 )
         if limit is not None:
             limit = BEYOND * limit

@@ -435,8 +435,8 @@ class Rewiring:
             plan.changes.append(
                 f"{connection} passes through the host, which has its synapse of "
                 f"{sum(taus_of(connection)):g} s: a neuron of the chip has one, that "
-                f"of the memory. Without it, {share:.0%} of the expected input would be "
-                "wrong"
+                f"of the memory. Without it, {share:.0%} of the expected input would "
+                "be wrong"
             )
         for taus in sorted(self.merged):
             plan.changes.append(
