@@ -103,9 +103,9 @@ class InputSynapse(nengo.Lowpass):
 
         def watching(t: float, signal: np.ndarray) -> np.ndarray:
             nonlocal told
-            if not told and not -most <= signal[k] <= most:
+            if not (told or -most <= signal.item(k) <= most):
                 told = True
-                self._warn(t, signal[k] / self.scale)
+                self._warn(t, signal.item(k) / self.scale)
             return step(t, signal)
 
         return watching if np.isfinite(most) else step
