@@ -22,6 +22,8 @@ FOLDERS: dict[str, dict[str, Any]] = {
     "precision": {"network": "memory", "signal": None, "backend": "nengo"},
     "psmnist": {"data": "digits"},
     "seqmnist": {"data": "digits"},
+    "mackey-glass": {"protocol": ("ours",)},
+    "copy": {"encoders": ("learned", "ring")},
     "deploy": {"model": None, "data": None, "target": "nengo"},
 }
 LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
@@ -53,11 +55,15 @@ def results_folder(name: str, args: argparse.Namespace) -> Path:
     So that what is asked of another network, recording, model or simulator does not
     take the place of what was found before.
     """
-    given = {option: getattr(args, option) for option in FOLDERS.get(name, {})}
+    given = {
+        option: value
+        for option, standard in FOLDERS.get(name, {}).items()
+        if (value := getattr(args, option)) not in (None, "", standard)
+    }
+    texts = ["-".join(v) if isinstance(v, tuple) else v for v in given.values()]
     parts = [
-        re.sub(r"[^\w.]+", "_", Path(value).stem if "." in value else value).strip("._")
-        for option, value in given.items()
-        if value not in (None, "", FOLDERS[name][option])
+        re.sub(r"[^\w.-]+", "_", Path(text).stem if "." in text else text).strip("._-")
+        for text in texts
     ]
     words = [name, *(part[:LONGEST_NAME] for part in parts if part)]
     if name == "deploy":  # of nothing but models

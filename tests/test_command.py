@@ -345,7 +345,7 @@ def test_the_process_ends_with_status_2(tmp_path, argv, words):
         ("precision --signal data/ecg.csv", "precision-ecg"),
         (
             "precision --signal ../../e,c$g/..csv --backend nengo-dl",
-            "precision-nengo_dl",
+            "precision-nengo-dl",
         ),
         ("precision --out mine --backend loihi", "mine"),
         ("psmnist", "psmnist"),
@@ -357,6 +357,10 @@ def test_the_process_ends_with_status_2(tmp_path, argv, words):
         ("deploy .npz", "deploy/npz"),
         ("deploy " + "x" * 500, "deploy/" + "x" * 60),
         ("capacity", "capacity"),
+        ("copy", "copy"),
+        ("copy --encoders ring", "copy-ring"),
+        ("mackey-glass --protocol ours", "mackey-glass"),
+        ("mackey-glass --protocol ours,paper", "mackey-glass-ours-paper"),
     ],
 )
 def test_each_question_has_a_folder(argv, expected):
