@@ -14,6 +14,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import PoissonL2, spike_height
 
 from .stochastic import ChipPoisson
 
@@ -173,6 +174,11 @@ class Plan:
             return connection
         if connection not in self.replaced:
             new = self.replaced[connection] = copy_connection(connection, pre, post)
+            solver = new.solver
+            if isinstance(solver, PoissonL2) and isinstance(pre, nengo.Ensemble):
+                # spikes of a stand-in may have another height
+                height = spike_height(pre.neuron_type)
+                new.solver = PoissonL2(solver.noise_tau, solver.weights, height)
             self.origins[new] = self.origins.get(connection, connection)
         return self.replaced[connection]
 

@@ -100,6 +100,22 @@ def test_regular_neurons_are_better_than_the_theory_of_random_ones(target, neuro
     assert nrmse(sim.data[probe][SETTLED], IDEAL[SETTLED]) < 0.08
 
 
+def test_decoders_are_the_same_where_neurons_are_counted():
+    """The chip's random neurons then have higher spikes, for want of some of them."""
+    predicted = []
+    for counted in (False, True):
+        network, memory = fed(neuron_type=poisson(), seed=1)
+        if counted:
+            with network:
+                count = nengo.Node(size_in=1)
+                for ensemble in memory.ensembles:
+                    every = np.ones((1, ensemble.n_neurons))
+                    nengo.Connection(ensemble.neurons, count, transform=every)
+        with simulator(network) as sim:
+            predicted.append(memory.predict_rmse(sim.data, sim.neuron_types))
+    assert predicted[0] == pytest.approx(predicted[1], rel=1e-6)
+
+
 @pytest.mark.parametrize("kind", [nengo.LIF, nengo.SpikingRectifiedLinear])
 def test_spikes_of_any_height_are_decoded_as_well(kind):
     def state(amplitude):
