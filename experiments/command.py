@@ -45,6 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 1 if trials failed or a file could not be written; 2 for bad arguments;
         130 after Ctrl-C.
     """
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:  # while packages are imported, or after the run
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+
+
+def _main(argv: Sequence[str] | None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

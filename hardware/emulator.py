@@ -32,6 +32,7 @@ from nengo_loihi.probe import LoihiProbe
 
 from spiking_lmu.validation import check_integer, refusal
 
+from .learning import update_weights
 from .wiring import Index, Wiring, as_index
 
 # of the source of all that is done here in another way: nengo-loihi 1.1
@@ -118,6 +119,8 @@ class Emulator(EmulatorInterface):
         # random numbers are drawn where they show, and then as nengo-loihi does
         self._noisy = bool(self.compartment.noise.enabled.any())
         self._learns = bool(self.synapses.traces)
+        if self._learns and info.dtype == np.int32:
+            self.synapses._weight_update = update_weights
         # a part of the state of all synapses, to which nengo-loihi's methods apply
         self._rest = copy.copy(self.synapses)
         for name in ("slices", "spikes_in"):
