@@ -118,8 +118,8 @@ def run(
         was trained on.
     memory : str, optional
         ``"exact"``, or the neurons that it is made of; see `networks.freeze`. By
-        default this and the next four are as in the model's noise-aware training, or
-        else those of `IN_NEURONS`.
+        default this and the next four are those that the model was frozen with, or of
+        its noise-aware training, or else those of `IN_NEURONS`.
     neurons : int, optional
         Of the memory, in all.
     presentation : int, optional
@@ -170,7 +170,7 @@ def deploy(
     with _named("path", "model"):
         network, about = SequenceNetwork.load(model)
     given = {name: value for name, value in in_neurons.items() if value is not None}
-    settings = {**IN_NEURONS, **_trained_for(about), **given}
+    settings = {**IN_NEURONS, **_made_for(about), **given}
     _check_neurons(target, settings)
     with _named("backend", "target"):
         require_target(target)
@@ -270,12 +270,15 @@ def _labels(about: dict[str, Any], dataset: Dataset) -> list[str]:
     return [str(label) for label in about.get("labels", dataset.labels)]
 
 
-def _trained_for(about: dict[str, Any]) -> dict[str, Any]:
-    """The neurons that a network has been trained for."""
-    found = about.get("noise_aware", {})
-    if not isinstance(found, dict) or not set(found) <= set(IN_NEURONS):
-        raise refusal("model", found, "trained for a memory of neurons, or for none")
-    return found
+def _made_for(about: dict[str, Any]) -> dict[str, Any]:
+    """The neurons that a network has been trained for, or frozen into."""
+    made: dict[str, Any] = {}
+    for kind in ("noise_aware", "frozen"):
+        found = about.get(kind, {})
+        if not isinstance(found, dict) or not set(found) <= set(IN_NEURONS):
+            raise refusal("model", found, "made for a memory of neurons, or for none")
+        made.update(found)
+    return made
 
 
 def _check_neurons(target: str, settings: dict[str, Any]) -> None:
@@ -363,7 +366,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="what psmnist has kept (.npz)")
     for name, (kind, metavar, text) in OPTIONS.items():
         if name in IN_NEURONS:
-            text += f" ({shown(IN_NEURONS[name])}, or what the model was trained for)"
+            text += f" ({shown(IN_NEURONS[name])}, or what the model was made for)"
         add_options(parser, {name: (kind, metavar, text)}, run)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import nengo
 import numpy as np
-from nengo.dists import Choice
+from nengo.dists import Choice, Uniform
 from numpy.typing import ArrayLike
 
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
@@ -107,6 +107,13 @@ def freeze(
         build.update(_in_neurons(realization, *in_neurons))
     frozen = SequenceNetwork(**build)
     frozen.learn_from(network)
+    frozen.in_neurons = {"memory": memory, "presentation": frozen.presentation}
+    if memory != "exact":
+        frozen.in_neurons["neurons"] = frozen.lmu.memory.n_neurons
+        frozen.in_neurons["synapse"] = float(synapse)
+        rates = frozen.lmu.memory.max_rates
+        if isinstance(rates, Uniform) and rates.low == rates.high / 2:
+            frozen.in_neurons["rates"] = float(rates.high)
     return _seeded(frozen, seed)
 
 

@@ -105,6 +105,9 @@ class SequenceNetwork(nengo.Network):
         The answer, of ``size_out``, at each step; logits for classes.
     probe : nengo.Probe
         On ``output``.
+    in_neurons : dict
+        Where `freeze` has made it: with what memory, how many neurons in all, which
+        synapse and presentation. `save` keeps this, and `deploy` goes by it.
     """
 
     def __init__(
@@ -124,6 +127,7 @@ class SequenceNetwork(nengo.Network):
     ) -> None:
         super().__init__(label=label, seed=check_seed(seed))
         keep_own(self)
+        self.in_neurons: dict[str, Any] = {}
         self.size_in = check_integer("size_in", size_in, high=10**4)
         self.size_out = check_integer("size_out", size_out, high=10**6)
         self.window = check_integer("window", window, low=2, high=10**7)
@@ -223,8 +227,13 @@ class SequenceNetwork(nengo.Network):
         """
         about = {} if about is None else about
         _check_about("about", about, self.size_out)
-        content = {"kind": KIND, "network": self.architecture, "about": dict(about)}
-        return training.save(path, self, content)
+        about = {**about, **({"frozen": self.in_neurons} if self.in_neurons else {})}
+        content = {"kind": KIND, "network": self.architecture, "about": about}
+        exact = self
+        if self.in_neurons:  # what learns is the same, and named by its place
+            exact = SequenceNetwork(**self.architecture)
+            exact.learn_from(self)
+        return training.save(path, exact, content)
 
     @classmethod
     def load(
@@ -275,7 +284,7 @@ class SequenceNetwork(nengo.Network):
         for name, connection in self.kernels.items():
             connection.transform = other.kernels[name].transform
         for layer, theirs in zip(self.layers, other.layers):
-            layer.bias = theirs.bias
+            layer.bias, layer.encoders = theirs.bias, theirs.encoders
 
     def sensitivity(
         self, inputs: np.ndarray, classes: bool | None = None

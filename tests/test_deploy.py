@@ -10,6 +10,7 @@ import nengo
 import numpy as np
 import pandas as pd
 import pytest
+from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import deploy
@@ -150,6 +151,25 @@ def test_models_run_in_the_neurons_that_they_were_trained_for(folder, tmp_path):
         network.save(path, {**about, "noise_aware": wrong})
         with pytest.raises(ValidationError, match="must be"):
             deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid})
+
+
+def test_frozen_models_run_as_they_were_frozen(folder, tmp_path):
+    network, about = SequenceNetwork.load(folder / "model.npz")
+    x = np.random.default_rng(0).random((5, STEPS, 1))
+    unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
+    frozen = freeze(network, "poisson", 12, x, 4, 0.2, max_rates=Uniform(75, 150))
+    path = frozen.save(tmp_path / "frozen.npz", about)
+    facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
+    assert {name: facts[name] for name in unsaid} == {
+        "memory": "poisson", "neurons": 36, "presentation": 4, "synapse": 0.2,
+        "rates": 150.0,
+    }  # fmt: skip
+    again = {**arguments(folder, model=str(path)), **unsaid, "presentation": 2}
+    assert deploy.deploy(**again).facts["presentation"] == 2
+    freeze(network, presentation=5).save(path, about)
+    facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
+    assert (facts["memory"], facts["presentation"]) == ("exact", 5)
+    assert facts["agreement"] == 1
 
 
 def test_classes_go_by_their_names(folder):
