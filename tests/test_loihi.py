@@ -885,8 +885,9 @@ def test_simulators_of_two_threads_leave_warnings_as_they_were(when):
             node = nengo.Node(lambda t: wait(0.0) if when == "running" else 0.0)
             ensemble = nengo.Ensemble(10, 1)
             nengo.Connection(node, ensemble)
+            target = nengo.Node(lambda t, x: x, size_in=1)
             function = wait if when == "building" else None
-            nengo.Connection(ensemble, nengo.Node(size_in=1), function=function)
+            nengo.Connection(ensemble, target, function=function, eval_points=[[0.0]])
         return network
 
     networks = network(begun, second), network(second, ended)

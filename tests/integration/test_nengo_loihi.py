@@ -16,7 +16,7 @@ PASSED = {
     "builder/tests/test_connection.py": 17,
     "builder/tests/test_discretize.py": 3,
     "builder/tests/test_split_blocks.py": 7,
-    "hardware/tests/test_allocators.py": 1,
+    "hardware/tests/test_allocators.py": 2,
     "tests/test_basic.py": 5,
     "tests/test_connection.py": 58,
     "tests/test_conv.py": 14,
