@@ -309,7 +309,7 @@ def _read_numbers(file: IO[bytes], header: Header) -> np.ndarray:
     array: np.ndarray = np.empty(
         header.shape, header.dtype, "F" if header.fortran_order else "C"
     )
-    content = memoryview(array.reshape(-1, order="A").view(np.uint8))
+    content = array.reshape(-1, order="A").view(np.uint8).data
     done = 0
     while done < len(content):
         n = file.readinto(content[done : done + 2**24])  # type: ignore[attr-defined]
