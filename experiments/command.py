@@ -225,8 +225,10 @@ def _experiment(experiments: Any, name: str, text: str) -> argparse.ArgumentPars
         help=text,
         description=text[0].upper() + text[1:] + ".",
     )
-    parts = "".join(f"-{option.upper()}" for option in FOLDERS.get(name, {}))
-    default = f"results/{name}" + (f", or results/{name}{parts}" if parts else "")
+    asked = "-".join(option.upper() for option in FOLDERS.get(name, {}))
+    default = f"results/{name}" + (f", or results/{name}-{asked}" if asked else "")
+    if name == "deploy":
+        default = f"results/deploy/{asked}"
     parser.add_argument(
         "--out",
         type=folder,

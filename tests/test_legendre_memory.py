@@ -625,6 +625,8 @@ def test_spectrum_leaves_no_room_for_freq_and_rms():
 def test_check_range(coordinates):
     memory = make(coordinates=coordinates)
     inside, outside = memory.check_range(U), memory.check_range(10 * U)
+    column = memory.check_range(np.reshape(U, (-1, 1)))  # as Nengo gives it
+    np.testing.assert_array_equal(column.largest, inside.largest)
     assert inside
     assert not outside
     assert inside.largest.shape == inside.outside.shape == (ORDER,)
