@@ -794,6 +794,8 @@ def test_damaged_units_are_refused(tmp_path, damage):
         LMU.load(path)
 
 
+# recurrent noise lifts u beyond what is announced, for some steps
+@pytest.mark.filterwarnings("ignore:the input of")
 @pytest.mark.parametrize("memory", ["rate", "lif", "relu", "poisson"])
 def test_many_neurons_compute_as_the_exact_unit(memory):
     """A memory of neurons made for what the unit hears; better with more of them."""
