@@ -154,11 +154,9 @@ class Simulator(LoihiSimulator):
         target = _target(target)
         if precompute not in (None, True, False):
             raise refusal("precompute", precompute, "True, False or None")
-        if not isinstance(progress_bar, (bool, ProgressBar, type(None))):
-            allowed = "True, False or a nengo.utils.progress.ProgressBar"
-            raise refusal("progress_bar", progress_bar, allowed)
-        if not isinstance(hardware_options, (dict, type(None))):
-            raise refusal("hardware_options", hardware_options, "a dict or None")
+        allowed = "True, False or a nengo.utils.progress.ProgressBar"
+        _check_kind("progress_bar", progress_bar, (bool, ProgressBar), allowed)
+        _check_kind("hardware_options", hardware_options, (dict,), "a dict or None")
         if model is not None and not (isinstance(model, Model) and model.dt == dt):
             allowed = f"a nengo_loihi.builder.Model with dt={dt:g}, or None"
             raise refusal("model", model, allowed)
@@ -382,8 +380,7 @@ class Simulator(LoihiSimulator):
             If it is not positive and finite.
         """
         if sample_every is not None:
-            low, high = 0.0, np.finfo(float).max
-            check_number("sample_every", sample_every, low, high, exclusive=True)
+            check_number("sample_every", sample_every, low=0, exclusive=True)
         return super().trange(sample_every)
 
     def close(self) -> None:
@@ -418,6 +415,11 @@ class Simulator(LoihiSimulator):
                     stacklevel=3,
                 )
                 code.largest[0] = 0
+
+
+def _check_kind(name: str, value: Any, kinds: tuple[type, ...], allowed: str) -> None:
+    if value is not None and not isinstance(value, kinds):
+        raise refusal(name, value, allowed)
 
 
 def _seed(seed: Any) -> int | None:

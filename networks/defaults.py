@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import nengo
+import numpy as np
+from numpy.typing import ArrayLike
 
 # neuron types, max_rates, intercepts, noise and seeds are for the user to configure;
 # these are what our networks are made of, and stay as Nengo has them
@@ -39,3 +41,11 @@ def keep_own(network: nengo.Network) -> None:
     for kind, names in FIXED.items():
         for name in names:
             setattr(network.config[kind], name, getattr(kind, name).default)
+
+
+def readout_label(delays: ArrayLike) -> str:
+    """What a readout is called: by its delays, of many by the first and the last."""
+    told = [f"{delay:g}" for delay in np.ravel(delays)]
+    if len(told) > 3:
+        told = [f"{told[0]} to {told[-1]}"]
+    return f"readout of {', '.join(told)} s"

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from spiking_lmu.state_space import discretize, sampled_readout, state_space
 from spiking_lmu.validation import check_integer, check_number, check_seed
 
-from .defaults import keep_own
+from .defaults import keep_own, readout_label
 from .expectations import check_dt, warn_of_units
 
 
@@ -67,7 +67,8 @@ class ExactMemory(nengo.Network):
         C = sampled_readout(self.theta, self.order, self.dt, delays, newest=0)
         n, d = len(C), self.order
         with self:
-            node = nengo.Node(size_in=self.size_in * n, label=label or "readout")
+            size, label = self.size_in * n, label or readout_label(delays)
+            node = nengo.Node(size_in=size, label=label)
             for k in range(self.size_in):
                 m = self.output[k * d : (k + 1) * d]
                 part = node[k * n : (k + 1) * n]

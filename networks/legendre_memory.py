@@ -45,7 +45,7 @@ from spiking_lmu.validation import (
     refusal,
 )
 
-from .defaults import keep_own
+from .defaults import keep_own, readout_label
 from .expectations import InputSynapse, RangeCheck, warn_of_band, warn_of_units
 
 MAX_CYCLES = 1000  # of the expected input in the window
@@ -276,6 +276,7 @@ class LegendreMemory(nengo.Network):
         delays : float or (n,) array_like
             In seconds, from 0 to theta.
         label : str, optional
+            By default, one that names the delays.
 
         Returns
         -------
@@ -289,7 +290,8 @@ class LegendreMemory(nengo.Network):
         """
         C = self._readout_of_window(delays)
         with self:
-            node = nengo.Node(size_in=self.size_in * len(C), label=label or "readout")
+            size = self.size_in * len(C)
+            node = nengo.Node(size_in=size, label=label or readout_label(delays))
         self._connect_state(node, C @ self.realization.T)
         return node
 

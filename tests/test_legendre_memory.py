@@ -192,6 +192,19 @@ MEMORIES = {
 }
 
 
+@pytest.mark.parametrize("kind", [LegendreMemory, ExactMemory])
+def test_labels_tell_readouts_apart(kind):
+    with nengo.Network():
+        memory = kind(0.5, 2, **({"n_neurons": 10} if kind is LegendreMemory else {}))
+        nodes = [memory.add_readout(d) for d in (0.1, [0.1, 0.25], np.linspace(0, 0.5))]
+        assert memory.add_readout(0.1, label="mine").label == "mine"
+    assert [node.label for node in nodes] == [
+        "readout of 0.1 s",
+        "readout of 0.1, 0.25 s",
+        "readout of 0 to 0.5 s",
+    ]
+
+
 @pytest.mark.parametrize("dt", [0.001, 0.01])
 @pytest.mark.parametrize("theta, order", [(0.1, 6), (0.2, 3), (0.5, 6), (1.0, 24)])
 @pytest.mark.parametrize("kind", MEMORIES)
