@@ -374,6 +374,9 @@ def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
     ratio = frame["rmse"].to_numpy() / reference["rmse"].to_numpy()
     assert 0.7 < np.median(ratio[lif]) < 1.5
     assert 1 < np.median(ratio[~lif]) < 3
+    spikes = frame["spikes_per_second"] / reference["spikes_per_second"].to_numpy()
+    # 180 Hz instead of 400 at most, on lines instead of curves
+    assert 0.1 < np.median(spikes[~lif]) < 0.45
     shown = (tmp_path / "report.html").read_text()
     assert "on the emulator of Loihi" in shown and "up to 180 Hz" in shown
 
