@@ -468,3 +468,12 @@ def test_bad_data_is_told_before_anything_runs(
     error = refused(capsys, experiment, "--data", name)
     assert "argument --data: must be" in error and name in error
     assert not (tmp_path / "results").exists()
+
+
+def test_ctrl_c_while_packages_are_imported_is_one_line(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "make_parser", interrupted)
+    assert command.main(["precision"]) == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
