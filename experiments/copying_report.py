@@ -161,7 +161,9 @@ def _learned_sections(frame: pd.DataFrame, means: pd.DataFrame) -> Iterator[Sect
         figure="training",
         caption=(
             "Cross entropy of validation sequences over that of the best answers "
-            "without memory, against updates; a line a network."
+            "without memory, against updates; a line a network. Learning rates stay "
+            "what they are, so that losses jump; networks are tested with the weights "
+            "that validated best."
         ),
         table=_protocol(means),
         table_caption=(
