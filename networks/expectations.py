@@ -145,8 +145,12 @@ def warn_of_band(theta: float, order: int, freq: float) -> None:
 
 
 def warn_of_units(theta: float, dt: float) -> None:
-    """Warn of a window that is so long that its unit must be another one."""
-    if theta >= LONG and theta / dt >= MANY_STEPS:
+    """Warn of a window that is so long that its unit must be another one.
+
+    A network around it that has a ``window`` was given that in steps.
+    """
+    in_steps = any(hasattr(outer, "window") for outer in nengo.Network.context)
+    if theta >= LONG and theta / dt >= MANY_STEPS and not in_steps:
         warnings.warn(
             f"theta={theta:g} is in seconds, {theta / dt:,.0f} steps of dt={dt:g} s. "
             f"{theta:g} ms are theta={theta / 1000:g}; so many steps, {theta:g} * dt",

@@ -60,9 +60,10 @@ def check_integer(name: str, value: Any, low: int = 1, high: int | None = None) 
     no_count = isinstance(value, (bool, np.bool_, np.timedelta64))
     if no_count or not isinstance(value, Integral):
         raise refusal(name, value, allowed)
-    if value < low or (high is not None and value > high):
+    number = int(value)
+    if number < low or (high is not None and number > high):
         raise refusal(name, value, allowed)
-    return int(value)
+    return number
 
 
 def check_array(

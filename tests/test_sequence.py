@@ -7,6 +7,7 @@ import os
 import pickle
 import resource
 import time
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -212,6 +213,17 @@ def test_memories_of_both_kinds():
     spiking = SequenceNetwork(**SIZES, memory="spiking", memory_args={"n_neurons": 20})
     assert isinstance(spiking.lmu.memory, LegendreMemory)
     assert len(spiking.lmu.memory.ensembles) == 2 * 4
+
+
+@pytest.mark.parametrize("memory", ["exact", "spiking"])
+def test_long_windows_are_meant_in_steps(memory):
+    """Nobody has confused seconds with anything who gives a window in steps."""
+    args = {} if memory == "exact" else {"memory_args": {"n_neurons": 5}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        SequenceNetwork(1, 2, 3, 60_000, memory=memory, **args)
+    with pytest.warns(UserWarning, match="is in seconds"):
+        LMU(3, 3, 60.0)
 
 
 @pytest.mark.parametrize(
