@@ -20,7 +20,7 @@ from .state_space import (
     state_space,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Floor",
