@@ -105,8 +105,8 @@ class Simulator(LoihiSimulator):
     changes : list of str
         What is other than in the network, in words.
     neuron_types : dict of nengo.neurons.NeuronType
-        Of ensembles on the chip: with the rates that neurons have there. For
-        ``memory.predict_rmse(sim.data, sim.neuron_types)``.
+        Of ensembles on the chip: with the rates that neurons have there.
+        ``memory.predict_rmse(sim.data)`` goes by them.
     resources : Resources or None
         What it takes of the chip; None where ``nengo_loihi`` alone has built it.
     data : mapping
@@ -214,6 +214,7 @@ class Simulator(LoihiSimulator):
             self._runner = self._batch = Batch(self.model, emulator, *run[2:])
             self._lanes = self._batch.lanes
             self.data = BatchData(self.data, self._batch)
+        self.data.neuron_types = self.neuron_types  # for `LegendreMemory.populations`
 
     @contextmanager
     def _closing(self) -> Iterator[None]:

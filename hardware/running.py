@@ -183,6 +183,8 @@ class _Share:
 class BatchData(Mapping):
     """The data of several runs: of each probe, (n_runs, n_steps, size)."""
 
+    neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType]
+
     def __init__(self, built: Mapping[Any, Any], batch: Batch) -> None:
         self._built, self._recorded = built, batch.recorded
 

@@ -406,7 +406,8 @@ class LegendreMemory(nengo.Network):
             ``sim.data`` of a simulator that has built this network.
         neuron_types : mapping of nengo.neurons.NeuronType, optional
             By ensemble, where that simulator has neurons of its own:
-            ``sim.neuron_types``.
+            ``sim.neuron_types``, which ``sim.data`` of `hardware.loihi.Simulator`
+            brings along.
 
         Returns
         -------
@@ -416,10 +417,10 @@ class LegendreMemory(nengo.Network):
         if isinstance(self.neuron_type, nengo.Direct):
             raise refusal("neuron_type", self.neuron_type, "made of neurons")
         self._check_built(data, neuron_types)
+        if neuron_types is None:
+            neuron_types = getattr(data, "neuron_types", {})
         return [
-            Population.solved(
-                data, ensemble, connection, (neuron_types or {}).get(ensemble)
-            )
+            Population.solved(data, ensemble, connection, neuron_types.get(ensemble))
             for ensemble, connection in zip(self.ensembles, self._decoded)
         ]
 

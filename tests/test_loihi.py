@@ -116,6 +116,17 @@ def test_decoders_are_the_same_where_neurons_are_counted():
     assert predicted[0] == pytest.approx(predicted[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("minibatch_size", [None, 2])
+def test_data_say_what_neurons_the_chip_has(minibatch_size):
+    """The network's own have other rates: with them, theory errs by three times."""
+    network, memory = fed(neuron_type=poisson(), seed=1)
+    with simulator(network, minibatch_size=minibatch_size) as sim:
+        predicted = memory.predict_rmse(sim.data)
+        assert predicted == memory.predict_rmse(sim.data, sim.neuron_types)
+        own = dict.fromkeys(memory.ensembles, memory.neuron_type)
+        assert memory.predict_rmse(sim.data, own) > 2 * predicted
+
+
 @pytest.mark.parametrize("kind", [nengo.LIF, nengo.SpikingRectifiedLinear])
 def test_spikes_of_any_height_are_decoded_as_well(kind):
     def state(amplitude):
