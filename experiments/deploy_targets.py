@@ -12,6 +12,7 @@ from tqdm import tqdm
 from spiking_lmu.experiments.psmnist_chip import run_on_chip
 from spiking_lmu.forms import choose_form
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
+from spiking_lmu.neurons import spike_height
 from spiking_lmu.simulators import repeatable, require
 
 Run = tuple[np.ndarray, float, dict[str, Any]]
@@ -92,7 +93,8 @@ def require_target(target: str) -> None:
 def add_counter(network: SequenceNetwork) -> nengo.Probe | None:
     """A probe of how often the memory's neurons have fired since the beginning.
 
-    One number: a record of each neuron would take gigabytes.
+    One number: a record of each neuron would take gigabytes. For simulators of Nengo
+    and NengoDL; on the chip spikes have another height, and `run_on_chip` counts them.
     """
     memory = network.lmu.memory
     if not isinstance(memory, LegendreMemory) or not memory.neuron_type.spiking:
@@ -101,7 +103,7 @@ def add_counter(network: SequenceNetwork) -> nengo.Probe | None:
         counter = nengo.Node(size_in=1, label="spikes")
         nengo.Connection(counter, counter, synapse=0)  # a step later, the same
         for ensemble in memory.ensembles:
-            amplitude = getattr(ensemble.neuron_type, "amplitude", 1.0)
-            each = np.full((1, ensemble.n_neurons), network.dt / amplitude)
+            height = spike_height(ensemble.neuron_type)
+            each = np.full((1, ensemble.n_neurons), network.dt / height)
             nengo.Connection(ensemble.neurons, counter, transform=each, synapse=None)
         return nengo.Probe(counter)

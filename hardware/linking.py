@@ -22,6 +22,7 @@ from .discretization import Drive, kept_of_current
 from .input_code import CODE_BITS, GateCode, InputCode
 from .plan import Feed, Link
 from .splitting import sent_from
+from .stochastic import told_height
 
 if TYPE_CHECKING:
     from .building import ChipModel
@@ -130,8 +131,7 @@ def _rates(model: ChipModel, ensemble: nengo.Ensemble) -> np.ndarray:
 def _reach(model: ChipModel, pre: Any, weights: np.ndarray) -> np.ndarray:
     """Largest currents (m,) that a population causes through weights (m, n)."""
     ensemble = the_ensemble(pre)
-    spikes = _rates(model, ensemble) * model.dt
-    spikes = spikes / getattr(ensemble.neuron_type, "amplitude", 1.0)
+    spikes = _rates(model, ensemble) * model.dt / told_height(ensemble.neuron_type)
     return np.abs(spikes @ weights.T).max(axis=0)
 
 

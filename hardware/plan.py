@@ -14,9 +14,9 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.neurons import PoissonL2, spike_height
+from spiking_lmu.neurons import PoissonL2
 
-from .stochastic import ChipPoisson
+from .stochastic import ChipPoisson, told_height
 
 Target = Union[nengo.Ensemble, Neurons]
 
@@ -177,7 +177,7 @@ class Plan:
             solver = new.solver
             if isinstance(solver, PoissonL2) and isinstance(pre, nengo.Ensemble):
                 # spikes of a stand-in may have another height
-                height = spike_height(pre.neuron_type)
+                height = told_height(pre.neuron_type)
                 new.solver = PoissonL2(solver.noise_tau, solver.weights, height)
             self.origins[new] = self.origins.get(connection, connection)
         return self.replaced[connection]

@@ -22,10 +22,11 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import spike_height
 
 from .plan import Plan, ensemble_of
 from .rewiring import Rewiring
-from .stochastic import MAX_RATE, ChipPoisson
+from .stochastic import MAX_RATE, StandIn
 from .synapses import refused_synapse
 
 UNITS = (nengo.Tanh, nengo.Sigmoid, nengo.RectifiedLinear)  # that do not spike
@@ -175,15 +176,20 @@ def _stochastic(
     """An ensemble like this one, of neurons that fire at random, up to a rate.
 
     Where its neurons are read one by one, each spike counts for those that are missing.
+    The rates hold the amplitude of the type beneath: neurons fire that much faster.
     """
     max_rates, intercepts = ensemble.max_rates, ensemble.intercepts
+    neuron_type = ensemble.neuron_type
+    faster = spike_height(neuron_type.base_type)
     if isinstance(max_rates, Uniform) and ensemble.gain is None:
-        scale = min(1.0, high / max_rates.high)
-        max_rates = Uniform(max_rates.low * scale, max_rates.high * scale)
+        scale = min(1.0, high / (max_rates.high * faster))
+        low, top = max_rates.low * faster * scale, max_rates.high * faster * scale
+        max_rates = Uniform(low, top)
     else:
         max_rates, intercepts = _drawn_tuning(ensemble, seed)
-        scale = min(1.0, high / max_rates.max())
-        max_rates = max_rates * scale
+        scale = min(1.0, high / (max_rates * faster).max())
+        max_rates = max_rates * faster * scale
+    told = 1 / scale if read else 1.0
     return nengo.Ensemble(
         ensemble.n_neurons,
         ensemble.dimensions,
@@ -192,9 +198,7 @@ def _stochastic(
         intercepts=intercepts,
         max_rates=max_rates,
         eval_points=ensemble.eval_points,
-        neuron_type=ChipPoisson(
-            amplitude=ensemble.neuron_type.amplitude / (scale if read else 1.0)
-        ),
+        neuron_type=StandIn(amplitude=neuron_type.amplitude * told, told=told),
         normalize_encoders=ensemble.normalize_encoders,
         noise=ensemble.noise,
         label=ensemble.label,

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import nengo
 import numpy as np
+from nengo.params import NumberParam
 
+from spiking_lmu.neurons import spike_height
 from spiking_lmu.noise import count_variance
 from spiking_lmu.validation import check_array
 
@@ -65,6 +67,43 @@ class ChipPoisson(nengo.RectifiedLinear):
     def step(self, dt: float, J: np.ndarray, output: np.ndarray, rng: Any) -> None:
         """Let each neuron fire with probability ``J * dt``."""
         output[...] = (self.amplitude / dt) * (rng.random_sample(J.shape) < J * dt)
+
+
+class StandIn(ChipPoisson):
+    """`ChipPoisson` neurons in the place of those of a `nengo.PoissonSpiking`.
+
+    In Nengo, decoders do not know the amplitude of such neurons: decoded values are
+    that times as large as they were. So they are here.
+
+    Parameters
+    ----------
+    amplitude : float
+        Height of the spikes, relative to ``1 / dt``.
+    told : float
+        Height that the rates, and with them the decoders, take the spikes to have.
+    initial_state : dict, optional
+        As for every Nengo neuron type; these neurons have no state to give.
+    """
+
+    told = NumberParam("told", low=0, low_open=True)
+
+    def __init__(
+        self,
+        amplitude: float = 1.0,
+        told: float = 1.0,
+        initial_state: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(amplitude=amplitude, initial_state=initial_state)
+        self.told = told
+
+    def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
+        """Rates (n_samples, n_neurons) in Hz, times the height that they are told."""
+        return self.told * np.maximum(self.current(x, gain, bias), 0)
+
+
+def told_height(neuron_type: nengo.neurons.NeuronType) -> float:
+    """Height of the spikes as the rates hold it: `spike_height`, but for stand-ins."""
+    return float(getattr(neuron_type, "told", spike_height(neuron_type)))
 
 
 @count_variance.register

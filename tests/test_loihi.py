@@ -997,6 +997,44 @@ def test_random_neurons_reach_others_through_nodes():
     assert run(network).data[probe][500:].mean() == pytest.approx(-0.5, abs=0.1)
 
 
+@pytest.mark.parametrize("beneath, read", [(0.3, False), (2, True)])
+def test_amplitudes_of_random_neurons_do_what_they_do_in_nengo(beneath, read):
+    """That of the spikes is unknown to decoders; the one beneath is of the rates."""
+    amplitude = 0.1
+    rectified = nengo.RectifiedLinear(amplitude=beneath)
+    with nengo.Network(seed=1) as network:
+        source = nengo.Ensemble(
+            200,
+            1,
+            neuron_type=nengo.PoissonSpiking(rectified, amplitude=amplitude),
+            max_rates=nengo.dists.Uniform(50, 200 if read else 85),
+        )
+        nengo.Connection(nengo.Node(0.5), source)
+        memory = make(rms=0.1)
+        nengo.Connection(source, memory.input, synapse=0.05)
+        scaled = nengo.Ensemble(200, 1)
+        nengo.Connection(source, scaled, transform=1 / amplitude, synapse=0.1)
+        values = {"decoded": source, "on the chip": scaled}
+        probes = {k: nengo.Probe(v, synapse=0.1) for k, v in values.items()}
+        if read:
+            values["read"] = nengo.Node(size_in=1)
+            mean = np.full((1, 200), 1 / 200)
+            nengo.Connection(source.neurons, values["read"], transform=mean)
+            probes["read"] = nengo.Probe(values["read"])
+        probes["memory"] = nengo.Probe(memory.output[:1], synapse=0.1)
+        probes["spikes"] = nengo.Probe(source.neurons)
+    steps = 1000
+    with nengo.Simulator(network, progress_bar=False) as sim:
+        sim.run_steps(steps)
+    here = run(network, steps=steps)
+    for name, probe in probes.items():
+        if name == "spikes" and read:
+            continue  # fewer and higher ones: none beyond 180 Hz are to be had
+        expected = sim.data[probe][400:].mean()
+        assert here.data[probe][400:].mean() == pytest.approx(expected, rel=0.15), name
+    assert here.data[probes["spikes"]].max() == pytest.approx(amplitude / DT)
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_random_neurons_that_no_chip_has(in_memory):
     tanh = nengo.PoissonSpiking(nengo.Tanh(tau_ref=0.0025))

@@ -562,6 +562,24 @@ def test_stand_ins_have_the_tuning_that_gains_and_biases_give():
     np.testing.assert_allclose(stand_in.intercepts, wanted[1])
 
 
+@pytest.mark.parametrize("given", [Uniform(40, 100), Choice([100])])
+@pytest.mark.parametrize("beneath, highest", [(0.3, 30), (3, 180)])
+def test_stand_ins_fire_as_fast_as_the_amplitude_beneath_says(given, beneath, highest):
+    kind = nengo.PoissonSpiking(nengo.LIFRate(amplitude=beneath), amplitude=0.1)
+    with nengo.Network() as network:
+        ensemble = nengo.Ensemble(10, 1, neuron_type=kind, max_rates=given)
+        count = nengo.Node(size_in=10)
+        nengo.Connection(ensemble.neurons, count)
+    stand_in = prepare(network).stand_ins[ensemble]
+    rates = stand_in.max_rates
+    high = rates.high if isinstance(rates, Uniform) else rates.max()
+    assert high == pytest.approx(highest)
+    # and, where they are read, each of their spikes counts for those that are missing
+    spikes = stand_in.neuron_type.amplitude * high
+    assert spikes == pytest.approx(0.1 * 100 * beneath)
+    assert stand_in.neuron_type.told * high == pytest.approx(100 * beneath)
+
+
 def test_noise_of_ensembles_is_not_forgotten():
     noise = nengo.processes.WhiteNoise()
     with nengo.Network() as network:

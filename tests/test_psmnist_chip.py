@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
@@ -36,6 +37,28 @@ def network(data):
 def frozen(network, data, memory="lif", n_neurons=20):
     settings = {"presentation": PRESENTATION, "seed": 2}
     return freeze(network, memory, n_neurons, data, **settings)
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["decoded", "read"])
+@pytest.mark.parametrize("memory", ["lif", "poisson"])
+def test_each_spike_is_counted_once(network, data, memory, read):
+    """Also those of random neurons that are higher, where they are read."""
+    on_chip = frozen(network, data, memory)
+    populations = on_chip.lmu.memory.ensembles
+    with on_chip:
+        probes = [nengo.Probe(e.neurons) for e in populations]
+        reader = nengo.Node(size_in=1)
+        for ensemble in populations if read else []:
+            every = np.ones((1, ensemble.n_neurons))
+            nengo.Connection(ensemble.neurons, reader, transform=every)
+    _, spikes, _ = run_on_chip(on_chip, data[:1], seed=0)
+    (drawn,) = np.random.SeedSequence([0, 0]).generate_state(1)
+    with loihi.Simulator(
+        on_chip, target="sim", seed=int(drawn), progress_bar=False
+    ) as sim:
+        items = np.repeat(data[0], PRESENTATION, axis=0)
+        sim.run_steps(len(items), data={on_chip.stimulus: items})
+    assert spikes == sum(np.count_nonzero(sim.data[p]) for p in probes) > 0
 
 
 def test_batches_and_parts_of_a_run_change_nothing(network, data, monkeypatch):
