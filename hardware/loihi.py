@@ -343,7 +343,7 @@ class Simulator(LoihiSimulator):
         finally:
             for lane in self._lanes:
                 lane.feed_no_more()
-        self._check_range()
+            self._check_range()  # of a run that ends with an error, too
 
     def _probe(self) -> None:
         """Take from the chip what its probes have seen; the host keeps its own."""

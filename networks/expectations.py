@@ -136,7 +136,7 @@ def warn_of_band(theta: float, order: int, freq: float) -> None:
     if cycles <= MANY_CYCLES:
         enough = f"order={choose_order(cycles)} holds it with an error of 1 %"
     else:
-        enough = f"that takes an order of about {4 * cycles:.0f}"
+        enough = f"That takes an order of about {4 * cycles:.0f}"
     warnings.warn(
         f"freq={freq:g} Hz is {cycles:.3g} cycles in theta={theta:g} s, more than "
         f"order={order} holds: a delay of theta errs by {error:.0%} there. {enough}",

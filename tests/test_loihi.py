@@ -116,6 +116,24 @@ def test_decoders_are_the_same_where_neurons_are_counted():
     assert predicted[0] == pytest.approx(predicted[1], rel=1e-6)
 
 
+def test_a_run_that_ends_with_an_error_says_what_was_cut_off():
+    def output(t):
+        if t > 0.05:
+            raise RuntimeError("of the user")
+        return 100.0
+
+    with nengo.Network(seed=0) as network:
+        memory = LegendreMemory(0.2, 2, 10, freq=2, rms=0.4)
+        node = nengo.Node(output, size_out=1)
+        nengo.Connection(node, memory.input, synapse=None)
+        back = nengo.Node(size_in=1)  # so that inputs come step by step
+        nengo.Connection(memory.output[0], back, synapse=None)
+        nengo.Connection(back, memory.input, synapse=0.1, transform=0.1)
+    told = pytest.warns(UserWarning, match="cut off there")
+    with simulator(network) as sim, told, pytest.raises(RuntimeError, match="of the"):
+        sim.run(0.1)
+
+
 @pytest.mark.parametrize("minibatch_size", [None, 2])
 def test_data_say_what_neurons_the_chip_has(minibatch_size):
     """The network's own have other rates: with them, theory errs by three times."""
