@@ -6,6 +6,7 @@ fire at random, need them. Everything else is left to the functions of nengo-loi
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,6 @@ from nengo.builder.network import build_network as build_nengo_network
 from nengo.builder.network import seed_network
 from nengo.builder.transforms import multiply
 from nengo.connection import LearningRule
-from nengo.ensemble import Neurons
 from nengo.params import NumberParam
 from nengo_loihi import BlockShape
 from nengo_loihi.block import LoihiBlock, Synapse
@@ -59,6 +59,7 @@ from .plan import Feed, Link, Plan
 from .resources import Budget
 from .splitting import Split
 from .stochastic import ChipPoisson, build_stochastic
+from .synapses import is_straight
 
 
 class ChipModel(Model):
@@ -179,19 +180,27 @@ def _tell_synapses(model: ChipModel) -> None:
         built = isinstance(post, nengo.Ensemble) and model.split.on_chip(post)
         if not built or connection in passthrough.to_remove:
             continue
-        straight = isinstance(connection.post_obj, Neurons) or connection.solver.weights
         tau = model.decode_tau
-        if straight and model.split.on_chip(pre):
+        if is_straight(connection) and model.split.on_chip(pre):
             tau = getattr(connection.synapse, "tau", 0.0)
         taus[post].add(tau)
     for ensemble, all_of_them in taus.items():
         *faster, slowest = sorted(all_of_them)
         if faster and ensemble not in model.remembering:
-            model.plan.changes.append(
+            text = (
                 f"all inputs of {ensemble} pass through a synapse of {slowest:g} s, "
                 f"some instead of {', '.join(f'{t:g}' for t in faster)} s: a neuron "
                 "of the chip has one"
             )
+            model.plan.changes.append(text)
+            late = slowest - faster[0]
+            if not plan.memories or ensemble in plan.disturbed:
+                warnings.warn(
+                    f"{text}. These come up to {late:g} s later than in Nengo, and "
+                    "what feeds back through them differs; leave it on the host by "
+                    "nengo_loihi's on_chip",
+                    stacklevel=2,
+                )
 
 
 def _origin(model: ChipModel, connection: nengo.Connection) -> Any:

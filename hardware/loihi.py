@@ -30,7 +30,7 @@ from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
 from .preparation import prepare
-from .resources import Budget, Resources, off_chip, resources
+from .resources import Budget, Resources, placed, resources
 
 require("nengo_loihi", "loihi")
 
@@ -43,6 +43,7 @@ from .building import ChipModel, ChipRates
 from .emulator import Emulator
 from .energy import Energy, energy
 from .running import Batch, BatchData, HostSimulator, Lane, check_inputs
+from .splitting import PassthroughCheck
 
 __all__ = ["Energy", "Resources", "Simulator", "energy", "resources"]
 
@@ -52,6 +53,7 @@ MAX_DT = 0.1  # beyond it, membranes of usual neurons forget all in each step
 # casts of nan that nengo-loihi overwrites; what it says of Nengo's version
 _HARMLESS = re.compile("invalid value encountered in cast|has not been tested")
 _INITIAL = re.compile("does not support initial values")
+_SYNAPSES = re.compile(r"tau_s is (currently|already)")
 _LOST_BITS = re.compile(r"Lost (\d+) extra bits")
 _STEPS_AT_ONCE = 200  # between two signs of progress
 # where warnings are collected, which is one place for the whole process
@@ -165,7 +167,9 @@ class Simulator(LoihiSimulator):
             if target == "loihi":
                 raise refusal("minibatch_size", minibatch_size, "None on the chip")
         self.minibatch_size = minibatch_size
-        plan = prepare(network, off_chip(network), dt)
+        plan = prepare(network, placed(network, False), dt, placed(network, True))
+        if remove_passthrough:
+            PassthroughCheck(plan)
         for memory in plan.memories:
             check_dt(dt, memory.dt, "LegendreMemory")
         self.changes = plan.changes  # building may add to them
@@ -278,6 +282,8 @@ class Simulator(LoihiSimulator):
                 lost.append(int(bits[1]))
             elif self.resources and _INITIAL.search(message):
                 initial = True
+            elif self.resources and _SYNAPSES.search(message):
+                pass  # told in words of the network
             elif not _HARMLESS.search(message):
                 told[message, category] += 1
         if lost:

@@ -124,6 +124,8 @@ class Plan:
         Nodes that sum what the host sends to a memory which the chip sends to as well.
     nodes : list of nengo.Node
         That are added, these among them.
+    disturbed : set of nengo.Ensemble
+        That are on the chip although its one synapse changes their inputs.
     removed : set
         Nodes and connections that are not built.
     added : list of nengo.Connection
@@ -147,6 +149,7 @@ class Plan:
     gates: list[Gate] = field(default_factory=list)
     parts: dict[LegendreMemory, nengo.Node] = field(default_factory=dict)
     nodes: list[nengo.Node] = field(default_factory=list)
+    disturbed: set[nengo.Ensemble] = field(default_factory=set)
     removed: set[Any] = field(default_factory=set)
     added: list[nengo.Connection] = field(default_factory=list)
     origins: dict[nengo.Connection, nengo.Connection] = field(default_factory=dict)
@@ -196,6 +199,32 @@ class Plan:
             )
         return connection.transform.sample(rng=rng)
 
+    def matrix(self, connection: nengo.Connection) -> np.ndarray:
+        """From the values of a connection's function to those of the object it goes to.
+
+        For a node that passes values on: from all of its values.
+        """
+        transform = connection.transform
+        if isinstance(transform, nengo.transforms.NoTransform):
+            matrix = np.eye(connection.size_mid)
+        elif isinstance(transform, nengo.Dense):
+            matrix = self.sample(connection)
+            if matrix.ndim < 2:
+                matrix = matrix * np.eye(connection.size_mid)
+        else:
+            raise ValidationError(
+                f"{connection} has a transform of {type(transform).__name__}; on its "
+                "way to a chip, it must be an array or a distribution",
+                attr="transform",
+            )
+        into = np.zeros((connection.post_obj.size_in, connection.size_mid))
+        into[connection.post_slice] = matrix
+        if not passes_on(connection.pre_obj):
+            return into
+        full = np.zeros((len(into), connection.pre_obj.size_out))
+        full[:, np.arange(full.shape[1])[connection.pre_slice]] = into
+        return full
+
     def _end(self, end: Any) -> Any:
         if isinstance(end, ObjView):
             obj = self.on_chip(end.obj)
@@ -228,6 +257,11 @@ def ensemble_of(end: Any) -> nengo.Ensemble | None:
     if isinstance(end, Neurons):
         return end.ensemble
     return end if isinstance(end, nengo.Ensemble) else None
+
+
+def passes_on(obj: Any) -> bool:
+    """Whether this is a node that only passes values on."""
+    return isinstance(obj, nengo.Node) and obj.output is None
 
 
 def check_no_learning(connection: nengo.Connection) -> None:

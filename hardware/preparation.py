@@ -27,7 +27,7 @@ from spiking_lmu.neurons import spike_height
 from .plan import Plan, ensemble_of
 from .rewiring import Rewiring
 from .stochastic import MAX_RATE, StandIn
-from .synapses import refused_synapse
+from .synapses import is_lowpass, refused_synapse
 
 UNITS = (nengo.Tanh, nengo.Sigmoid, nengo.RectifiedLinear)  # that do not spike
 # whose Poisson neurons have an equal on the chip
@@ -35,7 +35,10 @@ RECTIFYING = (nengo.LIFRate, nengo.RectifiedLinear)
 
 
 def prepare(
-    network: nengo.Network, off_chip: Sequence[Any] = (), dt: float = 0.001
+    network: nengo.Network,
+    off_chip: Sequence[Any] = (),
+    dt: float = 0.001,
+    on_chip: Sequence[Any] = (),
 ) -> Plan:
     """Plan how to put a network on a chip.
 
@@ -46,6 +49,8 @@ def prepare(
         That the user wants to stay on the host.
     dt : float
         Time step, in seconds, on which the highest rates depend.
+    on_chip : sequence of nengo.Ensemble
+        That the user wants on the chip, whatever its one synapse makes of their inputs.
 
     Returns
     -------
@@ -61,6 +66,33 @@ def prepare(
         memories.insert(0, network)
     rates = _of_rates(network, memories) if memories else []
     host = {*off_chip, *_taught(network), *rates}
+    changes = []
+    if rates:
+        named = ", ".join(str(e.label or e) for e in rates)
+        changes.append(f"units that no chip has stay on the host: {named}")
+    plan = _place(network, memories, host, dt)
+    while memories:
+        rewiring = Rewiring(plan)
+        rewiring.apply()
+        disturbed = rewiring.synapses.disturbed()
+        moved = [e for e in disturbed if e not in on_chip]
+        if not moved:
+            plan.changes[:0] = changes
+            plan.disturbed.update(disturbed)
+            rewiring.report()
+            break
+        changes += [f"{e} stays on the host: {disturbed[e]}" for e in moved]
+        host.update(moved)
+        plan = _place(network, memories, host, dt)
+    _check_connections(plan)
+    _redirect(plan)
+    return plan
+
+
+def _place(
+    network: nengo.Network, memories: list[LegendreMemory], host: Any, dt: float
+) -> Plan:
+    """Put all ensembles on the chip but those of the host."""
     chip = [
         e
         for e in network.all_ensembles
@@ -69,9 +101,6 @@ def prepare(
     for ensemble in chip:
         _check_neurons(ensemble)
     plan = Plan(network, memories, chip)
-    if rates:
-        named = ", ".join(str(e.label or e) for e in rates)
-        plan.changes.append(f"units that no chip has stay on the host: {named}")
     random = [e for e in chip if isinstance(e.neuron_type, nengo.PoissonSpiking)]
     if memories or random:
         seed_network(network, plan.seeds, plan.seeded)
@@ -88,10 +117,6 @@ def prepare(
             "chip's own noise, on rectified linear tuning curves of up to "
             f"{high:g} Hz at the radius; beyond it they fire faster"
         )
-    if memories:
-        Rewiring(plan).apply()
-    _check_connections(plan)
-    _redirect(plan)
     return plan
 
 
@@ -132,8 +157,7 @@ def _check_connections(plan: Plan) -> None:
                 attr="network",
             )
         from_chip = ensemble_of(connection.pre_obj) in chip
-        plain = isinstance(connection.synapse, (nengo.Lowpass, type(None)))
-        if from_chip and not plain:
+        if from_chip and not is_lowpass(connection):
             raise refused_synapse(connection)
 
 

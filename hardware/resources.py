@@ -172,15 +172,17 @@ def resources(network: nengo.Network) -> Resources:
     """
     if not isinstance(network, nengo.Network):
         raise refusal("network", network, "a nengo.Network")
-    return Budget(prepare(network, off_chip(network)))
+    return Budget(
+        prepare(network, placed(network, False), on_chip=placed(network, True))
+    )
 
 
-def off_chip(network: nengo.Network) -> list[nengo.Ensemble]:
-    """Ensembles that nengo_loihi's configuration leaves on the host."""
+def placed(network: nengo.Network, on_chip: bool) -> list[nengo.Ensemble]:
+    """Ensembles that nengo_loihi's configuration puts on the chip, or on the host."""
     ensemble_config = network.config[nengo.Ensemble]
     if "on_chip" not in ensemble_config._extra_params:
         return []
-    return [e for e in network.all_ensembles if network.config[e].on_chip is False]
+    return [e for e in network.all_ensembles if network.config[e].on_chip is on_chip]
 
 
 class _Count:

@@ -22,11 +22,16 @@ from .plan import (
     check_no_learning,
     copy_connection,
     ensemble_of,
+    passes_on,
 )
-from .synapses import in_series, listed, share_of_filter, taus_of
+from .synapses import (
+    NEGLIGIBLE_FILTER,
+    Synapses,
+    in_series,
+    share_of_change,
+    taus_of,
+)
 
-# share of the expected input that a synapse may change before it must be kept
-NEGLIGIBLE_FILTER = 0.05
 # relative to the radii: less than this is less than the chip's weights can tell apart
 NEGLIGIBLE = 1e-5
 
@@ -51,15 +56,12 @@ class Rewiring:
         self.states = {m.coordinates for m in self.on_chip}
         self.decoded = {node for m in self.on_chip for node in m.decoded}
         self.holders = {e: m for m in self.on_chip for e in m.ensembles}
-        # connections that keep their synapse, and what of the input it changes
-        self.by_host: dict[nengo.Connection, float] = {}
+        self.synapses = Synapses(plan)
+        self.by_host = self.synapses.by_host
         self.from_chip = self._reached_from_chip()
         for memory in self.on_chip:
             self._keep_synapses(memory)
         self.from_chip = self._reached_from_chip()
-        self.dropped: dict[tuple[float, float], float] = {}
-        self.merged: set[tuple[float, ...]] = set()
-        self.slowed: dict[LegendreMemory, set[float]] = defaultdict(set)
 
     def apply(self) -> None:
         around = self._around_memories()
@@ -74,7 +76,6 @@ class Rewiring:
         for memory in self.on_chip:
             if memory.coordinates not in self.plan.removed:
                 self._catch_up(memory)
-        self._report()
 
     def _around_memories(self) -> set[nengo.Node]:
         """Nodes that pass on values and are connected with those of a memory."""
@@ -82,7 +83,7 @@ class Rewiring:
         frontier = [n for m in self.plan.memories for n in m.all_nodes]
         while frontier:
             node = frontier.pop()
-            if node not in found and _passes_on(node):
+            if node not in found and passes_on(node):
                 found.add(node)
                 frontier += [c.pre_obj for c in self.into[node]]
                 frontier += [c.post_obj for c in self.out_of[node]]
@@ -100,7 +101,7 @@ class Rewiring:
         ]
         while frontier:
             node = frontier.pop()
-            if _passes_on(node) and node not in found and node not in stay:
+            if passes_on(node) and node not in found and node not in stay:
                 found.add(node)
                 onwards = [c for c in self.out_of[node] if c not in self.by_host]
                 frontier += [c.post_obj for c in onwards]
@@ -117,10 +118,10 @@ class Rewiring:
         state = holder is not None and connection.pre_obj is holder.coordinates
         found: dict[tuple[Any, float], Any] = defaultdict(float)
         for source, transform, taus in self._trace(
-            connection.pre_obj, self._matrix(connection), taus_of(connection), ()
+            connection.pre_obj, self.plan.matrix(connection), taus_of(connection), ()
         ):
             if isinstance(source, LegendreMemory) or self._comes_from_chip(source):
-                tau = self._tau(taus, holder)
+                tau = self.synapses.one_of(taus, target, holder)
                 found[source, tau] = found[source, tau] + transform
             elif holder is not None:
                 self._add_gate(source, target, transform, in_series(taus), holder)
@@ -143,12 +144,12 @@ class Rewiring:
             return
         if self._is_chip(connection.pre_obj):
             self.plan.removed.add(connection)
-            tau = self._tau(taus_of(connection), holder)
-            transform = self._matrix(connection)
+            tau = self.synapses.one_of(taus_of(connection), target, holder)
+            transform = self.plan.matrix(connection)
             self.plan.links.append(Link(connection, target, transform, tau))
         elif not isinstance(connection.pre_obj, Neurons):
             self.plan.removed.add(connection)
-            transform, synapse = self._matrix(connection), connection.synapse
+            transform, synapse = self.plan.matrix(connection), connection.synapse
             self._add_gate(connection, target, transform, synapse, holder)
 
     def _add_gate(
@@ -164,26 +165,6 @@ class Rewiring:
         self._add_combined(source, node, 1.0, synapse)
         self.plan.gates.append(Gate(node, target, transform, holder.synapse.tau))
 
-    def _tau(self, taus: tuple[float, ...], holder: LegendreMemory | None) -> float:
-        """The one synapse of a neuron in place of several in a row.
-
-        That of a memory is a part of its equations. Others become one that delays
-        as much.
-        """
-        if holder is None:
-            if len(taus) > 1:
-                self.merged.add(taus)
-            return float(sum(taus))
-        tau = holder.synapse.tau
-        rest = list(taus)
-        if tau in rest:
-            rest.remove(tau)
-            for t in rest:
-                self.dropped[t, tau] = share_of_filter(holder, t)
-        else:
-            self.slowed[holder].update(taus or (0.0,))
-        return tau
-
     def _keep_synapses(self, memory: LegendreMemory) -> None:
         """Find what must pass through the host to keep its synapse.
 
@@ -198,10 +179,10 @@ class Rewiring:
                 pre = connection.pre_obj
                 if not self._leads(connection) and not self._hears_chip(connection):
                     continue
-                share = share_of_filter(memory, sum(taus_of(connection)))
+                share = share_of_change(memory, taus_of(connection), ())
                 if share > NEGLIGIBLE_FILTER:
                     self.by_host[connection] = share
-                elif _passes_on(pre) and pre not in seen and pre not in self.states:
+                elif passes_on(pre) and pre not in seen and pre not in self.states:
                     frontier.append(pre)
 
     def _trace(
@@ -209,18 +190,19 @@ class Rewiring:
         node: nengo.Node,
         transform: np.ndarray,
         taus: tuple[float, ...],
-        passed: tuple[nengo.Node, ...],
+        passed: tuple[tuple[nengo.Node, bool], ...],
     ) -> Iterator[tuple[Any, np.ndarray, tuple[float, ...]]]:
         """Where a node's values come from, and what happens to them from there on.
 
         A source is a connection from neurons or from a node that makes values; or a
         memory, for what the host sends to it.
         """
+        here = node, bool(taus)  # a memory may be passed without a synapse, then with
         if node in self.states and taus:
             # another synapse follows: what is decoded is the state already
-            yield from self._trace_decoded(node, transform, taus, (*passed, node))
+            yield from self._trace_decoded(node, transform, taus, (*passed, here))
             return
-        if node in passed:
+        if here in passed:
             raise ValidationError(
                 f"{node} passes values on to itself, which no weights can do; give it "
                 "a function, and it stays on the host",
@@ -232,9 +214,10 @@ class Rewiring:
             if memory is not None and not self._hears_chip(connection):
                 sent = True
                 continue
-            before = transform @ self._matrix(connection), taus_of(connection) + taus
+            matrix = transform @ self.plan.matrix(connection)
+            before = matrix, taus_of(connection) + taus
             if self._leads(connection):
-                sources = self._trace(connection.pre_obj, *before, (*passed, node))
+                sources = self._trace(connection.pre_obj, *before, (*passed, here))
             else:
                 sources = iter([(connection, *before)])
             for source in sources:
@@ -298,8 +281,13 @@ class Rewiring:
     ) -> None:
         """Lead to another node what a connection to a memory brings from the host."""
         # the synapse that follows is the memory's
-        onwards = self._matrix(connection), (*taus_of(connection), memory.synapse.tau)
-        found = self._trace(connection.pre_obj, *onwards, (memory.input,))
+        taus = (*taus_of(connection), memory.synapse.tau)
+        found = self._trace(
+            connection.pre_obj,
+            self.plan.matrix(connection),
+            taus,
+            ((memory.input, True),),
+        )
         for source, transform, taus in found:
             if not self._comes_from_chip(source):
                 self._add_combined(source, part, transform, in_series(taus[:-1]))
@@ -373,7 +361,7 @@ class Rewiring:
         """A connection that does what a source and all that follows it do."""
         check_no_learning(source)
         new = nengo.Connection(
-            source.pre_obj if _passes_on(source.pre_obj) else source.pre,
+            source.pre_obj if passes_on(source.pre_obj) else source.pre,
             target,
             function=source.function,
             transform=transform,
@@ -387,33 +375,8 @@ class Rewiring:
         self.plan.origins[new] = source
         self.plan.added.append(new)
 
-    def _matrix(self, connection: nengo.Connection) -> np.ndarray:
-        """From the values of a connection's function to those of the object it goes to.
-
-        For a node that passes values on: from all of its values.
-        """
-        transform = connection.transform
-        if isinstance(transform, nengo.transforms.NoTransform):
-            matrix = np.eye(connection.size_mid)
-        elif isinstance(transform, nengo.Dense):
-            matrix = self.plan.sample(connection)
-            if matrix.ndim < 2:
-                matrix = matrix * np.eye(connection.size_mid)
-        else:
-            raise ValidationError(
-                f"{connection} has a transform of {type(transform).__name__}; on its "
-                "way to a chip, it must be an array or a distribution",
-                attr="transform",
-            )
-        into = np.zeros((connection.post_obj.size_in, connection.size_mid))
-        into[connection.post_slice] = matrix
-        if not _passes_on(connection.pre_obj):
-            return into
-        full = np.zeros((len(into), connection.pre_obj.size_out))
-        full[:, np.arange(full.shape[1])[connection.pre_slice]] = into
-        return full
-
-    def _report(self) -> None:
+    def report(self) -> None:
+        """Say what takes the place of what, in words."""
         plan = self.plan
         for memory in plan.memories:
             n_links = sum(
@@ -425,35 +388,7 @@ class Rewiring:
                     "take the place of its nodes; what is read from it is decoded "
                     "from spikes, on the host"
                 )
-        for (tau, slower), share in sorted(self.dropped.items()):
-            plan.changes.append(
-                f"synapses of {tau:g} s left out in front of a memory's of {slower:g} "
-                "s: a neuron of the chip has one. What is left out is "
-                f"{share:.1%} of the expected input"
-            )
-        for connection, share in self.by_host.items():
-            plan.changes.append(
-                f"{connection} passes through the host, which has its synapse of "
-                f"{sum(taus_of(connection)):g} s: a neuron of the chip has one, that "
-                f"of the memory. Without it, {share:.0%} of the expected input would "
-                "be wrong"
-            )
-        for taus in sorted(self.merged):
-            plan.changes.append(
-                f"synapses of {listed(taus)} s in a row are one of {sum(taus):g} s: "
-                "a neuron of the chip has one"
-            )
-        for memory, times in self.slowed.items():
-            plan.changes.append(
-                f"{memory}: what reaches its neurons beside its state passes through "
-                f"its own synapse of {memory.synapse.tau:g} s instead of "
-                f"{listed(sorted(times))} s: a neuron of the chip has one"
-            )
-
-
-def _passes_on(obj: Any) -> bool:
-    """Whether this is a node that only passes values on."""
-    return isinstance(obj, nengo.Node) and obj.output is None
+        self.synapses.report()
 
 
 def _is_negligible(

@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import Any
 
 import nengo
-from nengo.exceptions import BuildError
+import numpy as np
+from nengo.exceptions import BuildError, ValidationError
 from nengo_loihi import add_params
 from nengo_loihi.passthrough import PassthroughSplit, base_obj
 from nengo_loihi.splitter import HostChipSplit
@@ -14,6 +15,7 @@ from nengo_loihi.splitter import HostChipSplit
 from spiking_lmu.networks import LegendreMemory
 
 from .plan import Plan
+from .synapses import is_lowpass, refused_synapse
 
 
 class Split:
@@ -79,6 +81,60 @@ class _Passthrough(PassthroughSplit):
     def _split_cluster(self, cluster: Any) -> None:
         if cluster.objs.isdisjoint(self._planned):
             super()._split_cluster(cluster)
+
+
+class PassthroughCheck(PassthroughSplit):
+    """Refuses nodes that nengo-loihi replaces by connections which it cannot make."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._planned = {n for m in plan.memories for n in m.all_nodes}
+        super().__init__(plan.network, None)
+
+    def _split_cluster(self, cluster: Any) -> None:
+        self._already_split.add(cluster)
+        hears = any(self._on_chip(c.pre) for c in cluster.conns_in)
+        is_heard = any(self._on_chip(c.post) for c in cluster.conns_out)
+        if not (hears and is_heard and cluster.objs.isdisjoint(self._planned)):
+            return
+        onwards = defaultdict(list)
+        for connection in [*cluster.conns_mid, *cluster.conns_out]:
+            onwards[connection.pre_obj].append(connection)
+        ends, ways = [], [[connection] for connection in cluster.conns_in]
+        while ways:
+            way = ways.pop()
+            passed = {connection.post_obj for connection in way[:-1]}
+            if way[-1] in cluster.conns_out:
+                ends.append(way)
+            elif way[-1].post_obj in passed:
+                return  # nodes in a loop stay on the host
+            else:
+                ways += [[*way, c] for c in onwards[way[-1].post_obj]]
+        for way in ends:
+            self._check(way)
+
+    def _on_chip(self, end: Any) -> bool:
+        return base_obj(end) in self._plan.chip
+
+    def _check(self, way: list[nengo.Connection]) -> None:
+        within = self._on_chip(way[0].pre) and self._on_chip(way[-1].post)
+        filters = [c for c in way if c.synapse is not None]
+        for connection in filters:
+            if (within or len(filters) > 1) and not is_lowpass(connection):
+                raise refused_synapse(
+                    connection,
+                    "; remove_passthrough=False leaves the nodes on the host",
+                )
+        for connection in way:
+            transform = connection.transform
+            dense = isinstance(getattr(transform, "init", None), np.ndarray)
+            if not dense and not isinstance(transform, nengo.transforms.NoTransform):
+                raise ValidationError(
+                    f"{connection} has the transform {transform!r}; where nodes pass "
+                    "values on between ensembles on the chip, it must be an array; "
+                    "remove_passthrough=False leaves the nodes on the host",
+                    attr="transform",
+                )
 
 
 def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | None:

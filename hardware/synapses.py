@@ -2,34 +2,194 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import nengo
 import numpy as np
+from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.state_space import usable_band
 
+from .plan import Plan, Target, ensemble_of, passes_on
 
-def share_of_filter(memory: LegendreMemory, tau: float) -> float:
-    """What a lowpass changes of the expected input of a memory, relative to its rms."""
+# share of the expected input that a synapse may change before it must be kept
+NEGLIGIBLE_FILTER = 0.05
+# share that the one synapse of neurons beside a memory may change, before they stay on
+# the host
+TOLERABLE_FILTER = 0.2
+# in seconds, of nengo-loihi, behind what it sends from the host and behind the neurons
+# that it puts between ensembles, which have the connection's own synapse
+DECODED = 0.005
+
+BAND_POINTS = 16  # to integrate over each band
+
+Taus = tuple[float, ...]
+
+
+class Synapses:
+    """Keeps account of synapses that others take the place of.
+
+    Attributes
+    ----------
+    by_host : dict of nengo.Connection
+        That pass through the host to keep their synapse, and what share of the
+        expected input would be wrong without it.
+    heard : dict of nengo.Ensemble
+        Beside the memories: all synapses that lead to an ensemble, each as the time
+        constants in a row.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.by_host: dict[nengo.Connection, float] = {}
+        self.heard: dict[nengo.Ensemble, set[Taus]] = defaultdict(set)
+        self._dropped: dict[tuple[float, float], float] = {}
+        self._merged: set[Taus] = set()
+        self._slowed: dict[LegendreMemory, set[float]] = defaultdict(set)
+
+    def one_of(
+        self, taus: Taus, target: Target, holder: LegendreMemory | None
+    ) -> float:
+        """The one synapse of a neuron in place of several in a row.
+
+        That of a memory is a part of its equations. Others become one that delays
+        as much.
+        """
+        if holder is None:
+            if len(taus) > 1:
+                self._merged.add(taus)
+            self.heard[ensemble_of(target)].add(taus)
+            return float(sum(taus))
+        tau = holder.synapse.tau
+        rest = list(taus)
+        if tau in rest:
+            rest.remove(tau)
+            for t in rest:
+                self._dropped[t, tau] = share_of_change(holder, (t,), ())
+        else:
+            self._slowed[holder].update(taus or (0.0,))
+        return tau
+
+    def disturbed(self) -> dict[nengo.Ensemble, str]:
+        """Ensembles that one synapse for all their inputs would disturb, and why."""
+        self._hear_others()
+        found = {}
+        for ensemble, ways in self.heard.items():
+            times = sorted({sum(taus) for taus in ways})
+            share = max(
+                share_of_change(memory, taus, (times[-1],))
+                for memory in self.plan.memories
+                for taus in ways
+            )
+            if share > TOLERABLE_FILTER:
+                found[ensemble] = (
+                    f"a neuron of the chip has one synapse, its inputs come through "
+                    f"{listed(times)} s; through the slowest alone, up to {share:.0%} "
+                    "of what it hears would be wrong"
+                )
+        return found
+
+    def _hear_others(self) -> None:
+        """Add what reaches ensembles without having to do with a memory."""
+        plan = self.plan
+        remembering = {e for memory in plan.memories for e in memory.ensembles}
+        beside = set(plan.chip) - remembering
+        into = defaultdict(list)
+        for connection in plan.network.all_connections:
+            into[connection.post_obj].append(connection)
+        for connection in [*plan.network.all_connections, *plan.added]:
+            target = ensemble_of(connection.post_obj)
+            if target in beside and connection not in plan.removed:
+                self.heard[target].update(self._ways(into, connection, (), ()))
+
+    def _ways(
+        self,
+        into: Mapping[Any, list[nengo.Connection]],
+        connection: nengo.Connection,
+        after: tuple[nengo.Connection, ...],
+        passed: tuple[nengo.Node, ...],
+    ) -> Iterator[Taus]:
+        """Synapses of all ways that end with a connection, through nodes."""
+        pre, way = connection.pre_obj, (connection, *after)
+        through = passes_on(pre) and pre not in passed and into[pre]
+        if through and connection not in self.by_host:
+            for before in into[pre]:
+                yield from self._ways(into, before, way, (*passed, pre))
+        elif ensemble_of(pre) in self.plan.chip and is_straight(way[-1]):
+            yield tuple(tau for part in way for tau in taus_of(part))
+        else:
+            yield (DECODED,)
+
+    def report(self) -> None:
+        """Say what has changed, in words."""
+        changes = self.plan.changes
+        for (tau, slower), share in sorted(self._dropped.items()):
+            changes.append(
+                f"synapses of {tau:g} s left out in front of a memory's of {slower:g} "
+                "s: a neuron of the chip has one. What is left out is "
+                f"{share:.1%} of the expected input"
+            )
+        for connection, share in self.by_host.items():
+            changes.append(
+                f"{connection} passes through the host, which has its synapse of "
+                f"{sum(taus_of(connection)):g} s: a neuron of the chip has one, that "
+                f"of the memory. Without it, {share:.0%} of the expected input would "
+                "be wrong"
+            )
+        for taus in sorted(self._merged):
+            changes.append(
+                f"synapses of {listed(taus)} s in a row are one of {sum(taus):g} s: "
+                "a neuron of the chip has one"
+            )
+        for memory, times in self._slowed.items():
+            own = memory.synapse.tau
+            text = (
+                f"{memory}: what reaches its neurons beside its state passes through "
+                f"its own synapse of {own:g} s instead of "
+                f"{listed(sorted(times))} s: a neuron of the chip has one"
+            )
+            changes.append(text)
+            late = max(abs(own - tau) for tau in times)
+            warnings.warn(
+                f"{text}. It comes by {late:g} s later or earlier than in Nengo; a "
+                "node with a function on its way lets the host make up for that",
+                stacklevel=2,
+            )
+
+
+def share_of_change(memory: LegendreMemory, wanted: Taus, given: Taus) -> float:
+    """What other lowpasses change of the expected input, relative to its rms."""
     spectrum = memory.spectrum
     if spectrum is None:  # of a realization, which knows nothing of the input
         spectrum = Spectrum.flat(usable_band(memory.order) / memory.theta, 1.0)
-    # means over bands of |1 - 1 / (1 + i omega tau)|^2
-    phases = 2 * np.pi * spectrum.edges * tau
-    changed = np.diff(phases - np.arctan(phases)) / np.maximum(np.diff(phases), 1e-300)
+    # means over bands of the square of the difference
+    points, weights = np.polynomial.legendre.leggauss(BAND_POINTS)
+    low, width = spectrum.edges[:-1, None], np.diff(spectrum.edges)[:, None]
+    s = 2j * np.pi * (low + width * (points + 1) / 2)
+    difference = _response(wanted, s) - _response(given, s)
+    changed = np.abs(difference) ** 2 @ weights / 2
     power = spectrum.powers.sum() + spectrum.mean_power
-    return float(np.sqrt(max(spectrum.powers @ changed, 0.0) / power))
+    return float(np.sqrt(spectrum.powers @ changed / power))
+
+
+def _response(taus: Taus, s: np.ndarray) -> np.ndarray:
+    response = np.ones_like(s)
+    for tau in taus:
+        response = response / (1 + s * tau)
+    return response
 
 
 def listed(taus: Iterable[float]) -> str:
     return ", ".join(f"{tau:g}" for tau in taus)
 
 
-def in_series(taus: tuple[float, ...]) -> nengo.synapses.Synapse | None:
+def in_series(taus: Taus) -> nengo.synapses.Synapse | None:
     if not taus:
         return None
     if len(taus) == 1:
@@ -40,18 +200,27 @@ def in_series(taus: tuple[float, ...]) -> nengo.synapses.Synapse | None:
     return nengo.LinearFilter([1], denominator)
 
 
-def taus_of(connection: nengo.Connection) -> tuple[float, ...]:
-    if connection.synapse is None:
-        return ()
-    if isinstance(connection.synapse, nengo.Lowpass):
-        return (connection.synapse.tau,) if connection.synapse.tau > 0 else ()
-    raise refused_synapse(connection)
+def taus_of(connection: nengo.Connection) -> Taus:
+    if not is_lowpass(connection):
+        raise refused_synapse(connection)
+    tau = getattr(connection.synapse, "tau", 0.0)
+    return (tau,) if tau > 0 else ()
 
 
-def refused_synapse(connection: nengo.Connection) -> ValidationError:
+def is_straight(connection: nengo.Connection) -> bool:
+    """Whether neurons on the chip would be connected without others in between."""
+    return connection.solver.weights or isinstance(connection.post_obj, Neurons)
+
+
+def is_lowpass(connection: nengo.Connection) -> bool:
+    """Whether the chip has such a synapse, or there is none."""
+    return isinstance(connection.synapse, (nengo.Lowpass, type(None)))
+
+
+def refused_synapse(connection: nengo.Connection, advice: str = "") -> ValidationError:
     """The error for a synapse that the chip does not have."""
     return ValidationError(
         f"{connection} has the synapse {connection.synapse!r}; on the chip, and on its "
-        "way there, it must be a nengo.Lowpass or None",
+        "way there, it must be a nengo.Lowpass or None" + advice,
         attr="synapse",
     )

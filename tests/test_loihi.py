@@ -3,6 +3,7 @@
 import io
 import threading
 import warnings
+from contextlib import nullcontext
 from functools import partial
 
 import nengo
@@ -309,6 +310,19 @@ def test_readouts_are_as_late_as_in_nengo():
     assert abs((ours - theirs).mean()) < 0.3
 
 
+def several_synapses():
+    """The window through its memory's synapse and a fast one, feedback, the input."""
+    network, memory = fed()
+    with network:
+        reader = nengo.Ensemble(200, 1, radius=1.5)
+        now = memory.add_readout(0)
+        nengo.Connection(now, reader, synapse=None, transform=0.5)
+        nengo.Connection(reader, reader, synapse=0.005, transform=0.4)
+        nengo.Connection(network.nodes[0], reader, synapse=None, transform=0.5)
+        nengo.Probe(reader, synapse=0.01)
+    return network
+
+
 def function_of_the_window():
     network, memory = fed()
     with network:
@@ -412,6 +426,7 @@ NETWORKS = {
     "readers": lambda: readers(0.03),
     "readers without synapse": lambda: readers(None),
     "readers on the host": lambda: on_host(readers(0.03), 0),
+    "several synapses": several_synapses,
     "two inputs": two_inputs,
     "function": function_of_the_window,
     "nested": nested,
@@ -481,6 +496,13 @@ def inhibit(memory, how, w, gate):
             nengo.Connection(inhibitor.neurons, ensemble.neurons, transform=weights)
 
 
+def telling_of_synapses(how):
+    """Neurons of the chip reach a memory's through its synapse, not their own."""
+    if how == "neurons":
+        return pytest.warns(UserWarning, match=r"0.1 s instead of 0.005.*by 0.095 s")
+    return nullcontext()
+
+
 @pytest.mark.parametrize("w", [2, 100])
 @pytest.mark.parametrize("how", ["weights", "values", "neurons"])
 @pytest.mark.parametrize("kind", NEURONS)
@@ -489,7 +511,8 @@ def test_inhibited_neurons_are_silent(kind, how, w):
     with network:
         inhibit(memory, how, w, nengo.Node(1))
         probes = [nengo.Probe(ensemble.neurons) for ensemble in memory.ensembles]
-    sim = run(network, steps=450)
+    with telling_of_synapses(how):
+        sim = run(network, steps=450)
     for probe in probes:
         assert not sim.data[probe][250:].any()
     assert any("own synapse of 0.1 s" in t for t in sim.changes) == (how == "neurons")
@@ -522,7 +545,9 @@ def test_closed_gates_cost_no_precision():
             state = nengo.Probe(memory.output)
             if how is not None:
                 inhibit(memory, how, 100, nengo.Node(-1 if how == "neurons" else 0))
-        errors.append(nrmse(run(network).data[state][SETTLED], IDEAL[SETTLED]))
+        with telling_of_synapses(how):
+            sim = run(network)
+        errors.append(nrmse(sim.data[state][SETTLED], IDEAL[SETTLED]))
     assert max(errors) < 1.2 * errors[0], errors
 
 
@@ -592,6 +617,61 @@ def test_whole_units_with_feedback_from_the_host(kind, target):
     expected = run(network, "nengo").data[probe][SETTLED]
     # the chip and Nengo are two draws of the same noise
     assert nrmse(sim.data[probe][SETTLED], expected) < 0.05
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_whole_units_of_random_neurons_with_feedback(target):
+    """They hear themselves, the input and the memory through three synapses."""
+    units = 4
+    with nengo.Network(seed=0) as network:
+        lmu = LMU(
+            units,
+            ORDER,
+            THETA,
+            W_x=np.full((units, 1), 0.3),
+            W_m=0.3 * np.eye(units, ORDER),
+            W_h=0.5 * np.eye(units),
+            e_x=[[1.0]],
+            e_h=None,
+            bias=np.full(units, 0.5),
+            neuron_type=nengo.PoissonSpiking(nengo.RectifiedLinear()),
+            scale=10000,
+            synapse=0.005,
+            memory="spiking",
+            memory_args={
+                "n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5
+            },
+        )  # fmt: skip
+        nengo.Connection(stimulus(), lmu.input, synapse=None)
+        probe = nengo.Probe(lmu.output, synapse=0.02)
+    sim = run(network, target)
+    assert any("'hidden'> stays on the host" in text for text in sim.changes)
+    expected = run(network, "nengo").data[probe][SETTLED]
+    assert np.mean(sim.data[probe][SETTLED]) == pytest.approx(expected.mean(), rel=0.1)
+    # two draws of the same noise
+    assert nrmse(sim.data[probe][SETTLED], expected) < 0.1
+
+
+def test_ensembles_can_be_kept_on_the_chip():
+    network = several_synapses()
+    nengo_loihi.add_params(network)
+    (reader,) = network.ensembles
+    network.config[reader].on_chip = True
+    with pytest.warns(UserWarning, match=r"all inputs of .* 0.1 s, some instead of"):
+        sim = run(network, steps=2)
+    assert reader in sim.model.plan.chip
+
+
+def test_random_neurons_without_a_memory_tell_of_their_synapse():
+    with nengo.Network() as network:
+        pre, post = (nengo.Ensemble(10, 1, neuron_type=poisson()) for _ in range(2))
+        for synapse in (0.1, 0.02):
+            nengo.Connection(
+                pre.neurons, post.neurons, transform=np.eye(10), synapse=synapse
+            )
+    with pytest.warns(UserWarning, match="0.1 s, some instead of 0.02 s") as told:
+        simulator(network).close()
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("excess", [1, 3])
@@ -1088,6 +1168,44 @@ def test_other_synapses_are_refused(in_memory):
         nengo.Connection(one, two, synapse=nengo.Alpha(0.01))
     with pytest.raises(ValidationError, match="Alpha.*must be a nengo.Lowpass or None"):
         simulator(network)
+
+
+ALPHA, FAST = nengo.Alpha(0.01), nengo.Lowpass(0.01)
+
+
+@pytest.mark.filterwarnings("ignore:.*not support initial values")
+@pytest.mark.parametrize("beside_memory", [True, False])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (({"synapse": ALPHA}, {}), "Ensemble 'a'.*Alpha.*must be a nengo.Lowpass"),
+        (({"synapse": None}, {"synapse": ALPHA}), "Ensemble 'b'.*Alpha"),
+        (({"synapse": FAST}, {"synapse": ALPHA}), "Alpha.*remove_passthrough=False"),
+        (({}, {"transform": Uniform(-1, 1)}), "must be an array"),
+    ],
+)
+def test_what_nodes_cannot_pass_on_between_ensembles(arguments, message, beside_memory):
+    network = fed()[0] if beside_memory else nengo.Network()
+    with network:
+        a, b = nengo.Ensemble(10, 1, label="a"), nengo.Ensemble(10, 1, label="b")
+        node = nengo.Node(size_in=1)
+        nengo.Connection(a, node, **arguments[0])
+        nengo.Connection(node, b, **arguments[1])
+    with pytest.raises(ValidationError, match=message):
+        simulator(network)
+    with simulator(network, "simreal", remove_passthrough=False) as sim:
+        sim.run_steps(2)
+
+
+@pytest.mark.filterwarnings("ignore:.*not support initial values")
+def test_the_host_may_filter_what_goes_through_nodes():
+    with nengo.Network() as network:
+        a, b = nengo.Ensemble(10, 1), nengo.Ensemble(10, 1)
+        node = nengo.Node(size_in=1)
+        nengo.Connection(a, node, synapse=None)
+        nengo.Connection(nengo.Node(0), node, synapse=ALPHA)
+        nengo.Connection(node, b, synapse=None)
+    simulator(network).close()
 
 
 def test_a_chip_is_refused_where_none_is():

@@ -9,6 +9,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.hardware.preparation import prepare
 from spiking_lmu.hardware.stochastic import MAX_RATE, ChipPoisson
+from spiking_lmu.hardware.synapses import share_of_change
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.state_space import sampled_readout
 
@@ -395,6 +396,59 @@ def test_a_memory_may_hear_itself():
 
 
 # what stays on the host
+
+
+def hears_two_synapses(way, times):
+    """An ensemble that hears a memory and others through two synapses."""
+    slow, fast = times
+    with nengo.Network(seed=0) as network:
+        memory = make()
+        stimulate(memory)
+        source, target = (nengo.Ensemble(20, 1, label=name) for name in "ab")
+        nengo.Connection(memory.add_readout(0), target, synapse=slow)
+        if way == "itself":
+            nengo.Connection(target, target, synapse=fast)
+        elif way == "neurons":
+            weights = np.ones((20, 20)) / 1000
+            nengo.Connection(
+                source.neurons, target.neurons, transform=weights, synapse=fast
+            )
+        elif way == "node":
+            node = nengo.Node(size_in=1)
+            nengo.Connection(source.neurons[:1], node, synapse=fast)
+            ones = np.ones((20, 1))
+            nengo.Connection(node, target.neurons, transform=ones, synapse=None)
+        else:
+            nengo.Connection(nengo.Node(0), target, synapse=fast)
+    return network, target
+
+
+@pytest.mark.parametrize("way", ["itself", "neurons", "node", "host"])
+def test_what_one_synapse_would_disturb_stays_on_the_host(way):
+    network, target = hears_two_synapses(way, (0.1, 0.005))
+    plan = prepare(network)
+    assert target not in plan.chip
+    (text,) = (t for t in plan.changes if "stays on the host" in t)
+    assert "<Ensemble 'b'>" in text and "0.005, 0.1 s" in text
+    # unless the user wants it so
+    assert target in prepare(network, on_chip=[target]).chip
+
+
+@pytest.mark.parametrize("way", ["itself", "neurons", "node", "host"])
+def test_similar_synapses_are_of_the_chip(way):
+    network, target = hears_two_synapses(way, (0.006, 0.005))
+    assert target in prepare(network).chip
+
+
+@pytest.mark.parametrize("tau", [0.001, 0.02, 0.3])
+def test_what_a_lowpass_changes(tau):
+    """By an integral in closed form, over a flat spectrum from 0 to f."""
+    memory = make()
+    omega = 2 * np.pi * memory.spectrum.edges[-1] * tau
+    alone = np.sqrt(1 - np.arctan(omega) / omega)
+    assert len(memory.spectrum.powers) == 1
+    assert share_of_change(memory, (tau,), ()) == pytest.approx(alone, rel=1e-6)
+    assert share_of_change(memory, (tau, 0.1), (0.1, tau)) == pytest.approx(0, abs=1e-9)
 
 
 def test_off_chip_ensembles_are_of_the_host():
