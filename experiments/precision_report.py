@@ -93,7 +93,7 @@ def _lead(frame: pd.DataFrame) -> str:
         each = [f"{g:.2f} at d = {d}" for d, g in zip(most["order"], most["gain"])]
         text += (
             "For the same neurons, balanced coordinates with optimal allocation divide "
-            f"the error of the network of LMU 2019 by {_and(each)}."
+            f"the error of the design of LMU 2019 by {_and(each)}."
         )
     return text.strip()
 

@@ -89,7 +89,7 @@ class LegendreMemory(nengo.Network):
         How neurons are shared among the populations, and spread over the radius of
         each: ``"optimal"`` for the least noise, or ``"equal"``: as many for each,
         with intercepts evenly over the radius. ``"legendre"`` and ``"equal"`` is
-        the network of LMU 2019.
+        the design of LMU 2019, with decoders and rates of ours.
     freq : float, optional
         Highest frequency of the expected input, in Hz. By default, the highest that
         a memory of this order delays with an error of no more than 1 %, or half
