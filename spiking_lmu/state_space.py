@@ -176,6 +176,7 @@ def readout(order: int, delays: ArrayLike) -> np.ndarray:
 
 
 NEIGHBOURS = 4  # readings that a sample is put together from
+OUTSIDE = 2  # so many where it is newer than all of them
 
 
 def sampled_readout(
@@ -220,15 +221,34 @@ def sampled_readout(
     response of the discrete system to a ramp. Of the cubic that has these four
     averages, the value at the delay is taken. The half step thus disappears, and so
     does the share of the amplitude that an average takes away. Near a delay of 0, for
-    which no state has the input yet that it needs, the cubic extrapolates; high
-    polynomials, outside of the window, would do so with weights without bounds.
+    which no state has the input yet that it needs, the line through the newest two
+    readings is extrapolated: a cubic would follow a ramp no better, and multiply
+    noise. High polynomials, outside of the window, would do so without bounds.
     """
     A, B = state_space(theta, order)
     theta, dt = float(theta), check_number("dt", dt, 0, theta, exclusive=True)
     ages = np.atleast_1d(check_array("delays", delays, low=0, high=theta)) / dt
     newest = check_integer("newest", newest, low=0, high=1)
     Ad, Bd = discretize(A, B, dt)
-    steps, count = theta / dt, min(NEIGHBOURS, order)
+    outside = ages < newest + 0.5
+    C = np.empty((len(ages), len(A)))
+    for part, count in ((outside, OUTSIDE), (~outside, NEIGHBOURS)):
+        if part.any():
+            count = min(count, len(A))
+            C[part] = _from_averages(ages[part], theta / dt, count, Ad, Bd, newest)
+    return C
+
+
+def _from_averages(
+    ages: np.ndarray,
+    steps: float,
+    count: int,
+    Ad: np.ndarray,
+    Bd: np.ndarray,
+    newest: int,
+) -> np.ndarray:
+    """Weights for samples of these ages, in steps, from so many averages each."""
+    order = len(Ad)
     n = max(count, round(steps))
     # each delay's nearest steps: one begins where the staircase ends, now
     first = np.floor(ages * n / steps).astype(int) - count // 2 + 1 - newest
@@ -238,8 +258,8 @@ def sampled_readout(
     from_delay = lags.reshape(chosen.shape) - ages[:, None]
     powers = np.arange(1, count + 1)[:, None]
     averages = [(from_delay[:, None] + side) ** powers for side in (-0.5, 0.5)]
-    cubic = (averages[1] - averages[0]) / powers
-    weights = np.linalg.solve(cubic, np.eye(count)[None, :, :1])
+    polynomial = (averages[1] - averages[0]) / powers
+    weights = np.linalg.solve(polynomial, np.eye(count)[None, :, :1])
     return np.sum(weights * C.reshape(*chosen.shape, order), axis=1)
 
 

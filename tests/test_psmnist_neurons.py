@@ -145,8 +145,9 @@ def test_a_killed_run_in_neurons_gives_the_row_of_one_that_was_not(
         **psmnist.QUICK, "orders": (3,), "trainings": 1, "rungs": ("poisson",),
         "neurons": (30,), "presentations": (2,), "noise_aware": ("no",), "images": 50,
     }  # fmt: skip
-    (trained,), (task,) = psmnist.plan("lines", False, 0, options)
-    monkeypatch.setattr(psmnist_trials, "load", lambda *_: dataset)
+    for module in (psmnist, psmnist_trials):
+        monkeypatch.setattr(module, "load", lambda *_: dataset, raising=False)
+    (trained,), (task,) = psmnist.plan("lines.csv", False, 0, options)
     monkeypatch.setattr(psmnist_trials, "PART", 20)
     rows = []
     for folder in (tmp_path / "a", tmp_path / "b"):
