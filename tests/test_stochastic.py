@@ -276,6 +276,7 @@ def memory_error(n_neurons, target, seconds=6.0):
     return np.sqrt(np.mean((state - wanted) ** 2) / np.mean(wanted**2))
 
 
+@pytest.mark.filterwarnings("ignore:all inputs of .* pass through:UserWarning")
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:tau_s is ")
 def test_memory_in_integers_is_as_good_as_in_floats():
