@@ -52,16 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _unrecognized(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    """What to type instead of arguments that an experiment does not have."""
+    for action in parser._actions:
+        name = f"--{action.dest}"
+        if not action.option_strings and any(
+            one == name or one.startswith(f"{name}=") for one in unknown
+        ):
+            return f"{name} is no option: give {action.metavar} without it"
+    return (
+        f"unrecognized arguments: {' '.join(unknown)}; {parser.prog} --help lists "
+        "what there is"
+    )
+
+
 def _main(argv: Sequence[str] | None) -> int:
     argv = sys.argv[1:] if argv is None else list(argv)
     # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     args, unknown = make_parser().parse_known_args(argv)
     if unknown:
-        args.parser.error(
-            f"unrecognized arguments: {' '.join(unknown)}; {args.parser.prog} --help "
-            "lists what there is"
-        )
+        args.parser.error(_unrecognized(unknown, args.parser))
     args.out = args.out or results_folder(args.name, args)
     command = shlex.join(["spiking-lmu", *argv])
     try:

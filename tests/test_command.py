@@ -477,3 +477,10 @@ def test_ctrl_c_while_packages_are_imported_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(command, "make_parser", interrupted)
     assert command.main(["precision"]) == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+@pytest.mark.parametrize("argv", [["--model", "x.npz"], ["--model=y.npz", "x.npz"]])
+def test_a_positional_that_is_typed_as_an_option(argv, capsys):
+    with pytest.raises(SystemExit):
+        command.main(["deploy", *argv])
+    assert "--model is no option: give MODEL without it" in capsys.readouterr().err
