@@ -25,7 +25,7 @@ from .parallel import (
     split,
     trainable_objects,
 )
-from .simulators import require
+from .simulators import precision_kept, require
 from .validation import check_choice, check_number
 
 FORMS = ("auto", "parallel", "sequential")
@@ -142,13 +142,15 @@ class Form:
                 # a loop of one step costs as much as the step
                 use_loop=self.cut is None,
             )
-        with nengo_dl.Simulator(
-            self.network,
-            dt=self.dt,
-            seed=seed,
-            minibatch_size=minibatch,
-            progress_bar=False,
-        ) as sim:
+        with precision_kept():
+            simulator = nengo_dl.Simulator(
+                self.network,
+                dt=self.dt,
+                seed=seed,
+                minibatch_size=minibatch,
+                progress_bar=False,
+            )
+        with simulator as sim:
             yield sim
 
 

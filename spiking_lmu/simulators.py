@@ -115,6 +115,20 @@ def repeatable(
     )
 
 
+@contextmanager
+def precision_kept() -> Iterator[None]:
+    """Leave Nengo's precision as it was, whatever happens.
+
+    NengoDL sets it to 32 bits while it builds, and leaves it there where building
+    raises. Every later simulator in the process would then calculate in 32 bits.
+    """
+    bits = nengo.rc.get("precision", "bits")
+    try:
+        yield
+    finally:
+        nengo.rc.set("precision", "bits", bits)
+
+
 def run_nengo(
     models: Sequence[Model],
     inputs: Sequence[np.ndarray],
@@ -147,13 +161,14 @@ def run_nengo_dl(
     model, batch = models[0], np.stack(inputs)[..., None]
     # NengoDL takes the size of the input from the process that it replaces
     model.stimulus.output = nengo.processes.PresentInput(batch[0], dt)
-    simulator = nengo_dl.Simulator(
-        model.network,
-        dt=dt,
-        seed=seeds[0],
-        minibatch_size=len(batch),
-        progress_bar=False,
-    )
+    with precision_kept():
+        simulator = nengo_dl.Simulator(
+            model.network,
+            dt=dt,
+            seed=seeds[0],
+            minibatch_size=len(batch),
+            progress_bar=False,
+        )
     with simulator as sim:
         built = time.perf_counter()
         sim.run_steps(batch.shape[1], data={model.stimulus: batch})

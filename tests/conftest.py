@@ -14,6 +14,14 @@ def one_blas_thread():
         yield
 
 
+@pytest.fixture(autouse=True)
+def whole_precision():
+    """NengoDL leaves Nengo at 32 bits where it refuses a network."""
+    bits = nengo.rc.get("precision", "bits")
+    yield
+    nengo.rc.set("precision", "bits", bits)
+
+
 @pytest.fixture(scope="session")
 def damaged():
     """A function of bytes and a random generator: a piece cut, changed or doubled."""

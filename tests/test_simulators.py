@@ -103,3 +103,18 @@ def test_other_threads_see_tensorflow_meanwhile():
     thread.start()
     thread.join()
     assert found == [None]
+
+
+def test_a_network_that_nengo_dl_refuses_leaves_the_precision():
+    pytest.importorskip("nengo_dl")
+    from spiking_lmu import training
+
+    with nengo.Network(seed=0) as network:
+        stimulus = nengo.Node([0.0])
+        memory = LegendreMemory(theta=0.1, order=2, n_neurons=10, dt=0.002)
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        nengo.Probe(memory.output)
+    bits = nengo.rc.get("precision", "bits")
+    with pytest.raises(ValidationError, match="dt"):
+        training.predict(network, np.zeros((1, 5, 1)), dt=0.001)
+    assert nengo.rc.get("precision", "bits") == bits
