@@ -427,6 +427,9 @@ def test_a_command_ends_with_what_was_found(capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_errors_of_workers_take_one_line(capsys, monkeypatch, tmp_path, jobs):
+    def fail(task, recording):  # within, so that workers need not import this file
+        raise ValidationError("is bad\ntwice", attr="data")
+
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(precision, "run_task", fail)
@@ -439,10 +442,6 @@ def test_errors_of_workers_take_one_line(capsys, monkeypatch, tmp_path, jobs):
     )
     told = (tmp_path / "results" / "precision" / "failures.txt").read_text()
     assert told.count("Traceback") == 18
-
-
-def fail(task, recording):
-    raise ValidationError("is bad\ntwice", attr="data")
 
 
 @pytest.mark.parametrize("experiment", ["psmnist", "seqmnist"])
