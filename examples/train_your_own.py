@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import sawtooth, square
 
 from spiking_lmu import training
-from spiking_lmu.experiments.datasets import sequences_csv
+from spiking_lmu.data import sequences_csv
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 
 ORDER = 12

@@ -345,7 +345,7 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
     from spiking_lmu.experiments.precision_figures import run_example
     from spiking_lmu.experiments.precision_trials import make_tasks
     from spiking_lmu.experiments.publishing import publish
-    from spiking_lmu.recordings import load_signal
+    from spiking_lmu.data.recordings import load_signal
 
     options = chosen(precision.run, args, precision.FULL_GRID if args.full else {})
     options["floor"] = not args.no_floor

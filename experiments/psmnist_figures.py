@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.archives import read_archive
+from spiking_lmu.data.archives import read_archive
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.psmnist_trials import unpack
 from spiking_lmu.intervals import mean_interval

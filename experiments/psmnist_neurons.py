@@ -16,8 +16,8 @@ import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu import training
-from spiking_lmu.archives import read_archive, write_archive
-from spiking_lmu.experiments.datasets import Dataset
+from spiking_lmu.data.archives import read_archive, write_archive
+from spiking_lmu.data.datasets import Dataset
 from spiking_lmu.experiments.store import versions
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu import training
-from spiking_lmu.experiments.datasets import (
+from spiking_lmu.data.datasets import (
     Dataset,
     digits,
     mnist,

@@ -14,8 +14,8 @@ from nengo.dists import Gaussian
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
-from spiking_lmu.archives import open_saved, path_error
-from spiking_lmu.parallel import configure_training
+from spiking_lmu.data.archives import open_saved, path_error
+from spiking_lmu.training.parallel import configure_training
 from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import (
     check_array,
@@ -26,7 +26,7 @@ from spiking_lmu.validation import (
     check_seed,
     refusal,
 )
-from spiking_lmu.weights import read_weights
+from spiking_lmu.training.weights import read_weights
 
 from .defaults import keep_own
 from .lmu import LMU, check_sequences

@@ -12,9 +12,9 @@ import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.archives import DamagedFile, open_saved, path_error, write_archive
+from spiking_lmu.data.archives import DamagedFile, open_saved, path_error, write_archive
 from spiking_lmu.validation import check_number, refusal
-from spiking_lmu.weights import LARGEST_WEIGHT
+from spiking_lmu.training.weights import LARGEST_WEIGHT
 
 KIND = "spiking_lmu.networks.LMU"
 #: Neurons that a file may hold, by name.

@@ -1,49 +1,62 @@
 """Spiking Legendre Memory Units for Nengo: the mathematics, neurons and noise.
 
-Networks are in `spiking_lmu.networks`, measurements in `spiking_lmu.experiments`.
+Networks are in `spiking_lmu.networks`, training in `spiking_lmu.training`, files of
+users in `spiking_lmu.data`, measurements in `spiking_lmu.experiments`.
 """
 
-from .metrics import Floor, Scaling, fit_floor, fit_scaling, nrmse, rmse
-from .neurons import PoissonL2, poisson
-from .noise import error_covariance, predict_rmse, required_neurons
-from .realization import Realization, realize
-from .recordings import load_signal
-from .signals import Spectrum
-from .state_space import (
-    choose_order,
-    delay_error,
-    discretize,
-    map_to_synapse,
-    readout,
-    sampled_readout,
-    simulate,
-    state_space,
-)
+from typing import TYPE_CHECKING
+
+from .exports import on_first_use
+
+if TYPE_CHECKING:
+    from .data.recordings import load_signal as load_signal
+    from .metrics import Floor as Floor
+    from .metrics import Scaling as Scaling
+    from .metrics import fit_floor as fit_floor
+    from .metrics import fit_scaling as fit_scaling
+    from .metrics import nrmse as nrmse
+    from .metrics import rmse as rmse
+    from .neurons import PoissonL2 as PoissonL2
+    from .neurons import poisson as poisson
+    from .noise import error_covariance as error_covariance
+    from .noise import predict_rmse as predict_rmse
+    from .noise import required_neurons as required_neurons
+    from .realization import Realization as Realization
+    from .realization import realize as realize
+    from .realization import realize_for as realize_for
+    from .signals import Spectrum as Spectrum
+    from .signals import white_noise as white_noise
+    from .state_space import choose_order as choose_order
+    from .state_space import delay_error as delay_error
+    from .state_space import discretize as discretize
+    from .state_space import map_to_synapse as map_to_synapse
+    from .state_space import readout as readout
+    from .state_space import sampled_readout as sampled_readout
+    from .state_space import simulate as simulate
+    from .state_space import state_space as state_space
 
 __version__ = "0.2.0"
 
-__all__ = [
-    "Floor",
-    "PoissonL2",
-    "Realization",
-    "Scaling",
-    "Spectrum",
-    "choose_order",
-    "delay_error",
-    "discretize",
-    "error_covariance",
-    "fit_floor",
-    "fit_scaling",
-    "load_signal",
-    "map_to_synapse",
-    "nrmse",
-    "poisson",
-    "predict_rmse",
-    "readout",
-    "realize",
-    "required_neurons",
-    "rmse",
-    "sampled_readout",
-    "simulate",
-    "state_space",
-]
+__getattr__, __dir__, __all__ = on_first_use(
+    __name__,
+    {
+        "data": (),
+        "data.recordings": ("load_signal",),
+        "metrics": ("Floor", "Scaling", "fit_floor", "fit_scaling", "nrmse", "rmse"),
+        "neurons": ("PoissonL2", "poisson"),
+        "noise": ("error_covariance", "predict_rmse", "required_neurons"),
+        "realization": ("Realization", "realize", "realize_for"),
+        "signals": ("Spectrum", "white_noise"),
+        "state_space": (
+            "choose_order",
+            "delay_error",
+            "discretize",
+            "map_to_synapse",
+            "readout",
+            "sampled_readout",
+            "simulate",
+            "state_space",
+        ),
+        "training": (),
+    },
+)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.archives import (
+from spiking_lmu.data.archives import (
     DamagedFile,
     open_archive,
     read_archive,

@@ -18,7 +18,7 @@ from spiking_lmu.networks import (
 from spiking_lmu.networks.batched import _NEURONS, BatchedMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.state_space import discretize, state_space
-from spiking_lmu.weights import draw_weights
+from spiking_lmu.training.weights import draw_weights
 
 THETA = 0.1
 STILL = {"voltage": Choice([0])}  # all neurons begin alike, on any simulator

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from scipy.io import wavfile
 
-from spiking_lmu.experiments import datasets
-from spiking_lmu.experiments.datasets import (
+from spiking_lmu.data import datasets
+from spiking_lmu.data.datasets import (
     digits,
     mnist,
     permuted,
     sequences_csv,
     stratified,
 )
-from spiking_lmu.recordings import load_signal
+from spiking_lmu.data.recordings import load_signal
 
 
 def images(n_train=12, n_test=4, seed=0):
@@ -564,7 +564,7 @@ def test_nothing_is_unpacked_before_its_kind_is_known(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     code = (
         "import resource, sys, time\n"
-        "from spiking_lmu.experiments.datasets import mnist, sequences_csv\n"
+        "from spiking_lmu.data.datasets import mnist, sequences_csv\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "start = time.perf_counter()\n"
         "for path in sys.argv[1:]:\n"

@@ -17,7 +17,7 @@ from spiking_lmu.experiments import deploy
 from spiking_lmu.experiments.deploy_report import labels, report
 from spiking_lmu.experiments.deploy_targets import add_counter
 from spiking_lmu.networks import SequenceNetwork, freeze
-from spiking_lmu.weights import draw_weights
+from spiking_lmu.training.weights import draw_weights
 
 STEPS, NAMES = 12, ("falling", "flat", "rising")
 

@@ -14,7 +14,7 @@ from spiking_lmu.networks import (
     freeze,
     run_sequences,
 )
-from spiking_lmu.weights import draw_weights, fix_seeds
+from spiking_lmu.training.weights import draw_weights, fix_seeds
 
 
 def make_network(size_in=1, units=(8,), seed=0, size_out=3):

@@ -6,7 +6,7 @@ import pytest
 from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.archives import read_archive, write_archive
+from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LMU, LegendreMemory, freeze
 from spiking_lmu.neurons import poisson

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spiking_lmu.networks import LMU, LegendreMemory
-from spiking_lmu.parallel import NotParallel, split, trainable_objects
+from spiking_lmu.training.parallel import NotParallel, split, trainable_objects
 
 DT = 0.001
 
@@ -20,7 +20,7 @@ def network(build, size=2):
 
 
 def fixed(net, pre, post, **kwargs):
-    from spiking_lmu.parallel import configure_training
+    from spiking_lmu.training.parallel import configure_training
 
     configure_training(net)
     connection = nengo.Connection(pre, post, **kwargs)

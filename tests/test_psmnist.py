@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.archives import write_archive
+from spiking_lmu.data.archives import write_archive
 from spiking_lmu.experiments import psmnist, psmnist_trials, style
 from spiking_lmu.experiments.psmnist_figures import (
     AWARE,

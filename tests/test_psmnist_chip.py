@@ -13,7 +13,7 @@ from spiking_lmu.experiments import psmnist_chip
 from spiking_lmu.experiments.psmnist_chip import run_on_chip
 from spiking_lmu.hardware import loihi
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
-from spiking_lmu.weights import draw_weights
+from spiking_lmu.training.weights import draw_weights
 
 PRESENTATION = 5
 

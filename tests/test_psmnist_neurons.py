@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from spiking_lmu.experiments import psmnist, psmnist_neurons, psmnist_trials
-from spiking_lmu.experiments.datasets import Dataset, Split
+from spiking_lmu.data.datasets import Dataset, Split
 from spiking_lmu.experiments.psmnist_neurons import (
     InNeurons,
     parts_path,
     run_in_parts,
 )
 from spiking_lmu.networks import SequenceNetwork, state_noise
-from spiking_lmu.weights import draw_weights
+from spiking_lmu.training.weights import draw_weights
 
 STEPS = 12
 SETTINGS = {

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from scipy.io import wavfile
 
-from spiking_lmu.recordings import load_signal
+from spiking_lmu.data.recordings import load_signal
 from spiking_lmu.signals import Spectrum
 
 SEVERAL = settings(
@@ -28,7 +28,7 @@ SEVERAL = settings(
 
 def test_import_is_light():
     code = (
-        "import sys, spiking_lmu.recordings; print([name for name in "
+        "import sys, spiking_lmu.data.recordings; print([name for name in "
         "('pandas', 'scipy.signal', 'scipy.io', 'matplotlib') if name in sys.modules])"
     )
     answer = subprocess.run(

@@ -17,10 +17,10 @@ import pytest
 from nengo.exceptions import ValidationError
 from nengo.processes import PresentInput
 
-from spiking_lmu.archives import read_archive, write_archive
+from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
 from spiking_lmu.networks.sequence import KIND
-from spiking_lmu.weights import draw_weights
+from spiking_lmu.training.weights import draw_weights
 
 SIZES = {"size_in": 2, "size_out": 3, "order": 4, "window": 12}
 

@@ -25,7 +25,7 @@ from typing import IO, Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .validation import check_path, refusal
+from spiking_lmu.validation import check_path, refusal
 
 LARGEST = 2**29  # bytes of all arrays of a file
 LARGEST_TEXT = 2**24  # bytes of all texts of a file, at four for each character

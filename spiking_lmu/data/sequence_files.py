@@ -11,7 +11,7 @@ from typing import TextIO
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.tables import (
+from .tables import (
     LARGEST,
     SAMPLE,
     LineError,

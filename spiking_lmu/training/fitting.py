@@ -1,7 +1,7 @@
 """Train a network on sequences with NengoDL; what it learns stays in the network.
 
 `fit` trains any Nengo network whose input is given: in parallel form where nothing
-stands against it (see `spiking_lmu.parallel`), as for a network around the memory of a
+stands against it (see `spiking_lmu.training.parallel`), as for a network around the memory of a
 Legendre Memory Unit, and else unrolled in time. Afterwards the network is what it
 was, with other weights, and runs on any simulator.
 """
@@ -22,10 +22,10 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
-from .archives import read_archive, write_archive
+from spiking_lmu.data.archives import read_archive, write_archive
 from .forms import Form, choose_form
 from .losses import LOSSES, counts, keras_loss, score
-from .validation import (
+from spiking_lmu.validation import (
     check_array,
     check_choice,
     check_flag,

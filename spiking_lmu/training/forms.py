@@ -25,8 +25,8 @@ from .parallel import (
     split,
     trainable_objects,
 )
-from .simulators import precision_kept, require
-from .validation import check_choice, check_number
+from spiking_lmu.simulators import precision_kept, require
+from spiking_lmu.validation import check_choice, check_number
 
 FORMS = ("auto", "parallel", "sequential")
 SMALLEST = 1e-4  # of what entries are divided by, relative to the largest of a node

@@ -27,7 +27,7 @@ from nengo.exceptions import ConfigError
 from nengo.params import BoolParam
 from scipy.fft import irfft, next_fast_len, rfft
 
-from .simulators import repeatable
+from spiking_lmu.simulators import repeatable
 
 Objects = dict[Any, None]  # an ordered set
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spiking_lmu.archives import read_archive
+from spiking_lmu.data.archives import read_archive
 
 EPOCHS = 12
 

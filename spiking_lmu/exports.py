@@ -1,0 +1,46 @@
+"""Names that a package offers and imports when they are first used."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def on_first_use(
+    package: str, modules: Mapping[str, tuple[str, ...]]
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """What makes a package import its modules when their names are first used.
+
+    Importing such a package takes no time and loads nothing; see :pep:`562`.
+
+    Parameters
+    ----------
+    package : str
+        The package's ``__name__``.
+    modules : dict of tuple of str
+        Modules of the package, with the names that the package offers from each.
+
+    Returns
+    -------
+    __getattr__, __dir__ : callable
+    __all__ : list of str
+        For the namespace of the package.
+    """
+    homes = {name: module for module, names in modules.items() for name in names}
+    offered = sorted(homes)
+
+    def __getattr__(name: str) -> Any:
+        if name in homes:
+            value = getattr(import_module(f"{package}.{homes[name]}"), name)
+            setattr(sys.modules[package], name, value)
+            return value
+        if name in modules:
+            return import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *modules, *homes})
+
+    return __getattr__, __dir__, offered
