@@ -19,8 +19,8 @@ import nengo
 import numpy as np
 
 from spiking_lmu import training
-from spiking_lmu.training.forms import choose_form
 from spiking_lmu.networks import SequenceNetwork
+from spiking_lmu.training.forms import choose_form
 from spiking_lmu.training.weights import draw_weights, fix_seeds
 
 STEPS, CLASSES = 784, 10

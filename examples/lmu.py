@@ -5,8 +5,8 @@ import nengo_dl
 import numpy as np
 import tensorflow as tf
 
+from spiking_lmu import white_noise
 from spiking_lmu.networks import LMU
-from spiking_lmu.signals import white_noise
 
 UNITS, ORDER, THETA, FREQ, RMS = 30, 6, 0.2, 3, 0.4
 DT = 0.01  # coarse, for short training

@@ -10,18 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln, spherical_jn
 
+from spiking_lmu.delay_errors import choose_order, delay_error, usable_band
+from spiking_lmu.legendre import readout, state_space, window_weights
+from spiking_lmu.linear_systems import METHODS, discretize, transfer
 from spiking_lmu.signals import white_noise
-from spiking_lmu.state_space import (
-    METHODS,
-    choose_order,
-    delay_error,
-    discretize,
-    readout,
-    state_space,
-    transfer,
-    usable_band,
-    window_weights,
-)
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
 LARGEST_ORDER = 256
@@ -84,7 +76,7 @@ def run(
         The whole window is reconstructed of a signal of flat spectrum that is
         limited to this theta * f.
     methods : sequence of str
-        Of `spiking_lmu.state_space.discretize`.
+        Of `spiking_lmu.discretize`.
     steps : sequence of int
         Time steps in a window, theta / dt.
     step_orders : sequence of int

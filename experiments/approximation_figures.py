@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.approximation_errors import example_windows, rows_of
-from spiking_lmu.state_space import delay_error, readout
+from spiking_lmu.legendre import readout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

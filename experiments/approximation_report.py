@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments.approximation_errors import (
     LAGS,
     leading_error,
@@ -19,7 +20,6 @@ from spiking_lmu.experiments.approximation_figures import (
     percent,
 )
 from spiking_lmu.experiments.report import Law, Report, Section, number
-from spiking_lmu.state_space import delay_error
 
 READING_WORDS = {
     "state": "the state",

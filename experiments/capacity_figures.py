@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments import style
 from spiking_lmu.experiments.capacity_trials import (
     COUNTED,
@@ -17,7 +18,6 @@ from spiking_lmu.experiments.capacity_trials import (
     remember,
 )
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.state_space import delay_error
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:

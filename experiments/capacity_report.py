@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments.capacity_figures import (
     NAMES,
     by_delay,
@@ -16,7 +17,6 @@ from spiking_lmu.experiments.capacity_figures import (
     trained,
 )
 from spiking_lmu.experiments.report import Law, Report, Section, duration, number
-from spiking_lmu.state_space import delay_error
 
 HELD = 0.1  # an RMSE up to which a memory holds the input
 SOLVED = 0.5  # an RMSE at which a quarter of the signal's power is missed

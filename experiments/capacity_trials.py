@@ -13,13 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from spiking_lmu.legendre import sampled_readout, state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.signals import white_noise
-from spiking_lmu.state_space import (
-    discretize,
-    sampled_readout,
-    simulate,
-    state_space,
-)
 from spiking_lmu.validation import check_each, check_integer, check_number, refusal
 
 WARM_UP = 1.5  # windows that are not counted: a window, and half of one to settle

@@ -25,7 +25,7 @@ from spiking_lmu.neurons import (
     alternating_encoders,
     neuron_type,
 )
-from spiking_lmu.noise import Population, predictable
+from spiking_lmu.populations import Population, predictable
 from spiking_lmu.signals import lowpass
 from spiking_lmu.simulators import Model, run_nengo
 from spiking_lmu.validation import (

@@ -341,11 +341,11 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
     if args.rate is not None and args.signal is None:
         raise ValidationError("is for a recording, --signal FILE", attr="rate")
 
+    from spiking_lmu.data.recordings import load_signal
     from spiking_lmu.experiments import precision, precision_report
     from spiking_lmu.experiments.precision_figures import run_example
     from spiking_lmu.experiments.precision_trials import make_tasks
     from spiking_lmu.experiments.publishing import publish
-    from spiking_lmu.data.recordings import load_signal
 
     options = chosen(precision.run, args, precision.FULL_GRID if args.full else {})
     options["floor"] = not args.no_floor

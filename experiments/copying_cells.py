@@ -22,7 +22,8 @@ import numpy as np
 
 from spiking_lmu.experiments import recurrent_layers as layers
 from spiking_lmu.experiments.recurrent_layers import Weights
-from spiking_lmu.state_space import discretize, simulate, state_space
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
 
 
 def _gather(table: np.ndarray, shown: np.ndarray) -> np.ndarray:

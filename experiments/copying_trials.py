@@ -43,14 +43,10 @@ from spiking_lmu.experiments.copying_sequences import (
     score,
     written,
 )
+from spiking_lmu.legendre import state_space, window_weights
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU
 from spiking_lmu.simulators import require
-from spiking_lmu.state_space import (
-    discretize,
-    simulate,
-    state_space,
-    window_weights,
-)
 from spiking_lmu.validation import (
     check_choice,
     check_each,

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.data.datasets import Dataset, Split
 from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import Option, add_options, chosen, shown
-from spiking_lmu.data.datasets import Dataset, Split
 from spiking_lmu.experiments.deploy_report import plot, report
 from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
 from spiking_lmu.experiments.psmnist_neurons import EXAMPLES, rates_up_to
@@ -31,8 +31,8 @@ from spiking_lmu.hardware.resources import Resources, resources
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.networks.freezing import MEMORIES
-from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 from spiking_lmu.training.weights import fix_seeds
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
 __all__ = ["Deployment", "add_arguments", "deploy", "main", "plot", "run"]
 

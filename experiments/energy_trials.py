@@ -25,11 +25,12 @@ from spiking_lmu.experiments.precision_trials import (
     warm_up,
 )
 from spiking_lmu.hardware.stochastic import MAX_RATE
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
 from spiking_lmu.signals import lowpass
 from spiking_lmu.simulators import require
-from spiking_lmu.state_space import discretize, simulate, state_space
 from spiking_lmu.validation import (
     check_choice,
     check_each,

@@ -27,7 +27,7 @@ from spiking_lmu.experiments.hardware_trials import (
     Example,
 )
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.state_space import sampled_readout
+from spiking_lmu.legendre import sampled_readout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,6 +17,8 @@ import numpy as np
 from nengo.dists import Choice, Uniform
 from nengo.solvers import LstsqL2
 
+from spiking_lmu.legendre import readout, state_space
+from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
@@ -27,13 +29,6 @@ from spiking_lmu.simulators import (
     Recording,
     run_nengo,
     run_nengo_dl,
-)
-from spiking_lmu.state_space import (
-    discretize,
-    map_to_synapse,
-    readout,
-    simulate,
-    state_space,
 )
 
 THETA, ORDER = 0.1, 3  # seconds, dimensions

@@ -14,12 +14,14 @@ import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 
 from spiking_lmu.experiments.information_capacity import expected_memory
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory
 from spiking_lmu.neurons import neuron_type
-from spiking_lmu.noise import error_covariance, predictable, spiking_noise
+from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.populations import predictable
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.simulators import repeatable
-from spiking_lmu.state_space import discretize, simulate, state_space
 
 VARIANCE = 1 / 3  # of an input that is uniform on [-1, 1]
 DT = 0.001  # seconds

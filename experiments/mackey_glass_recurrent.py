@@ -17,10 +17,11 @@ import nengo
 import numpy as np
 
 from spiking_lmu.experiments.mackey_glass_series import Split, windows
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LMU
 from spiking_lmu.simulators import repeatable, require
-from spiking_lmu.state_space import discretize, state_space
 
 LAYERS = 4
 ORDER, THETA = 4, 4.0  # of the memory in each layer of the LMU; theta in steps

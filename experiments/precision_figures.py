@@ -18,13 +18,9 @@ from spiking_lmu.experiments.precision_trials import (
 )
 from spiking_lmu.experiments.report import number
 from spiking_lmu.intervals import mean_interval
+from spiking_lmu.legendre import sampled_readout, state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.signals import lowpass
-from spiking_lmu.state_space import (
-    discretize,
-    sampled_readout,
-    simulate,
-    state_space,
-)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

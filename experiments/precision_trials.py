@@ -16,6 +16,8 @@ import numpy as np
 
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments import backends
+from spiking_lmu.legendre import sampled_readout, state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import (
@@ -24,16 +26,10 @@ from spiking_lmu.neurons import (
     neuron_type,
     spike_height,
 )
-from spiking_lmu.noise import predictable
+from spiking_lmu.populations import predictable
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.simulators import Model, Recording
-from spiking_lmu.state_space import (
-    discretize,
-    sampled_readout,
-    simulate,
-    state_space,
-)
 from spiking_lmu.validation import (
     check_choice,
     check_each,

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork
 from spiking_lmu.simulators import require
-from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
 from spiking_lmu.training.weights import fix_seeds
+from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
 
 TARGETS = ("sim", "simreal")
 BATCH = 50  # sequences at once

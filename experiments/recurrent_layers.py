@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.state_space import discretize, state_space
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 
 Weights = dict[str, np.ndarray]
 

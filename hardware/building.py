@@ -39,7 +39,7 @@ from nengo_loihi.probe import LoihiProbe
 
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import spike_height
-from spiking_lmu.noise import count_variance
+from spiking_lmu.populations import count_variance
 
 from .discretization import (
     Drive,

@@ -14,7 +14,7 @@ import numpy as np
 from nengo.params import NumberParam
 
 from spiking_lmu.neurons import spike_height
-from spiking_lmu.noise import count_variance
+from spiking_lmu.populations import count_variance
 from spiking_lmu.validation import check_array
 
 if TYPE_CHECKING:

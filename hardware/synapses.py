@@ -12,9 +12,9 @@ import numpy as np
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.delay_errors import usable_band
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.signals import Spectrum
-from spiking_lmu.state_space import usable_band
 
 from .plan import Plan, Target, ensemble_of, passes_on
 

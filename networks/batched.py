@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.simulators import repeatable
-from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import check_flag, check_integer, refusal
 
 from .legendre_memory import LegendreMemory

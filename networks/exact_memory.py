@@ -8,7 +8,8 @@ import nengo
 from nengo.params import NumberParam
 from numpy.typing import ArrayLike
 
-from spiking_lmu.state_space import discretize, sampled_readout, state_space
+from spiking_lmu.legendre import sampled_readout, state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.validation import check_integer, check_number, check_seed
 
 from .defaults import keep_own, readout_label

@@ -11,7 +11,7 @@ import nengo
 import numpy as np
 from nengo.params import IntParam, NumberParam, StringParam
 
-from spiking_lmu.state_space import choose_order, delay_error
+from spiking_lmu.delay_errors import choose_order, delay_error
 from spiking_lmu.validation import refusal
 
 WORST = 0.5  # `delay_error` at the end of the expected band that needs a warning

@@ -10,11 +10,11 @@ import numpy as np
 from nengo.dists import Choice, Uniform
 from numpy.typing import ArrayLike
 
+from spiking_lmu.legendre import state_space
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES, Realization, realize_for
-from spiking_lmu.state_space import state_space
-from spiking_lmu.validation import check_choice, check_integer, check_seed, refusal
 from spiking_lmu.training.weights import fix_seeds, read_weights
+from spiking_lmu.validation import check_choice, check_integer, check_seed, refusal
 
 from .lmu import LMU, check_sequences
 from .sequence import SequenceNetwork

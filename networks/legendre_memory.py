@@ -12,7 +12,10 @@ from nengo.exceptions import ValidationError
 from nengo.params import Default, NdarrayParam
 from numpy.typing import ArrayLike
 
+from spiking_lmu.delay_errors import usable_band
 from spiking_lmu.distortion import distortion_rmse
+from spiking_lmu.legendre import sampled_readout, state_space
+from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import (
     ALLOCATIONS,
     MAX_RATES,
@@ -25,15 +28,10 @@ from spiking_lmu.neurons import (
     spread_intercepts,
     tuned_eval_points,
 )
-from spiking_lmu.noise import Population, noise_rmse, spiking_noise
+from spiking_lmu.noise import noise_rmse, spiking_noise
+from spiking_lmu.populations import Population
 from spiking_lmu.realization import Realization, realize
 from spiking_lmu.signals import Spectrum
-from spiking_lmu.state_space import (
-    sampled_readout,
-    simulate,
-    state_space,
-    usable_band,
-)
 from spiking_lmu.validation import (
     check_array,
     check_choice,

@@ -16,8 +16,9 @@ from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
 
 from spiking_lmu.data.archives import path_error
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.training.parallel import configure_training, trainable_objects
-from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.validation import (
     check_array,
     check_choice,

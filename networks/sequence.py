@@ -15,8 +15,10 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
 from spiking_lmu.data.archives import open_saved, path_error
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.training.parallel import configure_training
-from spiking_lmu.state_space import discretize, state_space
+from spiking_lmu.training.weights import read_weights
 from spiking_lmu.validation import (
     check_array,
     check_choice,
@@ -26,7 +28,6 @@ from spiking_lmu.validation import (
     check_seed,
     refusal,
 )
-from spiking_lmu.training.weights import read_weights
 
 from .defaults import keep_own
 from .lmu import LMU, check_sequences

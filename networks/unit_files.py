@@ -13,8 +13,8 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.archives import DamagedFile, open_saved, path_error, write_archive
-from spiking_lmu.validation import check_number, refusal
 from spiking_lmu.training.weights import LARGEST_WEIGHT
+from spiking_lmu.validation import check_number, refusal
 
 KIND = "spiking_lmu.networks.LMU"
 #: Neurons that a file may hold, by name.

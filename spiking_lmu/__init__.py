@@ -10,6 +10,14 @@ from .exports import on_first_use
 
 if TYPE_CHECKING:
     from .data.recordings import load_signal as load_signal
+    from .delay_errors import choose_order as choose_order
+    from .delay_errors import delay_error as delay_error
+    from .legendre import readout as readout
+    from .legendre import sampled_readout as sampled_readout
+    from .legendre import state_space as state_space
+    from .linear_systems import discretize as discretize
+    from .linear_systems import map_to_synapse as map_to_synapse
+    from .linear_systems import simulate as simulate
     from .metrics import Floor as Floor
     from .metrics import Scaling as Scaling
     from .metrics import fit_floor as fit_floor
@@ -26,14 +34,6 @@ if TYPE_CHECKING:
     from .realization import realize_for as realize_for
     from .signals import Spectrum as Spectrum
     from .signals import white_noise as white_noise
-    from .state_space import choose_order as choose_order
-    from .state_space import delay_error as delay_error
-    from .state_space import discretize as discretize
-    from .state_space import map_to_synapse as map_to_synapse
-    from .state_space import readout as readout
-    from .state_space import sampled_readout as sampled_readout
-    from .state_space import simulate as simulate
-    from .state_space import state_space as state_space
 
 __version__ = "0.2.0"
 
@@ -42,21 +42,14 @@ __getattr__, __dir__, __all__ = on_first_use(
     {
         "data": (),
         "data.recordings": ("load_signal",),
+        "delay_errors": ("choose_order", "delay_error"),
+        "legendre": ("readout", "sampled_readout", "state_space"),
+        "linear_systems": ("discretize", "map_to_synapse", "simulate"),
         "metrics": ("Floor", "Scaling", "fit_floor", "fit_scaling", "nrmse", "rmse"),
         "neurons": ("PoissonL2", "poisson"),
         "noise": ("error_covariance", "predict_rmse", "required_neurons"),
         "realization": ("Realization", "realize", "realize_for"),
         "signals": ("Spectrum", "white_noise"),
-        "state_space": (
-            "choose_order",
-            "delay_error",
-            "discretize",
-            "map_to_synapse",
-            "readout",
-            "sampled_readout",
-            "simulate",
-            "state_space",
-        ),
         "training": (),
     },
 )

@@ -11,10 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .noise import Population, check_populations
+from .linear_systems import simulate
+from .noise import check_populations
+from .populations import Population
 from .realization import Realization
 from .signals import lowpass
-from .state_space import simulate
 from .validation import check_array, check_integer, check_positive
 
 GRID = 2001  # values of each coordinate at which its tuning curves are evaluated

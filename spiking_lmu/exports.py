@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 
@@ -41,6 +42,8 @@ def on_first_use(
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *modules, *homes})
+        loaded = vars(sys.modules[package]).items()
+        kept = {n for n, v in loaded if n[:2] == "__" or isinstance(v, ModuleType)}
+        return sorted(kept.union(homes, (m for m in modules if "." not in m)))
 
     return __getattr__, __dir__, offered

@@ -19,31 +19,17 @@ LMU 2019, section 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import singledispatch
+from collections.abc import Sequence
 from typing import Any
 
-import nengo
 import numpy as np
-from nengo.dists import Distribution, get_samples
-from nengo.exceptions import ValidationError
+from nengo.dists import Distribution
 from nengo.neurons import NeuronType
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
-from scipy.special import ndtri
 
-from .neurons import (
-    MAX_RATES,
-    PoissonL2,
-    alternating_encoders,
-    check_neurons,
-    noise_tau,
-    poisson,
-    spike_height,
-    spread_intercepts,
-    tuned_eval_points,
-)
+from .neurons import MAX_RATES, check_neurons, poisson
+from .populations import MAX_NEURONS, Population, count_variance, draw_population
 from .realization import FEWEST_NEURONS, Realization
 from .validation import (
     check_array,
@@ -53,194 +39,10 @@ from .validation import (
     refusal,
 )
 
-MAX_NEURONS = 10**6
 LARGEST_SAMPLE = 2000  # beyond, populations only become more alike
+
+
 ENOUGH_SAMPLES = 400  # neurons per dimension over which small populations are averaged
-
-# the middles of 1,000 equally likely intervals of a normal distribution
-_NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
-
-
-@singledispatch
-def count_variance(neuron_type: NeuronType, expected: np.ndarray) -> np.ndarray:
-    """Variance of the numbers of spikes of neurons in a step.
-
-    Neuron types whose spikes are independent of each other and from step to step are
-    registered here; neurons that do not spike have none.
-
-    Parameters
-    ----------
-    neuron_type : nengo.neurons.NeuronType
-    expected : ndarray
-        Mean numbers of spikes in a step; negative for negative spikes.
-
-    Returns
-    -------
-    variance : ndarray
-        Of the shape of ``expected``.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If no theory of the neurons' spikes is known.
-    """
-    if neuron_type.spiking:
-        raise refusal(
-            "neuron_type",
-            neuron_type,
-            "Poisson neurons or others whose spikes are random and independent "
-            "(nengo.PoissonSpiking, nengo.StochasticSpiking), or rates, for theory "
-            "knows the noise of no others",
-        )
-    return np.zeros(np.shape(expected))
-
-
-@count_variance.register
-def _(neuron_type: nengo.PoissonSpiking, expected: np.ndarray) -> np.ndarray:
-    return np.abs(expected)
-
-
-@count_variance.register
-def _(neuron_type: nengo.StochasticSpiking, expected: np.ndarray) -> np.ndarray:
-    # one spike more or not, with the probability that is missing to whole numbers
-    part = np.abs(expected) % 1
-    return part * (1 - part)
-
-
-def predictable(neuron_type: NeuronType) -> bool:
-    """Whether theory knows the noise of these neurons."""
-    try:
-        count_variance(neuron_type, np.zeros(0))
-    except ValidationError:
-        return False
-    return True
-
-
-@dataclass(frozen=True, eq=False)
-class Population:
-    """Neurons of one coordinate, solved: what theory needs to know of them.
-
-    Attributes
-    ----------
-    encoders, gain, bias, decoders : (n,) ndarray
-    radius : float
-    neuron_type : nengo.neurons.NeuronType
-    """
-
-    encoders: np.ndarray
-    gain: np.ndarray
-    bias: np.ndarray
-    decoders: np.ndarray
-    radius: float
-    neuron_type: NeuronType
-
-    @classmethod
-    def solved(
-        cls,
-        data: Mapping[Any, Any],
-        ensemble: nengo.Ensemble,
-        decoded: nengo.Connection,
-        neuron_type: NeuronType | None = None,
-    ) -> Population:
-        """A one-dimensional ensemble as a simulator, with this ``sim.data``, built it.
-
-        ``decoded`` is the connection that decodes it, ``neuron_type`` what it was built
-        of if not of its own neuron type.
-        """
-        return cls(
-            encoders=data[ensemble].encoders[:, 0],
-            gain=data[ensemble].gain,
-            bias=data[ensemble].bias,
-            decoders=data[decoded].weights[0],
-            radius=float(ensemble.radius),
-            neuron_type=neuron_type or ensemble.neuron_type,
-        )
-
-    def rates(self, x: np.ndarray) -> np.ndarray:
-        """Rates (n_values, n) at the values x (n_values,).
-
-        In Hz, times the height of the spikes.
-        """
-        along = x[:, None] * self.encoders / self.radius
-        return self.neuron_type.rates(along, self.gain, self.bias)
-
-    def decode(self, x: np.ndarray) -> np.ndarray:
-        """The decoded value (n_values,) at the values x, without any noise."""
-        return self.rates(x) @ self.decoders
-
-    def variance(self, x: np.ndarray, dt: float, poisson: bool = False) -> np.ndarray:
-        """Variance (n_values,) of the noise in a decoded value x in one time step.
-
-        With ``poisson``, as if the spikes were Poisson, whatever the neurons are.
-        """
-        height = spike_height(self.neuron_type)
-        expected = self.rates(x) * (dt / height)
-        variance = np.abs(expected)
-        if not poisson:
-            variance = count_variance(self.neuron_type, expected)
-        return variance @ (self.decoders * (height / dt)) ** 2
-
-    def noise(self, deviation: float, dt: float, poisson: bool = False) -> float:
-        """Mean of `variance`, for x normal with this deviation."""
-        x = np.clip(_NORMAL_QUANTILES * deviation, -self.radius, self.radius)
-        return float(np.mean(self.variance(x, dt, poisson)))
-
-
-def draw_population(
-    n_neurons: int,
-    radius: float,
-    headroom: float,
-    tau: float,
-    rng: np.random.RandomState,
-    allocation: str = "optimal",
-    neuron_type: NeuronType | None = None,
-    max_rates: Distribution = MAX_RATES,
-    intercepts: Distribution | None = None,
-) -> Population:
-    """A random population, drawn and solved as in `networks.LegendreMemory`.
-
-    Parameters
-    ----------
-    n_neurons : int
-    radius : float
-        Range of the coordinate.
-    headroom : float
-        The radius in standard deviations of the coordinate.
-    tau : float
-        Time over which noise is averaged, `Realization.averaging`, in seconds.
-    rng : numpy.random.RandomState
-    allocation : str
-        ``"optimal"`` or ``"equal"``: how neurons are spread over the radius.
-    neuron_type, max_rates, intercepts
-        As for `predict_rmse`.
-
-    Returns
-    -------
-    population : Population
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
-    """
-    n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
-    radius = check_number("radius", radius, low=0, exclusive=True)
-    if not isinstance(rng, np.random.RandomState):
-        raise refusal("rng", rng, "a numpy.random.RandomState")
-    neuron_type = poisson() if neuron_type is None else neuron_type
-    check_neurons(neuron_type, max_rates, intercepts)
-    if intercepts is None:
-        intercepts = spread_intercepts(headroom, allocation)
-    gain, bias = neuron_type.gain_bias(
-        get_samples(max_rates, n_neurons, rng=rng),
-        get_samples(intercepts, n_neurons, rng=rng),
-    )
-    encoders = alternating_encoders(n_neurons)[:, 0]
-    points = tuned_eval_points(headroom)
-    rates = neuron_type.rates(points * encoders, gain, bias)
-    solver = PoissonL2(noise_tau(tau, n_neurons), height=spike_height(neuron_type))
-    decoders, _ = solver(rates, points * radius)
-    return Population(encoders, gain, bias, decoders[:, 0], radius, neuron_type)
 
 
 def _check_realization(realization: Any) -> Realization:

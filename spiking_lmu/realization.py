@@ -25,14 +25,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, eigh, solve_discrete_lyapunov, svd
 
+from .linear_systems import check_system, discretize, map_to_synapse, transfer
 from .neurons import ALLOCATIONS
 from .signals import Spectrum
-from .state_space import (
-    check_system,
-    discretize,
-    map_to_synapse,
-    transfer,
-)
 from .validation import (
     check_array,
     check_choice,

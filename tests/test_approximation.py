@@ -12,6 +12,7 @@ from nengo.exceptions import ValidationError
 from numpy.polynomial import legendre
 from scipy.signal import cont2discrete
 
+from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments import (
     approximation,
     approximation_errors,
@@ -20,15 +21,8 @@ from spiking_lmu.experiments import (
     style,
 )
 from spiking_lmu.experiments.report import read_trials
-from spiking_lmu.state_space import (
-    METHODS,
-    delay_error,
-    discretize,
-    lag_of,
-    readout,
-    simulate,
-    state_space,
-)
+from spiking_lmu.legendre import readout, state_space
+from spiking_lmu.linear_systems import METHODS, discretize, lag_of, simulate
 
 SMALL = {
     "orders": (1, 3, 6),

@@ -8,6 +8,8 @@ import pytest
 from nengo.dists import Choice
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.networks import (
     LegendreMemory,
     SequenceNetwork,
@@ -17,7 +19,6 @@ from spiking_lmu.networks import (
 )
 from spiking_lmu.networks.batched import _NEURONS, BatchedMemory
 from spiking_lmu.neurons import poisson
-from spiking_lmu.state_space import discretize, state_space
 from spiking_lmu.training.weights import draw_weights
 
 THETA = 0.1

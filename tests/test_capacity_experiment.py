@@ -12,6 +12,7 @@ import pytest
 from nengo.exceptions import ValidationError
 from scipy.signal import fftconvolve
 
+from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments import capacity
 from spiking_lmu.experiments.capacity_figures import overall, trained
 from spiking_lmu.experiments.capacity_report import report
@@ -24,7 +25,6 @@ from spiking_lmu.experiments.capacity_trials import (
     run_task,
 )
 from spiking_lmu.experiments.report import read_trials
-from spiking_lmu.state_space import delay_error
 
 ARGUMENTS = {
     "steps": (40,),

@@ -10,7 +10,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import channel, style
 from spiking_lmu.metrics import fit_scaling
-from spiking_lmu.noise import Population
+from spiking_lmu.populations import Population
 from spiking_lmu.signals import lowpass
 
 ARGUMENTS = {

@@ -41,7 +41,8 @@ from spiking_lmu.experiments.copying_trials import (
     thinned,
 )
 from spiking_lmu.experiments.recurrent_layers import stacked
-from spiking_lmu.state_space import discretize, state_space
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 
 ARGUMENTS = {
     "encoders": ("learned", "ring"),

@@ -8,12 +8,13 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.distortion import distortion_rmse, simulate_distorted
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.noise import Population, draw_population
+from spiking_lmu.populations import Population, draw_population
 from spiking_lmu.realization import realize
 from spiking_lmu.signals import Spectrum, white_noise
-from spiking_lmu.state_space import discretize, simulate, state_space
 
 THETA, DT = 0.2, 0.001
 DESIGNS = [("legendre", "equal"), ("balanced", "optimal")]

@@ -40,7 +40,7 @@ from spiking_lmu.experiments.hardware_trials import (
     window,
     window_error,
 )
-from spiking_lmu.state_space import readout, state_space
+from spiking_lmu.legendre import readout, state_space
 
 ARGUMENTS = {
     "platforms": ("lif-nengo",),

@@ -32,7 +32,8 @@ from spiking_lmu.experiments.information_systems import (
     spiking_memory,
 )
 from spiking_lmu.experiments.information_trials import make_tasks, run_task
-from spiking_lmu.state_space import discretize, simulate, state_space
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
 
 ARGUMENTS = {
     "systems": ("linear", "lmu-feedforward", "lmu", "tanh", "spiking"),

@@ -13,21 +13,16 @@ from scipy.linalg import expm
 from scipy.signal import cont2discrete
 from scipy.special import eval_sh_legendre
 
-from spiking_lmu.signals import white_noise
-from spiking_lmu.state_space import (
+from spiking_lmu.delay_errors import choose_order, delay_error, usable_band
+from spiking_lmu.legendre import readout, sampled_readout, state_space, window_weights
+from spiking_lmu.linear_systems import (
     METHODS,
-    choose_order,
-    delay_error,
     discretize,
     map_to_synapse,
-    readout,
-    sampled_readout,
     simulate,
-    state_space,
     transfer,
-    usable_band,
-    window_weights,
 )
+from spiking_lmu.signals import white_noise
 
 
 def pade(order):

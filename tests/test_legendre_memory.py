@@ -8,20 +8,15 @@ import pytest
 from nengo.dists import Choice, Uniform
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.delay_errors import delay_error, usable_band
 from spiking_lmu.distortion import distortion_rmse, simulate_distorted
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
 from spiking_lmu.networks.exact_memory import ExactMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import Spectrum, white_noise
-from spiking_lmu.state_space import (
-    delay_error,
-    discretize,
-    map_to_synapse,
-    simulate,
-    state_space,
-    usable_band,
-)
 
 THETA, ORDER, DT, TAU = 0.2, 6, 0.001, 0.1
 COORDINATES = ["legendre", "balanced"]

@@ -7,16 +7,12 @@ from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.archives import read_archive, write_archive
+from spiking_lmu.legendre import sampled_readout, state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LMU, LegendreMemory, freeze
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import white_noise
-from spiking_lmu.state_space import (
-    discretize,
-    sampled_readout,
-    simulate,
-    state_space,
-)
 
 UNITS, ORDER, SIZE_IN, THETA, DT, STEPS = 7, 5, 3, 0.05, 0.001, 1000
 PATHS = ("e_x", "e_h", "e_m", "W_x", "W_h", "W_m")

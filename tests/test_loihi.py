@@ -20,12 +20,13 @@ from nengo.utils.progress import ProgressBar  # noqa: E402
 from spiking_lmu.hardware import loihi  # noqa: E402
 from spiking_lmu.hardware.preparation import prepare  # noqa: E402
 from spiking_lmu.hardware.stochastic import ChipPoisson  # noqa: E402
+from spiking_lmu.legendre import state_space  # noqa: E402
+from spiking_lmu.linear_systems import discretize, simulate  # noqa: E402
 from spiking_lmu.metrics import nrmse  # noqa: E402
 from spiking_lmu.networks import LMU, LegendreMemory  # noqa: E402
 from spiking_lmu.neurons import poisson  # noqa: E402
 from spiking_lmu.noise import noise_rmse, spiking_noise  # noqa: E402
 from spiking_lmu.signals import white_noise  # noqa: E402
-from spiking_lmu.state_space import discretize, simulate, state_space  # noqa: E402
 
 THETA, ORDER, DT = 0.2, 3, 0.001
 TARGETS = ["sim", "simreal"]

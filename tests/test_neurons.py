@@ -16,7 +16,7 @@ from spiking_lmu.neurons import (
     spread_intercepts,
     tuned_eval_points,
 )
-from spiking_lmu.noise import draw_population
+from spiking_lmu.populations import draw_population
 
 # types
 

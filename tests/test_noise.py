@@ -6,19 +6,19 @@ import pytest
 from nengo.builder.ensemble import get_activities
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import PoissonL2, noise_tau, poisson, tuned_eval_points
 from spiking_lmu.noise import (
-    Population,
-    draw_population,
     error_covariance,
     noise_rmse,
     predict_rmse,
     required_neurons,
     spiking_noise,
 )
+from spiking_lmu.populations import Population, draw_population
 from spiking_lmu.realization import FEWEST_NEURONS, realize
 from spiking_lmu.signals import Spectrum, white_noise
-from spiking_lmu.state_space import simulate, state_space
 
 THETA, DT, TAU = 0.5, 0.001, 0.05
 

@@ -10,8 +10,8 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.hardware.preparation import prepare
 from spiking_lmu.hardware.stochastic import MAX_RATE, ChipPoisson
 from spiking_lmu.hardware.synapses import share_of_change
+from spiking_lmu.legendre import sampled_readout
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.state_space import sampled_readout
 
 THETA, ORDER, TAU, DT = 0.2, 3, 0.1, 0.001
 

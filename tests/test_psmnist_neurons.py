@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spiking_lmu.experiments import psmnist, psmnist_neurons, psmnist_trials
 from spiking_lmu.data.datasets import Dataset, Split
+from spiking_lmu.experiments import psmnist, psmnist_neurons, psmnist_trials
 from spiking_lmu.experiments.psmnist_neurons import (
     InNeurons,
     parts_path,

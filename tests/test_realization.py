@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 from scipy.linalg import matmul_toeplitz
 
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
 from spiking_lmu.realization import TRANSIENT_DB, realize
 from spiking_lmu.signals import Spectrum, switched, white_noise
-from spiking_lmu.state_space import discretize, map_to_synapse, simulate, state_space
 
 THETA, DT, TAU, FREQ, RMS = 1.0, 0.002, 0.1, 1.0, 0.4
 ORDERS = [3, 6, 12, 24]

@@ -7,7 +7,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu import discretize, map_to_synapse, state_space
 from spiking_lmu.hardware.stochastic import MAX_RATE, ChipPoisson, check_max_rates
-from spiking_lmu.noise import count_variance
+from spiking_lmu.populations import count_variance
 
 DT = 0.001
 SIMULATORS = ["nengo", "simreal", "sim"]

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.validation import check_array, check_integer, file_problem, refusal
+
 from .archives import DamagedFile, Header, open_archive
 from .sequence_files import read_sequences
-from spiking_lmu.validation import check_array, check_integer, file_problem, refusal
 
 MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
 MNIST_FILE = (

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .archives import read_npy
 from spiking_lmu.signals import LARGEST, MAX_STEPS
+from spiking_lmu.validation import check_array, check_number, file_problem, refusal
+
+from .archives import read_npy
 from .tables import LARGEST as LARGEST_TEXT
 from .tables import SAMPLE, content, find_dialect, is_heading, names_an_index
-from spiking_lmu.validation import check_array, check_number, file_problem, refusal
 
 HEADINGS = 2  # lines: of names, and of units
 

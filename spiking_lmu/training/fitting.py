@@ -1,9 +1,9 @@
 """Train a network on sequences with NengoDL; what it learns stays in the network.
 
 `fit` trains any Nengo network whose input is given: in parallel form where nothing
-stands against it (see `spiking_lmu.training.parallel`), as for a network around the memory of a
-Legendre Memory Unit, and else unrolled in time. Afterwards the network is what it
-was, with other weights, and runs on any simulator.
+stands against it (see `parallel`), as for a network around the memory of a Legendre
+Memory Unit, and else unrolled in time. Afterwards the network is what it was, with
+other weights, and runs on any simulator.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
 from spiking_lmu.data.archives import read_archive, write_archive
-from .forms import Form, choose_form
-from .losses import LOSSES, counts, keras_loss, score
 from spiking_lmu.validation import (
     check_array,
     check_choice,
@@ -34,6 +32,9 @@ from spiking_lmu.validation import (
     check_path,
     refusal,
 )
+
+from .forms import Form, choose_form
+from .losses import LOSSES, counts, keras_loss, score
 from .weights import (
     check_network,
     check_storable,

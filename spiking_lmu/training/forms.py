@@ -16,6 +16,9 @@ import numpy as np
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.simulators import precision_kept, require
+from spiking_lmu.validation import check_choice, check_number
+
 from .parallel import (
     Cut,
     NotParallel,
@@ -25,8 +28,6 @@ from .parallel import (
     split,
     trainable_objects,
 )
-from spiking_lmu.simulators import precision_kept, require
-from spiking_lmu.validation import check_choice, check_number
 
 FORMS = ("auto", "parallel", "sequential")
 SMALLEST = 1e-4  # of what entries are divided by, relative to the largest of a node

@@ -23,9 +23,10 @@ from nengo.solvers import NoSolver
 from nengo.transforms import ConvolutionTranspose, SparseMatrix
 
 from spiking_lmu.data.archives import Archive, DamagedFile, open_saved, write_archive
+from spiking_lmu.validation import check_path, refusal
+
 from .forms import Form
 from .parallel import trainable_objects
-from spiking_lmu.validation import check_path, refusal
 
 # of a file: beyond it, products of the weights of a few layers leave 32 bits
 LARGEST_WEIGHT = 1e12

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import white_noise
 from spiking_lmu.simulators import Model, run_nengo, run_nengo_dl
-from spiking_lmu.state_space import discretize, simulate, state_space
 
 THETA, ORDER, DT = 0.1, 4, 0.001
 

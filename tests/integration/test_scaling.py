@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from spiking_lmu.distortion import simulate_distorted
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize
 from spiking_lmu.metrics import fit_scaling
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.noise import required_neurons
 from spiking_lmu.realization import realize
 from spiking_lmu.signals import Spectrum, switched, white_noise
-from spiking_lmu.state_space import discretize, state_space
 
 TAU, RMS = 0.1, 0.5
 LMU_2019 = "legendre", "equal"
