@@ -28,9 +28,9 @@ from spiking_lmu.experiments.arguments import (
 )
 
 if TYPE_CHECKING:
+    from spiking_lmu.experiments.pages.report import Report
     from spiking_lmu.experiments.publishing import Figures
-    from spiking_lmu.experiments.report import Report
-    from spiking_lmu.experiments.sweep import SweepResult
+    from spiking_lmu.experiments.sweeps.tasks import SweepResult
 
 
 MOST_LAWS = 6  # that are printed; the report lists them all
@@ -125,13 +125,13 @@ def make_parser() -> Parser:
         approximation,
         capacity,
         copying,
-        deploy,
         energy,
-        hardware,
         information,
         mackey_glass,
-        psmnist,
     )
+    from spiking_lmu.experiments import chips as hardware
+    from spiking_lmu.experiments import classification as psmnist
+    from spiking_lmu.experiments import deployment as deploy
 
     parser = Parser(
         prog="spiking-lmu",
@@ -342,9 +342,10 @@ def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
         raise ValidationError("is for a recording, --signal FILE", attr="rate")
 
     from spiking_lmu.data.recordings import load_signal
-    from spiking_lmu.experiments import precision, precision_report
-    from spiking_lmu.experiments.precision_figures import run_example
-    from spiking_lmu.experiments.precision_trials import make_tasks
+    from spiking_lmu.experiments import precision
+    from spiking_lmu.experiments.precision import report as precision_report
+    from spiking_lmu.experiments.precision.figures import run_example
+    from spiking_lmu.experiments.precision.trials import make_tasks
     from spiking_lmu.experiments.publishing import publish
 
     options = chosen(precision.run, args, precision.FULL_GRID if args.full else {})

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.sweep import SweepResult
+from spiking_lmu.experiments.pages import report as pages
+from spiking_lmu.experiments.sweeps.tasks import SweepResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,14 +13,12 @@ from numpy.polynomial import legendre
 from scipy.signal import cont2discrete
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments import (
-    approximation,
-    approximation_errors,
-    approximation_figures,
-    approximation_report,
-    style,
-)
-from spiking_lmu.experiments.report import read_trials
+from spiking_lmu.experiments import approximation
+from spiking_lmu.experiments.approximation import errors as approximation_errors
+from spiking_lmu.experiments.approximation import figures as approximation_figures
+from spiking_lmu.experiments.approximation import report as approximation_report
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import read_trials
 from spiking_lmu.legendre import readout, state_space
 from spiking_lmu.linear_systems import METHODS, discretize, lag_of, simulate
 

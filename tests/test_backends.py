@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.backends import backend, backends
+from spiking_lmu.experiments.sweeps.backends import backend, backends
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import white_noise

@@ -14,9 +14,9 @@ from scipy.signal import fftconvolve
 
 from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments import capacity
-from spiking_lmu.experiments.capacity_figures import overall, trained
-from spiking_lmu.experiments.capacity_report import report
-from spiking_lmu.experiments.capacity_trials import (
+from spiking_lmu.experiments.capacity.figures import overall, trained
+from spiking_lmu.experiments.capacity.report import report
+from spiking_lmu.experiments.capacity.trials import (
     delay_steps,
     delayed,
     make_signal,
@@ -24,7 +24,7 @@ from spiking_lmu.experiments.capacity_trials import (
     remember,
     run_task,
 )
-from spiking_lmu.experiments.report import read_trials
+from spiking_lmu.experiments.pages.report import read_trials
 
 ARGUMENTS = {
     "steps": (40,),

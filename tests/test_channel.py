@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import channel, style
+from spiking_lmu.experiments import channel
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.metrics import fit_scaling
 from spiking_lmu.populations import Population
 from spiking_lmu.signals import lowpass

@@ -12,14 +12,10 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import __version__
-from spiking_lmu.experiments import (
-    approximation_errors,
-    arguments,
-    command,
-    precision,
-    report,
-    sweep,
-)
+from spiking_lmu.experiments import arguments, command, precision
+from spiking_lmu.experiments.approximation import errors as approximation_errors
+from spiking_lmu.experiments.pages import report
+from spiking_lmu.experiments.sweeps import tasks as sweep
 from spiking_lmu.simulators import Backend
 
 

@@ -12,18 +12,19 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import networks
-from spiking_lmu.experiments import copying, copying_learned
-from spiking_lmu.experiments.copying_cells import LMU, LSTM, cross_entropy
-from spiking_lmu.experiments.copying_figures import cells, plot, plot_training
-from spiking_lmu.experiments.copying_learned import (
+from spiking_lmu.experiments import copying
+from spiking_lmu.experiments.copying import learned as copying_learned
+from spiking_lmu.experiments.copying.cells import LMU, LSTM, cross_entropy
+from spiking_lmu.experiments.copying.figures import cells, plot, plot_training
+from spiking_lmu.experiments.copying.learned import (
     PARAMETERS,
     Run,
     make_cell,
     run_learned,
     stops_of,
 )
-from spiking_lmu.experiments.copying_report import report
-from spiking_lmu.experiments.copying_sequences import (
+from spiking_lmu.experiments.copying.report import report
+from spiking_lmu.experiments.copying.sequences import (
     BLANK,
     DELIMITER,
     LENGTH,
@@ -32,7 +33,7 @@ from spiking_lmu.experiments.copying_sequences import (
     draw_symbols,
     score,
 )
-from spiking_lmu.experiments.copying_trials import (
+from spiking_lmu.experiments.copying.trials import (
     BLANKS,
     make_network,
     make_tasks,

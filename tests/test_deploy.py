@@ -13,9 +13,9 @@ import pytest
 from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import deploy
-from spiking_lmu.experiments.deploy_report import labels, report
-from spiking_lmu.experiments.deploy_targets import add_counter
+from spiking_lmu.experiments import deployment as deploy
+from spiking_lmu.experiments.deployment.report import labels, report
+from spiking_lmu.experiments.deployment.targets import add_counter
 from spiking_lmu.networks import SequenceNetwork, freeze
 from spiking_lmu.training.weights import draw_weights
 

@@ -14,10 +14,10 @@ pytest.importorskip("nengo_loihi")
 
 from spiking_lmu.experiments import energy
 from spiking_lmu.experiments.command import main
-from spiking_lmu.experiments.energy_figures import cells, front
-from spiking_lmu.experiments.energy_laws import fit_clustered
-from spiking_lmu.experiments.energy_report import report
-from spiking_lmu.experiments.energy_trials import make_tasks, run_task
+from spiking_lmu.experiments.energy.figures import cells, front
+from spiking_lmu.experiments.energy.laws import fit_clustered
+from spiking_lmu.experiments.energy.report import report
+from spiking_lmu.experiments.energy.trials import make_tasks, run_task
 
 ARGUMENTS = {
     "orders": (2,),

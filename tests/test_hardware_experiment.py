@@ -12,17 +12,16 @@ import pytest
 from nengo.exceptions import ValidationError
 from scipy.linalg import solve_continuous_lyapunov
 
-from spiking_lmu.experiments import hardware, style
-from spiking_lmu.experiments.command import main
-from spiking_lmu.experiments.hardware_figures import figures
-from spiking_lmu.experiments.hardware_laws import (
+from spiking_lmu.experiments import chips as hardware
+from spiking_lmu.experiments.chips.figures import figures
+from spiking_lmu.experiments.chips.laws import (
     MATCHED,
     PUBLISHED,
     STEPS_OF_DESIGN,
     fits,
     platform_laws,
 )
-from spiking_lmu.experiments.hardware_trials import (
+from spiking_lmu.experiments.chips.trials import (
     DT,
     EXAMPLES,
     ORDER,
@@ -40,6 +39,8 @@ from spiking_lmu.experiments.hardware_trials import (
     window,
     window_error,
 )
+from spiking_lmu.experiments.command import main
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.legendre import readout, state_space
 
 ARGUMENTS = {

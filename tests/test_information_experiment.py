@@ -12,16 +12,16 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import information
-from spiking_lmu.experiments.information_capacity import (
+from spiking_lmu.experiments.information.capacity import (
     capacities,
     chance,
     expected_memory,
     legendre,
     make_terms,
 )
-from spiking_lmu.experiments.information_figures import totals
-from spiking_lmu.experiments.information_report import report
-from spiking_lmu.experiments.information_systems import (
+from spiking_lmu.experiments.information.figures import totals
+from spiking_lmu.experiments.information.report import report
+from spiking_lmu.experiments.information.systems import (
     VARIANCE,
     Hidden,
     echo_state,
@@ -31,7 +31,7 @@ from spiking_lmu.experiments.information_systems import (
     memory_step,
     spiking_memory,
 )
-from spiking_lmu.experiments.information_trials import make_tasks, run_task
+from spiking_lmu.experiments.information.trials import make_tasks, run_task
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 

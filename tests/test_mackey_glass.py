@@ -13,14 +13,14 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import mackey_glass
 from spiking_lmu.experiments.arguments import chosen
-from spiking_lmu.experiments.mackey_glass_figures import (
+from spiking_lmu.experiments.mackey_glass.figures import (
     PUBLISHED,
     plot,
     plot_spiking,
     plot_training,
 )
-from spiking_lmu.experiments.mackey_glass_report import report
-from spiking_lmu.experiments.mackey_glass_trials import make_tasks
+from spiking_lmu.experiments.mackey_glass.report import report
+from spiking_lmu.experiments.mackey_glass.trials import make_tasks
 
 ARGUMENTS = {
     "models": ("lstm", "spiking"),

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spiking_lmu.experiments import mackey_glass_paper
-from spiking_lmu.experiments.mackey_glass_paper import (
+from spiking_lmu.experiments.mackey_glass import paper as mackey_glass_paper
+from spiking_lmu.experiments.mackey_glass.paper import (
     Adam,
     Stack,
     make_layers,
     side_by_side,
     train_as_published,
 )
-from spiking_lmu.experiments.mackey_glass_series import make_split
+from spiking_lmu.experiments.mackey_glass.series import make_split
 from spiking_lmu.metrics import nrmse
 
 

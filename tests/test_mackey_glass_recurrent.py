@@ -7,13 +7,13 @@ import pytest
 
 pytest.importorskip("nengo_dl")
 
-from spiking_lmu.experiments.mackey_glass_recurrent import (
+from spiking_lmu.experiments.mackey_glass.recurrent import (
     make_model,
     run_on_nengo,
     to_nengo,
     train_recurrent,
 )
-from spiking_lmu.experiments.mackey_glass_series import Split, make_split
+from spiking_lmu.experiments.mackey_glass.series import Split, make_split
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.simulators import require
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.mackey_glass_series import (
+from spiking_lmu.experiments.mackey_glass.series import (
     STARTS,
     UNKNOWN,
     WASHOUT,

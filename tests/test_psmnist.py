@@ -12,8 +12,9 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.archives import write_archive
-from spiking_lmu.experiments import psmnist, psmnist_trials, style
-from spiking_lmu.experiments.psmnist_figures import (
+from spiking_lmu.experiments import classification as psmnist
+from spiking_lmu.experiments.classification import trials as psmnist_trials
+from spiking_lmu.experiments.classification.figures import (
     AWARE,
     NAMES,
     cells,
@@ -21,8 +22,9 @@ from spiking_lmu.experiments.psmnist_figures import (
     plot,
     plot_training,
 )
-from spiking_lmu.experiments.psmnist_report import PUBLISHED, report
-from spiking_lmu.experiments.psmnist_trials import pack, unpack
+from spiking_lmu.experiments.classification.report import PUBLISHED, report
+from spiking_lmu.experiments.classification.trials import pack, unpack
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze
 

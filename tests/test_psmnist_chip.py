@@ -9,8 +9,8 @@ from nengo.exceptions import ValidationError
 
 pytest.importorskip("nengo_loihi")
 
-from spiking_lmu.experiments import psmnist_chip
-from spiking_lmu.experiments.psmnist_chip import run_on_chip
+from spiking_lmu.experiments.classification import chip as psmnist_chip
+from spiking_lmu.experiments.classification.chip import run_on_chip
 from spiking_lmu.hardware import loihi
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.training.weights import draw_weights

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from spiking_lmu.data.datasets import Dataset, Split
-from spiking_lmu.experiments import psmnist, psmnist_neurons, psmnist_trials
-from spiking_lmu.experiments.psmnist_neurons import (
+from spiking_lmu.experiments import classification as psmnist
+from spiking_lmu.experiments.classification import neurons as psmnist_neurons
+from spiking_lmu.experiments.classification import trials as psmnist_trials
+from spiking_lmu.experiments.classification.neurons import (
     InNeurons,
     parts_path,
     run_in_parts,

@@ -15,7 +15,9 @@ import pytest
 from markupsafe import Markup
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import deploy_report, report, style
+from spiking_lmu.experiments.deployment.report import labels
+from spiking_lmu.experiments.deployment.report import plot as plot_deployment
+from spiking_lmu.experiments.pages import report, style
 
 HOSTILE = "<script>boom()</script>&\"'><img src=http://example.org/x.png>"
 
@@ -364,11 +366,11 @@ def test_labels_of_users_on_the_page_and_in_the_figure(tmp_path):
         }
     )
     frame.loc[range(len(names)), "label"] = names
-    table = pd.DataFrame({"Label": deploy_report.labels(frame)})
+    table = pd.DataFrame({"Label": labels(frame)})
     content = report.Report(
         "deploy", "T", "L", (report.Section("S", figure="a", table=table),)
     )
-    figures = {"a": deploy_report.plot(frame)}
+    figures = {"a": plot_deployment(frame)}
     page = Tags(report.write(tmp_path, content, frame, figures, RUN).read_text("utf-8"))
     assert [tag for tag, _ in page.tags].count("img") == 1
     assert all(name in page.text for name in names[:-1])

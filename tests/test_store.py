@@ -16,8 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.store import Store, describe_context, encode, versions
-from spiking_lmu.experiments.sweep import sweep
+from spiking_lmu.experiments.sweeps.store import (
+    Store,
+    describe_context,
+    encode,
+    versions,
+)
+from spiking_lmu.experiments.sweeps.tasks import sweep
 
 TASKS = [{"seed": seed} for seed in range(6)]
 

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import style
+from spiking_lmu.experiments.pages import style
 
 
 def draw():
@@ -57,7 +57,7 @@ def test_rc_decorates():
 
 def test_figures_belong_to_no_window():
     code = (
-        "import sys; from spiking_lmu.experiments import style;"
+        "import sys; from spiking_lmu.experiments.pages import style;"
         "assert 'matplotlib' not in sys.modules;"
         "figure = style.new_figure(); figure.subplots(); style.render(figure, 'png');"
         "assert 'matplotlib.pyplot' not in sys.modules"

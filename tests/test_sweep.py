@@ -21,8 +21,8 @@ import pytest
 from nengo.exceptions import ValidationError
 from threadpoolctl import threadpool_info
 
-from spiking_lmu.experiments import workers
-from spiking_lmu.experiments.sweep import sweep
+from spiking_lmu.experiments.sweeps import workers
+from spiking_lmu.experiments.sweeps.tasks import sweep
 
 try:
     from joblib.externals import cloudpickle
@@ -202,7 +202,7 @@ def test_ctrl_c_while_a_result_is_stored(tmp_path, monkeypatch):
     def interrupt(self, key, rows):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spiking_lmu.experiments.store.Store.put", interrupt)
+    monkeypatch.setattr("spiking_lmu.experiments.sweeps.store.Store.put", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run(trial, TASKS, tmp_path, jobs=2)
 

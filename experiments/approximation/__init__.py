@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.experiments import report as pages
-from spiking_lmu.experiments.approximation_errors import run
-from spiking_lmu.experiments.approximation_figures import (
+from spiking_lmu.experiments.approximation import report as page
+from spiking_lmu.experiments.approximation.errors import run
+from spiking_lmu.experiments.approximation.figures import (
     plot,
     plot_methods,
     plot_windows,
 )
-from spiking_lmu.experiments.approximation_report import report
 from spiking_lmu.experiments.arguments import integers, numbers, words
-from spiking_lmu.experiments.report import Run
+from spiking_lmu.experiments.pages import report as pages
+from spiking_lmu.experiments.pages.report import Run
 from spiking_lmu.validation import check_integer
 
 __all__ = ["add_arguments", "main", "plot", "run"]
@@ -97,4 +97,4 @@ def main(args: argparse.Namespace, out: Path, command: str) -> Path:
     }
     seconds = time.perf_counter() - start
     done = Run(command, {**arguments, "seed": seed}, seed, seconds)
-    return pages.write(out, report(frame), frame, figures, done)
+    return pages.write(out, page.report(frame), frame, figures, done)

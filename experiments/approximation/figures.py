@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.approximation_errors import example_windows, rows_of
+from spiking_lmu.experiments.approximation.errors import example_windows, rows_of
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.legendre import readout
 
 if TYPE_CHECKING:

@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments.approximation_errors import (
+from spiking_lmu.experiments.approximation.errors import (
     LAGS,
     leading_error,
     rows_of,
 )
-from spiking_lmu.experiments.approximation_figures import (
+from spiking_lmu.experiments.approximation.figures import (
     METHOD_NAMES,
     example_orders,
     percent,
 )
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 
 READING_WORDS = {
     "state": "the state",

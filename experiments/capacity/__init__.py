@@ -22,11 +22,11 @@ from spiking_lmu.experiments.arguments import (
     chosen,
     integers,
 )
-from spiking_lmu.experiments.capacity_figures import plot, plot_example, plot_growing
-from spiking_lmu.experiments.capacity_report import report
-from spiking_lmu.experiments.capacity_trials import make_tasks, run_task
+from spiking_lmu.experiments.capacity.figures import plot, plot_example, plot_growing
+from spiking_lmu.experiments.capacity.report import report
+from spiking_lmu.experiments.capacity.trials import make_tasks, run_task
 from spiking_lmu.experiments.publishing import Figures, publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.capacity_trials import (
+from spiking_lmu.experiments.capacity.trials import (
     COUNTED,
     WARM_UP,
     delay_steps,
@@ -17,6 +16,7 @@ from spiking_lmu.experiments.capacity_trials import (
     make_signal,
     remember,
 )
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.experiments.capacity_trials import (
+from spiking_lmu.experiments.capacity.trials import (
     WARM_UP,
     delay_steps,
     delayed,

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments.capacity_figures import (
+from spiking_lmu.experiments.capacity.figures import (
     NAMES,
     by_delay,
     growing,
     overall,
     trained,
 )
-from spiking_lmu.experiments.report import Law, Report, Section, duration, number
+from spiking_lmu.experiments.pages.report import Law, Report, Section, duration, number
 
 HELD = 0.1  # an RMSE up to which a memory holds the input
 SOLVED = 0.5  # an RMSE at which a quarter of the signal's power is missed

@@ -108,7 +108,7 @@ def derived_seed(seed: int, steps: int, trial: int) -> int:
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Run one task; a row for each delay, and for each amount of training."""
     if task["model"] == "lstm":
-        from spiking_lmu.experiments.capacity_lstm import run_lstm
+        from spiking_lmu.experiments.capacity.lstm import run_lstm
 
         return run_lstm(task)
     return run_memory(task)

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from nengo.dists import Uniform
 
-from spiking_lmu.experiments.channel_report import plot, report
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.channel.report import plot, report
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 from spiking_lmu.metrics import rmse
 from spiking_lmu.neurons import (
     NEURON_TYPES,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, fit_floor, fit_scaling
 from spiking_lmu.neurons import NEURON_TYPES

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
@@ -28,16 +27,17 @@ from spiking_lmu.experiments.arguments import (
     integers,
     words,
 )
-from spiking_lmu.experiments.hardware_figures import figures, plot
-from spiking_lmu.experiments.hardware_report import report
-from spiking_lmu.experiments.hardware_trials import (
+from spiking_lmu.experiments.chips.figures import figures, plot
+from spiking_lmu.experiments.chips.report import report
+from spiking_lmu.experiments.chips.trials import (
     PLATFORMS,
     Platform,
     run_example,
     run_task,
 )
+from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.publishing import Figures, publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
 

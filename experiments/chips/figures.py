@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.hardware_laws import (
+from spiking_lmu.experiments.chips.laws import (
     AGAIN,
     MATCHED,
     NAMES,
@@ -19,13 +18,14 @@ from spiking_lmu.experiments.hardware_laws import (
     fits,
     of_study,
 )
-from spiking_lmu.experiments.hardware_trials import (
+from spiking_lmu.experiments.chips.trials import (
     DT,
     ORDER,
     STEPS,
     THETA,
     Example,
 )
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.legendre import sampled_readout
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.report import Law, number
+from spiking_lmu.experiments.pages.report import Law, number
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, Scaling, fit_floor, fit_scaling
 from spiking_lmu.validation import refusal

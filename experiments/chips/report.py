@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments.hardware_laws import (
+from spiking_lmu.experiments.chips.laws import (
     AGAIN,
     MATCHED,
     NAMES,
@@ -21,8 +21,8 @@ from spiking_lmu.experiments.hardware_laws import (
     platform_laws,
     scaling_laws,
 )
-from spiking_lmu.experiments.hardware_trials import headrooms
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.chips.trials import headrooms
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 from spiking_lmu.intervals import mean_interval
 
 

@@ -21,17 +21,17 @@ from spiking_lmu.experiments.arguments import (
     shown,
     words,
 )
-from spiking_lmu.experiments.backends import backend
-from spiking_lmu.experiments.psmnist_figures import plot, plot_training
-from spiking_lmu.experiments.psmnist_report import report
-from spiking_lmu.experiments.psmnist_trials import (
+from spiking_lmu.experiments.classification.figures import plot, plot_training
+from spiking_lmu.experiments.classification.report import report
+from spiking_lmu.experiments.classification.trials import (
     load,
     make_ladder_tasks,
     make_training_tasks,
     run_task,
 )
 from spiking_lmu.experiments.publishing import publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 from spiking_lmu.simulators import require
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]

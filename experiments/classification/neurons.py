@@ -18,7 +18,7 @@ from nengo.dists import Uniform
 from spiking_lmu import training
 from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.data.datasets import Dataset
-from spiking_lmu.experiments.store import versions
+from spiking_lmu.experiments.sweeps.store import versions
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 
 # noise-aware training: rounds of some epochs, after each of which coordinates and

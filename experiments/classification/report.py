@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.psmnist_figures import (
+from spiking_lmu.experiments.classification.figures import (
     AWARE,
     KEYS,
     NAMES,
@@ -16,8 +16,8 @@ from spiking_lmu.experiments.psmnist_figures import (
     cells,
     exact,
 )
-from spiking_lmu.experiments.psmnist_trials import unpack
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.classification.trials import unpack
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 from spiking_lmu.intervals import mean_interval
 
 #: Test accuracies on permuted MNIST, in percent, as published, with what is known of

@@ -25,7 +25,7 @@ from spiking_lmu.data.datasets import (
     permuted,
     sequences_csv,
 )
-from spiking_lmu.experiments.psmnist_neurons import (
+from spiking_lmu.experiments.classification.neurons import (
     InNeurons,
     parts_path,
     run_in_parts,
@@ -287,7 +287,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     def run(part: slice, seed: int) -> dict[str, Any]:
         begin = time.perf_counter()
         if chip:
-            from spiking_lmu.experiments.psmnist_chip import run_on_chip
+            from spiking_lmu.experiments.classification.chip import run_on_chip
 
             values, spikes, extra = run_on_chip(one.frozen, x[part], seed)
         else:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
@@ -20,11 +19,12 @@ from spiking_lmu.experiments.arguments import (
     numbers,
     words,
 )
-from spiking_lmu.experiments.copying_figures import plot, plot_training
-from spiking_lmu.experiments.copying_report import report
-from spiking_lmu.experiments.copying_trials import make_tasks, run_task
+from spiking_lmu.experiments.copying.figures import plot, plot_training
+from spiking_lmu.experiments.copying.report import report
+from spiking_lmu.experiments.copying.trials import make_tasks, run_task
+from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.publishing import Figures, publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 
 __all__ = [
     "add_arguments",

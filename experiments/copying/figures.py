@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.copying_sequences import (
+from spiking_lmu.experiments.copying.sequences import (
     LENGTH,
     LETTERS,
     baseline,
 )
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 

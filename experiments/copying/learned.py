@@ -16,13 +16,12 @@ from typing import Any, Union
 
 import numpy as np
 
-from spiking_lmu.experiments import checkpoints
-from spiking_lmu.experiments.copying_cells import (
+from spiking_lmu.experiments.copying.cells import (
     LMU,
     LSTM,
     cross_entropy,
 )
-from spiking_lmu.experiments.copying_sequences import (
+from spiking_lmu.experiments.copying.sequences import (
     ANSWERS,
     DELIMITER,
     LENGTH,
@@ -32,6 +31,7 @@ from spiking_lmu.experiments.copying_sequences import (
     written,
 )
 from spiking_lmu.experiments.recurrent_layers import Weights, stacked
+from spiking_lmu.experiments.sweeps import checkpoints
 
 PARAMETERS = 6500  # of each network, as nearly as whole units allow
 DENSITY = 4 / 3  # state variables for each step of the window: single steps resolve

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.copying_figures import NAMES, SOLVED, cells
-from spiking_lmu.experiments.copying_learned import (
+from spiking_lmu.experiments.copying.figures import NAMES, SOLVED, cells
+from spiking_lmu.experiments.copying.learned import (
     BATCH,
     CLIP,
     DECAY,
@@ -18,9 +18,9 @@ from spiking_lmu.experiments.copying_learned import (
     TEST,
     VALIDATION,
 )
-from spiking_lmu.experiments.copying_sequences import LENGTH
-from spiking_lmu.experiments.copying_trials import BLANKS
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.copying.sequences import LENGTH
+from spiking_lmu.experiments.copying.trials import BLANKS
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 
 TASK = (
     "A sequence shows ten symbols out of eight, then T − 1 blanks, a delimiter and ten "

@@ -32,8 +32,8 @@ import numpy as np
 from nengo.dists import Gaussian
 
 from spiking_lmu import training
-from spiking_lmu.experiments.copying_learned import run_learned
-from spiking_lmu.experiments.copying_sequences import (
+from spiking_lmu.experiments.copying.learned import run_learned
+from spiking_lmu.experiments.copying.sequences import (
     ANSWERS,
     BLANK,
     DELIMITER,

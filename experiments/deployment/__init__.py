@@ -20,12 +20,12 @@ import pandas as pd
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.datasets import Dataset, Split
-from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import Option, add_options, chosen, shown
-from spiking_lmu.experiments.deploy_report import plot, report
-from spiking_lmu.experiments.deploy_targets import TARGETS, require_target
-from spiking_lmu.experiments.psmnist_neurons import EXAMPLES, rates_up_to
-from spiking_lmu.experiments.psmnist_trials import load
+from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
+from spiking_lmu.experiments.classification.trials import load
+from spiking_lmu.experiments.deployment.report import plot, report
+from spiking_lmu.experiments.deployment.targets import TARGETS, require_target
+from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
 from spiking_lmu.intervals import mean_interval

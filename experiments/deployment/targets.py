@@ -9,7 +9,7 @@ import nengo
 import numpy as np
 from tqdm import tqdm
 
-from spiking_lmu.experiments.psmnist_chip import run_on_chip
+from spiking_lmu.experiments.classification.chip import run_on_chip
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
 from spiking_lmu.neurons import spike_height
 from spiking_lmu.simulators import repeatable, require

@@ -19,11 +19,11 @@ from spiking_lmu.experiments.arguments import (
     integers,
     words,
 )
-from spiking_lmu.experiments.energy_figures import plot, plot_energy
-from spiking_lmu.experiments.energy_report import report
-from spiking_lmu.experiments.energy_trials import make_tasks, run_task
+from spiking_lmu.experiments.energy.figures import plot, plot_energy
+from spiking_lmu.experiments.energy.report import report
+from spiking_lmu.experiments.energy.trials import make_tasks, run_task
 from spiking_lmu.experiments.publishing import publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 

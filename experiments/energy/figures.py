@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.energy_trials import parse_rates
+from spiking_lmu.experiments.energy.trials import parse_rates
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.energy_figures import front
-from spiking_lmu.experiments.report import Law, number
+from spiking_lmu.experiments.energy.figures import front
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Law, number
 from spiking_lmu.metrics import NORMAL_QUANTILE
 
 DRAWS = 2000

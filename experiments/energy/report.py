@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.energy_figures import PARTS, cells, front
-from spiking_lmu.experiments.energy_laws import (
+from spiking_lmu.experiments.energy.figures import PARTS, cells, front
+from spiking_lmu.experiments.energy.laws import (
     EXACT,
     exact_laws,
     front_laws,
@@ -14,8 +13,9 @@ from spiking_lmu.experiments.energy_laws import (
     rate_laws,
     scaling_laws,
 )
-from spiking_lmu.experiments.energy_trials import DT
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.energy.trials import DT
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 from spiking_lmu.hardware.processors import IDLE
 
 EXACT_ROWS = "First, without neurons: the exact linear memory, d² + d multiply-adds."

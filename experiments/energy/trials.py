@@ -16,14 +16,14 @@ import nengo
 import numpy as np
 from nengo.dists import Uniform
 
-from spiking_lmu.experiments.backends import check_fits
-from spiking_lmu.experiments.precision_trials import (
+from spiking_lmu.experiments.precision.trials import (
     count_steps,
     expected_spectrum,
     length_rmse,
     make_input,
     warm_up,
 )
+from spiking_lmu.experiments.sweeps.backends import check_fits
 from spiking_lmu.hardware.stochastic import MAX_RATE
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate

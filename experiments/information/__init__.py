@@ -22,11 +22,11 @@ from spiking_lmu.experiments.arguments import (
     integers,
     words,
 )
-from spiking_lmu.experiments.information_figures import plot, plot_memory
-from spiking_lmu.experiments.information_report import report
-from spiking_lmu.experiments.information_trials import make_tasks, run_task
+from spiking_lmu.experiments.information.figures import plot, plot_memory
+from spiking_lmu.experiments.information.report import report
+from spiking_lmu.experiments.information.trials import make_tasks, run_task
 from spiking_lmu.experiments.publishing import publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.information_capacity import expected_memory
-from spiking_lmu.experiments.information_systems import memory_step
+from spiking_lmu.experiments.information.capacity import expected_memory
+from spiking_lmu.experiments.information.systems import memory_step
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal

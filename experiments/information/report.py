@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.information_figures import (
+from spiking_lmu.experiments.information.figures import (
     NAMES,
     kinds,
     measured,
     present,
     totals,
 )
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 
 MEASURE = (
     "The input is a sequence of independent values, uniform between −1 and 1. How much "

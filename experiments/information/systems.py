@@ -13,7 +13,7 @@ import nengo
 import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 
-from spiking_lmu.experiments.information_capacity import expected_memory
+from spiking_lmu.experiments.information.capacity import expected_memory
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory

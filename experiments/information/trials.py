@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.experiments.information_capacity import (
+from spiking_lmu.experiments.information.capacity import (
     Capacities,
     capacities,
     expected_memory,
     make_terms,
 )
-from spiking_lmu.experiments.information_systems import (
+from spiking_lmu.experiments.information.systems import (
     Hidden,
     echo_state,
     linear_memory,

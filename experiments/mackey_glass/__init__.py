@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments import report as pages
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
@@ -23,16 +22,17 @@ from spiking_lmu.experiments.arguments import (
     integers,
     words,
 )
-from spiking_lmu.experiments.mackey_glass_figures import (
+from spiking_lmu.experiments.mackey_glass.figures import (
     plot,
     plot_prediction,
     plot_spiking,
     plot_training,
 )
-from spiking_lmu.experiments.mackey_glass_report import report
-from spiking_lmu.experiments.mackey_glass_trials import make_tasks, run_task
+from spiking_lmu.experiments.mackey_glass.report import report
+from spiking_lmu.experiments.mackey_glass.trials import make_tasks, run_task
+from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.publishing import Figures, publish
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 from spiking_lmu.simulators import require
 
 __all__ = ["FULL", "add_arguments", "execute", "main", "plot", "run"]

@@ -17,8 +17,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from spiking_lmu.experiments import checkpoints
-from spiking_lmu.experiments.mackey_glass_series import Split
+from spiking_lmu.experiments.mackey_glass.series import Split
 from spiking_lmu.experiments.recurrent_layers import (
     LMU,
     LSTM,
@@ -26,6 +25,7 @@ from spiking_lmu.experiments.recurrent_layers import (
     Weights,
     stacked,
 )
+from spiking_lmu.experiments.sweeps import checkpoints
 from spiking_lmu.metrics import nrmse
 
 LAYERS = 4

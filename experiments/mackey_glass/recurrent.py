@@ -16,7 +16,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from spiking_lmu.experiments.mackey_glass_series import Split, windows
+from spiking_lmu.experiments.mackey_glass.series import Split, windows
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.metrics import nrmse

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.mackey_glass_figures import NAMES, PUBLISHED, by_model
-from spiking_lmu.experiments.mackey_glass_paper import EVERY
-from spiking_lmu.experiments.report import Law, Report, Section, number
+from spiking_lmu.experiments.mackey_glass.figures import NAMES, PUBLISHED, by_model
+from spiking_lmu.experiments.mackey_glass.paper import EVERY
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 

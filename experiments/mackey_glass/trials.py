@@ -17,18 +17,18 @@ import nengo
 import numpy as np
 
 from spiking_lmu import training
-from spiking_lmu.experiments.capacity_lstm import limit_threads
-from spiking_lmu.experiments.mackey_glass_paper import (
+from spiking_lmu.experiments.capacity.lstm import limit_threads
+from spiking_lmu.experiments.mackey_glass.paper import (
     side_by_side,
     train_as_published,
 )
-from spiking_lmu.experiments.mackey_glass_recurrent import (
+from spiking_lmu.experiments.mackey_glass.recurrent import (
     Learned,
     run_on_nengo,
     to_nengo,
     train_recurrent,
 )
-from spiking_lmu.experiments.mackey_glass_series import Split, make_split, windows
+from spiking_lmu.experiments.mackey_glass.series import Split, make_split, windows
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 from spiking_lmu.neurons import NEURON_TYPES

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from spiking_lmu.experiments import style
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.validation import check_number, refusal
 
 if TYPE_CHECKING:

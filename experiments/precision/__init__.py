@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.backends import backend
-from spiking_lmu.experiments.precision_figures import plot
-from spiking_lmu.experiments.precision_trials import DESIGNS, make_tasks, run_task
-from spiking_lmu.experiments.sweep import SweepResult, sweep
+from spiking_lmu.experiments.precision.figures import plot
+from spiking_lmu.experiments.precision.trials import DESIGNS, make_tasks, run_task
+from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
 from spiking_lmu.neurons import NEURON_TYPES
 
 __all__ = ["FULL_GRID", "execute", "plot", "run"]

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.backends import backend
-from spiking_lmu.experiments.precision_laws import floor_study, floors, gains, grid
-from spiking_lmu.experiments.precision_trials import (
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import number
+from spiking_lmu.experiments.precision.laws import floor_study, floors, gains, grid
+from spiking_lmu.experiments.precision.trials import (
     make_input,
     make_model,
     warm_up,
 )
-from spiking_lmu.experiments.report import number
+from spiking_lmu.experiments.sweeps.backends import backend
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate

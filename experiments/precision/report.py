@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from markupsafe import Markup
 
-from spiking_lmu.experiments import style
-from spiking_lmu.experiments.precision_figures import (
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Law, Report, Section, number
+from spiking_lmu.experiments.precision.figures import (
     Example,
     plot,
     plot_example,
     plot_orders,
     plot_types,
 )
-from spiking_lmu.experiments.precision_laws import (
+from spiking_lmu.experiments.precision.laws import (
     floor_study,
     floors,
     gains,
@@ -25,7 +26,6 @@ from spiking_lmu.experiments.precision_laws import (
     theory_ratios,
     with_theory,
 )
-from spiking_lmu.experiments.report import Law, Report, Section, number
 from spiking_lmu.metrics import Floor
 
 if TYPE_CHECKING:

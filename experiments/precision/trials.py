@@ -15,7 +15,7 @@ import nengo
 import numpy as np
 
 from spiking_lmu.distortion import distortion_rmse
-from spiking_lmu.experiments import backends
+from spiking_lmu.experiments.sweeps import backends
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import nrmse

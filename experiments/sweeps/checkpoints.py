@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.experiments.store import versions
+from spiking_lmu.experiments.sweeps.store import versions
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
 

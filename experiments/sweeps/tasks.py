@@ -18,8 +18,8 @@ import joblib
 import pandas as pd
 from tqdm import tqdm
 
-from spiking_lmu.experiments.store import Store, describe_context, encode
-from spiking_lmu.experiments.workers import Function, Task, reason, run
+from spiking_lmu.experiments.sweeps.store import Store, describe_context, encode
+from spiking_lmu.experiments.sweeps.workers import Function, Task, reason, run
 from spiking_lmu.validation import check_integer, refusal
 
 

@@ -19,7 +19,7 @@ import nengo
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
 from threadpoolctl import threadpool_limits
 
-from spiking_lmu.experiments.store import encode, versions
+from spiking_lmu.experiments.sweeps.store import encode, versions
 from spiking_lmu.validation import refusal
 
 Task = dict[str, Any]

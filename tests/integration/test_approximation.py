@@ -8,7 +8,7 @@ import json
 import pytest
 
 from spiking_lmu.experiments import approximation
-from spiking_lmu.experiments.report import read_trials
+from spiking_lmu.experiments.pages.report import read_trials
 
 
 def test_the_published_numbers(tmp_path):

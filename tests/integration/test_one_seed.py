@@ -8,12 +8,12 @@ import pytest
 from spiking_lmu.experiments import (
     channel,
     energy,
-    hardware,
     information,
     mackey_glass,
     precision,
-    psmnist,
 )
+from spiking_lmu.experiments import chips as hardware
+from spiking_lmu.experiments import classification as psmnist
 
 SHORT = {"orders": (2,), "neurons": (20,), "trials": 2, "duration": 0.3}
 CASES = {

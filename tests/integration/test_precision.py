@@ -11,17 +11,14 @@ import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments import (
-    command,
-    precision,
-    precision_figures,
-    precision_laws,
-    precision_report,
-    style,
-    sweep,
-)
-from spiking_lmu.experiments.precision_trials import DESIGNS, make_tasks
-from spiking_lmu.experiments.report import Run, read_trials, summary
+from spiking_lmu.experiments import command, precision
+from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.report import Run, read_trials, summary
+from spiking_lmu.experiments.precision import figures as precision_figures
+from spiking_lmu.experiments.precision import laws as precision_laws
+from spiking_lmu.experiments.precision import report as precision_report
+from spiking_lmu.experiments.precision.trials import DESIGNS, make_tasks
+from spiking_lmu.experiments.sweeps import tasks as sweep
 
 COLUMNS = [
     *("order", "n_neurons", "total_neurons", "neuron_type", "coordinates"),

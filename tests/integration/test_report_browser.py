@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from spiking_lmu.experiments import report, style
+from spiking_lmu.experiments.pages import report, style
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is missing")
 

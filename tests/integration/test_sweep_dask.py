@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spiking_lmu.experiments import workers
-from spiking_lmu.experiments.sweep import sweep
+from spiking_lmu.experiments.sweeps import workers
+from spiking_lmu.experiments.sweeps.tasks import sweep
 
 pytest.importorskip("distributed", reason="a Dask cluster needs the extra `cluster`")
 

@@ -20,7 +20,7 @@ import nengo
 import numpy as np
 import pytest
 
-from spiking_lmu.experiments.sweep import sweep
+from spiking_lmu.experiments.sweeps.tasks import sweep
 
 KILLS = 10
 JOBS = 2
