@@ -92,7 +92,7 @@ def count_exact(network: nengo.Network) -> int:
     nodes = {
         node
         for memory in memories
-        for node in (memory.input, memory.coordinates, memory.output, *memory.decoded)
+        for node in (memory.input, memory.encoded, memory.output, *memory.decoded)
     }
     inside = {*own, *nodes}
     ensembles = [e for e in network.all_ensembles if e not in own]

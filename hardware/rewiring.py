@@ -53,7 +53,7 @@ class Rewiring:
             self.out_of[connection.pre_obj].append(connection)
         self.on_chip = [m for m in plan.memories if self.chip.issuperset(m.ensembles)]
         self.inputs = {m.input: m for m in self.on_chip}
-        self.states = {m.coordinates for m in self.on_chip}
+        self.states = {m.encoded for m in self.on_chip}
         self.decoded = {node for m in self.on_chip for node in m.decoded}
         self.holders = {e: m for m in self.on_chip for e in m.ensembles}
         self.synapses = Synapses(plan)
@@ -74,7 +74,7 @@ class Rewiring:
         self._part_inputs()
         self._prune(around)
         for memory in self.on_chip:
-            if memory.coordinates not in self.plan.removed:
+            if memory.encoded not in self.plan.removed:
                 self._catch_up(memory)
 
     def _around_memories(self) -> set[nengo.Node]:
@@ -115,7 +115,7 @@ class Rewiring:
         target = connection.post_obj
         self.plan.removed.add(connection)
         holder = self.holders.get(ensemble_of(target))
-        state = holder is not None and connection.pre_obj is holder.coordinates
+        state = holder is not None and connection.pre_obj is holder.encoded
         found: dict[tuple[Any, float], Any] = defaultdict(float)
         for source, transform, taus in self._trace(
             connection.pre_obj, self.plan.matrix(connection), taus_of(connection), ()
@@ -316,9 +316,9 @@ class Rewiring:
         """
         Ad, Bd = memory.realization.step
         one = np.eye(memory.size_in)
-        late = self._add_node(memory.coordinates.size_in, "state of the step before")
+        late = self._add_node(memory.encoded.size_in, "state of the step before")
         before = self._add_node(memory.size_in, "input of the step before")
-        for connection in self.into[memory.coordinates]:
+        for connection in self.into[memory.encoded]:
             self.plan.removed.add(connection)
             pre = before if connection.pre_obj is memory.input else connection.pre_obj
             new = self._add(
@@ -330,8 +330,8 @@ class Rewiring:
             )
             self.plan.origins[new] = connection
         self._add(memory.input, before, synapse=nengo.Lowpass(0))
-        self._add(late, memory.coordinates, transform=np.kron(one, Ad))
-        self._add(before, memory.coordinates, transform=np.kron(one, Bd))
+        self._add(late, memory.encoded, transform=np.kron(one, Ad))
+        self._add(before, memory.encoded, transform=np.kron(one, Bd))
 
     def _add_node(self, size_in: int, label: str) -> nengo.Node:
         node = nengo.Node(size_in=size_in, label=label, add_to_container=False)

@@ -7,6 +7,7 @@ from spiking_lmu.exports import on_first_use
 if TYPE_CHECKING:
     from .batched import run_sequences as run_sequences
     from .batched import state_noise as state_noise
+    from .exact_memory import ExactMemory as ExactMemory
     from .freezing import freeze as freeze
     from .legendre_memory import LegendreMemory as LegendreMemory
     from .lmu import LMU as LMU
@@ -16,6 +17,7 @@ __getattr__, __dir__, __all__ = on_first_use(
     __name__,
     {
         "batched": ("run_sequences", "state_noise"),
+        "exact_memory": ("ExactMemory",),
         "freezing": ("freeze",),
         "legendre_memory": ("LegendreMemory",),
         "lmu": ("LMU",),

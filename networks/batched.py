@@ -25,10 +25,9 @@ from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.simulators import repeatable
-from spiking_lmu.validation import check_flag, check_integer, refusal
+from spiking_lmu.validation import check_flag, check_integer, check_sequences, refusal
 
 from .legendre_memory import LegendreMemory
-from .lmu import check_sequences
 from .sequence import SequenceNetwork
 
 __all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]

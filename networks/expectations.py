@@ -1,4 +1,4 @@
-"""Whether a memory gets what it expects: range, band and units of its input."""
+"""What input a memory expects, and warnings where it gets another one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import nengo
 import numpy as np
 from nengo.params import IntParam, NumberParam, StringParam
 
-from spiking_lmu.delay_errors import choose_order, delay_error
-from spiking_lmu.validation import refusal
+from spiking_lmu.delay_errors import choose_order, delay_error, usable_band
+from spiking_lmu.signals import Spectrum
+from spiking_lmu.validation import check_number, refusal
 
-WORST = 0.5  # `delay_error` at the end of the expected band that needs a warning
-MANY_CYCLES = 20  # of more, `choose_order` is not asked: it takes seconds
-# windows that long are rather of milliseconds, or of steps
+MAX_CYCLES = 1000  # of the expected input in the window
+WORST = 0.5  # a larger `delay_error` at the end of the expected band needs a warning
+MANY_CYCLES = 20  # beyond this, `choose_order` takes seconds and is not called
+# a window of so many seconds and steps was probably given in milliseconds or in steps
 LONG, MANY_STEPS = 50.0, 50_000
 
 
@@ -40,23 +42,24 @@ class RangeCheck:
 
     def __str__(self) -> str:
         worst = int(np.argmax(self.largest))
-        text = f"coordinate {worst} goes to {self.largest[worst]:.2f} of its radius"
+        text = f"coordinate {worst} reaches {self.largest[worst]:.2f} of its radius"
         if self:
             return f"The state stays within its radii: at most, {text}."
         return (
             f"The state leaves its radii: {text}, and is beyond it for "
-            f"{self.outside[worst]:.2%} of the time. Announce this input by freq and "
-            "rms, or by spectrum=Spectrum.from_signal(signal, dt)."
+            f"{self.outside[worst]:.2%} of the time. Set freq and rms for this input, "
+            "or spectrum=Spectrum.from_signal(signal, dt)."
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<RangeCheck: largest {self.largest.max():.3g} of a radius, outside for "
+            f"{self.outside.max():.2%} of the time>"
         )
 
 
-class InputSynapse(nengo.Lowpass):
-    """The synapse of a memory's input, which looks at what comes in.
-
-    It refuses another time step when a simulator builds it, and warns, once in each
-    simulator of Nengo, when the input is larger than what the memory expects. It needs
-    no node of its own in the network. NengoDL, which runs all synapses as one tensor
-    operation, calls no step of it and does not warn.
+class TimedLowpass(nengo.Lowpass):
+    """A lowpass synapse for one time step, which refuses to be built for another.
 
     Parameters
     ----------
@@ -64,15 +67,50 @@ class InputSynapse(nengo.Lowpass):
         Time constant, in seconds.
     built_for : float
         Time step, in seconds.
-    feed : (d,) ndarray
-        Transform of the input before it comes here.
-    largest : float
-        Magnitude of the input that is expected; inf for any.
-    owner : str
-        What to call the memory.
+    network : str
+        The class of the network that was built for this time step.
     """
 
     built_for = NumberParam("built_for", low=0, low_open=True)
+    network = StringParam("network")
+
+    def __init__(self, tau: float, built_for: float, network: str) -> None:
+        super().__init__(tau)
+        self.built_for = built_for
+        self.network = network
+
+    def make_state(
+        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: Any = 0
+    ) -> dict[str, Any]:
+        """The state of the filter, for the time step that it was built for."""
+        check_dt(dt, self.built_for, self.network)
+        return super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)
+
+
+class InputSynapse(TimedLowpass):
+    """The synapse of a memory's input, which warns of an input that is too large.
+
+    It warns once in each simulator. It is a part of the connection, and adds no node
+    to the network.
+
+    Parameters
+    ----------
+    tau, built_for
+        As for `TimedLowpass`.
+    feed : (d,) ndarray
+        Transform of the input in front of the synapse.
+    largest : float
+        Largest magnitude of the expected input; inf for any.
+    owner : str
+        The memory, as warnings name it.
+
+    Notes
+    -----
+    NengoDL computes all lowpass synapses in one tensor operation and does not call
+    `make_step`: there, `LegendreMemory.check_range` tells whether an input is too
+    large.
+    """
+
     watched = IntParam("watched", low=0)
     scale = NumberParam("scale")
     largest = NumberParam("largest", low=0, low_open=True)
@@ -81,8 +119,7 @@ class InputSynapse(nengo.Lowpass):
     def __init__(
         self, tau: float, built_for: float, feed: np.ndarray, largest: float, owner: str
     ) -> None:
-        super().__init__(tau)
-        self.built_for = built_for
+        super().__init__(tau, built_for, "LegendreMemory")
         self.watched = int(np.argmax(np.abs(feed)))
         self.scale = float(feed[self.watched])
         self.largest = largest
@@ -91,20 +128,21 @@ class InputSynapse(nengo.Lowpass):
     def make_state(
         self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: Any = 0
     ) -> dict[str, Any]:
-        check_dt(dt, self.built_for, "LegendreMemory")
-        return super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)
+        """The state of the filter, and whether a warning was given."""
+        state = super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)
+        return {**state, "warned": np.zeros(1)}
 
     def make_step(
         self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
     ) -> Callable[[float, np.ndarray], np.ndarray]:
+        """A step of the filter that looks at the input first."""
         step = super().make_step(shape_in, shape_out, dt, rng, state)
-        k, told = self.watched, False
+        k, warned = self.watched, state["warned"]
         most = abs(self.scale) * self.largest * (1 + 1e-6)  # but for rounding
 
         def watching(t: float, signal: np.ndarray) -> np.ndarray:
-            nonlocal told
-            if not (told or -most <= signal.item(k) <= most):
-                told = True
+            if not (-most <= signal.item(k) <= most) and not warned[0]:
+                warned[0] = 1
                 self._warn(t, signal.item(k) / self.scale)
             return step(t, signal)
 
@@ -112,23 +150,43 @@ class InputSynapse(nengo.Lowpass):
 
     def _warn(self, t: float, value: float) -> None:
         warnings.warn(
-            f"the input of {self.owner} is {value:.4g} at {t:.6g} s, and at most "
-            f"{self.largest:.3g} is expected: beyond that, neurons saturate. Announce "
-            "this input by freq and rms, or by spectrum=Spectrum.from_signal(signal, "
+            f"the input of {self.owner} is {value:.4g} at {t:.6g} s, but the memory "
+            f"expects at most {self.largest:.3g}; neurons saturate beyond that. Set "
+            "freq and rms for this input, or spectrum=Spectrum.from_signal(signal, "
             "dt); memory.check_range(signal) tells how far it goes",
             stacklevel=3,
         )
 
 
-def check_dt(dt: float, built_for: float, owner: str) -> None:
+def check_dt(dt: float, built_for: float, network: str) -> None:
     """Refuse a time step that a network was not built for."""
     if not np.isclose(dt, built_for, rtol=1e-6, atol=0):
-        allowed = f"{built_for:g}, for which {owner}(dt=...) was built"
+        allowed = f"{built_for:g}, for which {network}(dt=...) was built"
         raise refusal("dt", dt, allowed)
 
 
+def expected_spectrum(
+    theta: float, order: int, dt: float, freq: Any, rms: Any, spectrum: Any
+) -> Spectrum:
+    """The expected input of a memory, from its arguments; see `LegendreMemory`."""
+    if spectrum is not None:
+        if not isinstance(spectrum, Spectrum):
+            raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
+        if freq is not None or rms is not None:
+            name, value = ("freq", freq) if freq is not None else ("rms", rms)
+            raise refusal(name, value, "None where spectrum is given")
+        return spectrum
+    highest = min(0.5 / dt, MAX_CYCLES / theta)
+    if freq is None:
+        freq = min(usable_band(order) / theta, highest)
+    else:
+        freq = check_number("freq", freq, low=0, high=highest, exclusive=True)
+        warn_of_band(theta, order, freq)
+    return Spectrum.flat(freq, 0.5 if rms is None else rms)
+
+
 def warn_of_band(theta: float, order: int, freq: float) -> None:
-    """Warn of an expected input that changes faster than the memory can hold."""
+    """Warn of an expected input that changes too fast for the order of the memory."""
     cycles = freq * theta
     error = delay_error(order, cycles)[0]
     if cycles == 0 or error < WORST:
@@ -136,7 +194,7 @@ def warn_of_band(theta: float, order: int, freq: float) -> None:
     if cycles <= MANY_CYCLES:
         enough = f"order={choose_order(cycles)} holds it with an error of 1 %"
     else:
-        enough = f"That takes an order of about {4 * cycles:.0f}"
+        enough = f"It requires an order of about {4 * cycles:.0f}"
     warnings.warn(
         f"freq={freq:g} Hz is {cycles:.3g} cycles in theta={theta:g} s, more than "
         f"order={order} holds: a delay of theta errs by {error:.0%} there. {enough}",
@@ -145,14 +203,15 @@ def warn_of_band(theta: float, order: int, freq: float) -> None:
 
 
 def warn_of_units(theta: float, dt: float) -> None:
-    """Warn of a window that is so long that its unit must be another one.
+    """Warn of a window so long that it was probably not given in seconds.
 
-    A network around it that has a ``window`` was given that in steps.
+    A network around the memory that has a ``window`` counts it in steps on purpose.
     """
     in_steps = any(hasattr(outer, "window") for outer in nengo.Network.context)
     if theta >= LONG and theta / dt >= MANY_STEPS and not in_steps:
         warnings.warn(
             f"theta={theta:g} is in seconds, {theta / dt:,.0f} steps of dt={dt:g} s. "
-            f"{theta:g} ms are theta={theta / 1000:g}; so many steps, {theta:g} * dt",
-            stacklevel=3,
+            f"{theta:g} ms are theta={theta / 1000:g}; {theta:g} steps are "
+            f"theta={theta:g} * dt",
+            stacklevel=4,
         )

@@ -1,11 +1,10 @@
-"""From a network as it was trained to one whose memory is made of neurons."""
+"""From a trained network to one whose memory is made of neurons."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import nengo
 import numpy as np
 from nengo.dists import Choice, Uniform
 from numpy.typing import ArrayLike
@@ -14,22 +13,29 @@ from spiking_lmu.legendre import state_space
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES, Realization, realize_for
 from spiking_lmu.training.weights import fix_seeds, read_weights
-from spiking_lmu.validation import check_choice, check_integer, check_seed, refusal
+from spiking_lmu.validation import (
+    check_choice,
+    check_integer,
+    check_seed,
+    check_sequences,
+    refusal,
+)
 
-from .lmu import LMU, check_sequences
+from .lmu import LMU
 from .sequence import SequenceNetwork
 
 Network = TypeVar("Network", SequenceNetwork, LMU)
 
-MEMORIES = ("exact", *NEURON_TYPES)
-SEQUENCES = 200  # that coordinates are chosen for
-MOMENTS = 100  # of each
-STEP = 1e-4  # of differences that stand for slopes
+MEMORY_TYPES = ("exact", *NEURON_TYPES)
+LINEAR = ("relu", "poisson-relu")  # rectified linear tuning curves
+SEQUENCES = 200  # at most, to choose coordinates for
+MOMENTS = 100  # at most, of each sequence
+STEP = 1e-4  # of the differences that approximate slopes
 
 
 def freeze(
     network: Network,
-    memory: str = "exact",
+    memory_type: str = "exact",
     n_neurons: int | None = None,
     inputs: ArrayLike | None = None,
     presentation: int | None = None,
@@ -39,36 +45,38 @@ def freeze(
     seed: int | None = None,
     **memory_args: Any,
 ) -> Network:
-    """The same network with the same weights, around a memory of another kind.
+    """Build a trained network anew, with the same weights and another kind of memory.
 
     Parameters
     ----------
     network : SequenceNetwork or LMU
-        Trained. The hidden units of an `LMU` are made to spike by `LMU.rebuilt`.
-    memory : str
-        ``"exact"``, or the neurons that the memory is to be made of: ``"rate"``,
-        ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"poisson"``. The last two have
-        linear tuning curves with intercepts of 0 unless ``memory_args`` says otherwise.
-        To run on chip, give the result to `hardware.loihi.Simulator`.
+        A trained network. `LMU.rebuilt` makes the hidden units of an `LMU` spike.
+    memory_type : str
+        ``"exact"``, or the neurons of the memory by the names of
+        `spiking_lmu.neurons.neuron_type`: ``"rate"``, ``"lif"``, ``"poisson"``, and
+        with rectified linear tuning curves ``"relu"`` (integrate-and-fire) and
+        ``"poisson-relu"``. These two have intercepts of 0 unless ``memory_args`` sets
+        others. Run the result on `hardware.loihi.Simulator` for Loihi.
     n_neurons : int, optional
-        Mean for each state variable; needed for neurons.
+        Mean number of neurons for each state variable; required for neurons.
     inputs : (n, n_items, size_in) array_like, optional
-        Sequences such as the network was trained on; needed for neurons. Coordinates,
-        radii and shares of neurons are chosen for the states that these bring about and
-        for what the network makes of them (`realize_for`). Of many, some are taken.
+        Examples of the sequences that the network was trained on; required for
+        neurons. Coordinates, radii and shares of neurons are chosen for the states
+        that these sequences cause and for the network's use of them (`realize_for`).
+        At most 200 of them are used.
     presentation : int, optional
-        Time steps for which each item is shown; that of ``network`` by default. An
-        `LMU` computes anew in every time step and has none.
+        Number of time steps for which each item is shown; that of ``network`` by
+        default. Not for an `LMU`, which computes anew in every time step.
     synapse : float
-        Recurrent synapse of the memory, in seconds; slower than that of a
-        `LegendreMemory`, as the commands for sequences have it.
+        Recurrent synapse of the memory, in seconds; slower than the default of
+        `LegendreMemory`, as in the commands for sequences.
     coordinates : str
         ``"balanced"`` or ``"legendre"``.
     classes : bool, optional
         Whether the network's answers are logits; see `SequenceNetwork.sensitivity`.
-        True by default where there is more than one. Not for an `LMU`.
+        True by default if there is more than one. Not for an `LMU`.
     seed : int, optional
-        Of the neurons.
+        Seed of the neurons.
     **memory_args
         Further arguments of `LegendreMemory`.
 
@@ -83,8 +91,9 @@ def freeze(
     """
     if not isinstance(network, (SequenceNetwork, LMU)):
         raise refusal("network", network, "a SequenceNetwork or an LMU")
-    check_choice("memory", memory, MEMORIES)
-    in_neurons = (memory, n_neurons, synapse, memory_args)
+    check_choice("memory_type", memory_type, MEMORY_TYPES)
+    check_choice("coordinates", coordinates, COORDINATES)
+    in_neurons = (memory_type, n_neurons, synapse, memory_args)
     if isinstance(network, LMU):
         if presentation is not None:
             raise refusal("presentation", presentation, "None for an LMU")
@@ -92,7 +101,7 @@ def freeze(
             raise refusal("classes", classes, "None for an LMU")
         unit: dict[str, Any] = {"seed": check_seed(seed)}
         arrays = network.arrays  # refuses what has not been trained
-        if memory != "exact":
+        if memory_type != "exact":
             realization = realize_unit(network, arrays, inputs, synapse, coordinates)
             unit.update(_in_neurons(realization, *in_neurons))
         return _seeded(network.rebuilt(**unit), seed)
@@ -100,15 +109,19 @@ def freeze(
     build = {**network.architecture, "seed": check_seed(seed)}
     if presentation is not None:
         build["presentation"] = check_integer("presentation", presentation, high=10**4)
-    if memory != "exact":
+    if memory_type != "exact":
         realization = realize_memory(
             network, inputs, build["presentation"], synapse, coordinates, classes
         )
         build.update(_in_neurons(realization, *in_neurons))
     frozen = SequenceNetwork(**build)
     frozen.learn_from(network)
-    frozen.in_neurons = {"memory": memory, "presentation": frozen.presentation}
-    if memory != "exact":
+    frozen.in_neurons = {
+        "memory": memory_type,
+        "presentation": frozen.presentation,
+        "seed": seed,
+    }
+    if memory_type != "exact":
         frozen.in_neurons["neurons"] = frozen.lmu.memory.n_neurons
         frozen.in_neurons["synapse"] = float(synapse)
         rates = frozen.lmu.memory.max_rates
@@ -119,13 +132,13 @@ def freeze(
 
 def _seeded(frozen: Any, seed: int | None) -> Any:
     if seed is not None:
-        fix_seeds(frozen, seed)  # for parts of it, too, whoever runs them
+        fix_seeds(frozen, seed)  # also for parts of it that are built alone
     return frozen
 
 
 def _in_neurons(
     realization: Realization,
-    memory: str,
+    memory_type: str,
     n_neurons: int | None,
     synapse: float,
     memory_args: dict[str, Any],
@@ -133,19 +146,16 @@ def _in_neurons(
     """Arguments of a network whose memory is made of neurons."""
     if n_neurons is None:
         raise refusal("n_neurons", n_neurons, "a number of neurons")
-    kind = neuron_type(memory)
-    if memory == "poisson":
-        kind = nengo.PoissonSpiking(nengo.RectifiedLinear())
-    if memory in ("relu", "poisson"):
+    if memory_type in LINEAR:
         # half of the neurons for each sign, all linear: without any distortion
         memory_args = {"intercepts": Choice([0.0]), **memory_args}
-    told = {
+    chosen = {
         "realization": realization,
         "n_neurons": n_neurons,
         "synapse": synapse,
-        "neuron_type": kind,
+        "neuron_type": neuron_type(memory_type),
     }
-    return {"memory": "spiking", "memory_args": {**memory_args, **told}}
+    return {"memory_args": {**memory_args, **chosen}}
 
 
 def realize_unit(
@@ -155,35 +165,23 @@ def realize_unit(
     synapse: float,
     coordinates: str,
 ) -> Realization:
-    """Coordinates for the memory of a unit: for its states, and what it hears of them.
+    """Choose coordinates for the memory of a unit, for the states of given sequences.
 
-    What counts is how the hidden state changes with that of the memory: the mean
-    square of f' at what goes into each hidden unit, times its weights.
+    They suit the change of the hidden state with the memory's state: the root mean
+    square of f' at the input of each hidden unit, times its weights.
     """
-    check_choice("coordinates", coordinates, COORDINATES)
-    if inputs is None:
-        raise refusal("inputs", inputs, "sequences, for a memory of neurons")
-    x = check_sequences(inputs, unit.size_in)
-    if not x.any():
-        raise refusal("inputs", 0.0, "sequences that are not all zero")
-    x = x[np.linspace(0, len(x) - 1, min(len(x), SEQUENCES)).astype(int)]
+    x = _examples(inputs, unit.size_in)
     run = unit.run(x)
     some = slice(None, None, max(1, x.shape[1] // MOMENTS))
-    states = run.m[:, some].reshape(-1, unit.order)
+    states = run.m[:, some]
     C = np.eye(unit.order)
     if "W_m" in arrays:
         z = run.z[:, some].reshape(-1, unit.units)
         slopes = (unit.response(z + STEP) - unit.response(z - STEP)) / (2 * STEP)
         root = np.sqrt(np.mean(slopes**2, axis=0))
-        C = (root[:, None] * arrays["W_m"]).reshape(-1, unit.order)
-    return realize_for(
-        *state_space(unit.theta, unit.order),
-        unit.dt,
-        synapse,
-        states,
-        C,
-        coordinates,
-        largest_input=float(np.abs(run.u).max()) or 1.0,
+        C = root[:, None] * arrays["W_m"]
+    return _realize(
+        unit.theta, unit.order, unit.dt, synapse, coordinates, states, C, run.u
     )
 
 
@@ -195,26 +193,43 @@ def realize_memory(
     coordinates: str = "balanced",
     classes: bool | None = None,
 ) -> Realization:
-    """Coordinates for the memory of a trained network; see `freeze`."""
-    check_choice("coordinates", coordinates, COORDINATES)
+    """Choose coordinates for the memory of a trained network; see `freeze`."""
+    x = _examples(inputs, network.size_in)
+    states = network.states(x, every=max(1, x.shape[1] // MOMENTS))
+    C = network.sensitivity(x, classes)
+    theta = network.window * presentation * network.dt
+    return _realize(
+        theta, network.order, network.dt, synapse, coordinates, states, C, x
+    )
+
+
+def _examples(inputs: Any, size_in: int) -> np.ndarray:
+    """Some of the sequences that coordinates are chosen for."""
     if inputs is None:
         raise refusal("inputs", inputs, "sequences, for a memory of neurons")
-    x = check_sequences(inputs, network.size_in)
+    x = check_sequences(inputs, size_in)
     if not x.any():
         raise refusal("inputs", 0.0, "sequences that are not all zero")
-    some = np.linspace(0, len(x) - 1, min(len(x), SEQUENCES)).astype(int)
-    x = x[some]
-    states = network.states(x, every=max(1, x.shape[1] // MOMENTS))
-    # all memories of a network share their coordinates
-    by_memory = states.reshape(-1, network.order)
-    C = network.sensitivity(x, classes).reshape(-1, network.order)
-    theta = network.window * presentation * network.dt
+    return x[np.linspace(0, len(x) - 1, min(len(x), SEQUENCES)).astype(int)]
+
+
+def _realize(
+    theta: float,
+    order: int,
+    dt: float,
+    synapse: float,
+    coordinates: str,
+    states: np.ndarray,
+    C: np.ndarray,
+    u: np.ndarray,
+) -> Realization:
+    """Coordinates that all memories of a network share."""
     return realize_for(
-        *state_space(theta, network.order),
-        network.dt,
+        *state_space(theta, order),
+        dt,
         synapse,
-        by_memory,
-        C,
+        states.reshape(-1, order),
+        C.reshape(-1, order),
         coordinates,
-        largest_input=float(np.abs(x).max()) or 1.0,
+        largest_input=float(np.abs(u).max()) or 1.0,
     )

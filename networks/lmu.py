@@ -4,63 +4,41 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nengo
 import numpy as np
-from nengo.dists import Distribution, Gaussian, Uniform
+from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
+from nengo.params import Default
 from numpy.typing import ArrayLike
 
 from spiking_lmu.data.archives import path_error
-from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.training.parallel import configure_training, trainable_objects
-from spiking_lmu.validation import (
-    check_array,
-    check_choice,
-    check_integer,
-    check_number,
-    check_seed,
-    refusal,
-)
+from spiking_lmu.validation import check_integer, check_number, check_seed, refusal
 
-from .defaults import keep_own
+from .configuration import ignore_configuration
 from .exact_memory import ExactMemory
+from .hidden_units import (
+    check_biases,
+    check_scale,
+    check_synapse,
+    default_amplitude,
+    hidden_neurons,
+)
+from .initial_weights import WEIGHTS, initial_weights
 from .legendre_memory import LegendreMemory
+from .memory import Memory
+from .unit_equations import UnitRun, run_equations
 from .unit_files import read_unit, write_unit
 
-MEMORIES = ("exact", "spiking")
-WEIGHTS = ("e_x", "e_h", "e_m", "W_x", "W_h", "W_m")
-INITIAL = ("lecun_uniform", "xavier_normal", "zeros")
-# what the unit itself tells its memory
-TOLD = ("theta", "order", "dt", "size_in", "label", "seed")
+# arguments that the unit itself gives to its memory
+OWN = ("theta", "order", "dt", "size_in", "label", "seed", "add_to_container")
 MAX_SIZE = 10**6
-
-
-@dataclass(frozen=True, eq=False)
-class UnitRun:
-    """What a unit computed for sequences, by its equations.
-
-    Attributes
-    ----------
-    u : (n, n_steps, memory_d) ndarray
-        What goes into the memory.
-    m : (n, n_steps, memory_d * order) ndarray
-        State of the memory.
-    z : (n, n_steps, units) ndarray
-        What goes into the hidden units, biases included.
-    h : (n, n_steps, units) ndarray
-        Hidden state; of units that spike, by their rates.
-    """
-
-    u: np.ndarray
-    m: np.ndarray
-    z: np.ndarray
-    h: np.ndarray
 
 
 class LMU(nengo.Network):
@@ -76,25 +54,24 @@ class LMU(nengo.Network):
         h_t &= f(W_x x_t + W_h h_{t-1} + W_m m_t + b)
 
     **Timing.** No path adds a step: in the step in which ``input`` is :math:`x_t`,
-    ``state`` is :math:`m_t` and ``output`` is :math:`h_t`, so that units stack without
-    delay. Connect to ``input``, and from ``output``, with ``synapse=None``. A spiking
-    memory gives :math:`m_{t-1}`; ``state`` is the step from there to :math:`m_t`, by
-    the equation above, so that weights move from an exact to a spiking memory as they
-    are. Only a ``synapse`` makes something late: ``output`` at t is then what the
-    hidden neurons gave until t - 1, filtered, and stands in for :math:`h_{t-1}` in the
-    equations.
+    ``state`` is :math:`m_t` and ``output`` is :math:`h_t`, so units stack without
+    delay. Connect to ``input``, and from ``output``, with ``synapse=None``. A memory of
+    neurons gives :math:`m_{t-1}`; ``state`` is computed from it by the equation above,
+    so the same weights suit both kinds of memory. Only a ``synapse`` adds a delay:
+    ``output`` at t is then the filtered output of the hidden neurons until t - 1, which
+    replaces :math:`h_{t-1}` in the equations.
 
-    **Training.** NengoDL trains ``weights``, which are ordinary connections, and leaves
-    the rest of the unit as it is: A and B, and all that is in the memory. It
-    need not be told, since the network's configuration marks them. To keep a weight as
-    it is, ``lmu.config[lmu.weights["e_m"]].trainable = False``. Give a ``bias`` where
-    the answer is no odd function of the input, such as a product: tanh without biases
-    computes odd functions only.
+    **Training.** NengoDL trains ``weights``, which are ordinary connections. The rest
+    of the unit stays fixed: A, B and everything in the memory. The network's
+    configuration marks both, so NengoDL requires no further settings. To fix a weight
+    as well, set ``lmu.config[lmu.weights["e_m"]].trainable = False``. Set ``bias`` if
+    the target is not an odd function of the input, a product for instance: tanh units
+    without biases compute odd functions only.
 
-    **Into neurons.** `freeze` puts a memory of neurons in the place of the exact one.
-    ``lmu.rebuilt(neuron_type=nengo.SpikingRectifiedLinear(), scale=100)`` makes hidden
-    units of rectified lines spike, at 100 Hz for a hidden state of 1. ``save`` and
-    ``load`` keep a unit in a file.
+    **Neurons.** `freeze` replaces the exact memory by one of neurons.
+    ``lmu.rebuilt(neuron_type=nengo.SpikingRectifiedLinear(), scale=100)`` makes
+    rectified linear hidden units spike, at 100 Hz for a hidden state of 1. ``save`` and
+    ``load`` write a unit to a file and read it.
 
     Parameters
     ----------
@@ -107,68 +84,71 @@ class LMU(nengo.Network):
     size_in : int
         Size of the input x.
     memory_d : int
-        Size of u: each of its dimensions has a memory of its own. LMU 2019 has one.
+        Size of u. Each of its dimensions has a memory of its own; LMU 2019 has one.
     dt : float
-        Time step, in seconds, of the simulator that will run this network. Another
-        one is refused when the network is built.
+        Time step, in seconds, of the simulator that will run this network. A simulator
+        with another time step raises an error when it builds the network.
     e_x, e_h, e_m : array_like, nengo.dists.Distribution, str or None
-        Encoders: (memory_d, size_in), (memory_d, units) and
-        (memory_d, memory_d * order), or vectors where ``memory_d`` is 1. A
-        distribution, of `nengo.dists` or ``nengo_dl.dists``, is drawn from when the
-        network is built. ``"lecun_uniform"``, ``"xavier_normal"`` and ``"zeros"`` are
-        initial weights as they are usual for networks that learn. None leaves the path
-        out.
+        Encoders, of shapes (memory_d, size_in), (memory_d, units) and
+        (memory_d, memory_d * order), or vectors if ``memory_d`` is 1. A distribution,
+        of `nengo.dists` or ``nengo_dl.dists``, is sampled when the network is built.
+        ``"lecun_uniform"``, ``"xavier_normal"`` and ``"zeros"`` are the usual initial
+        weights of networks that learn. None omits the path.
     W_x, W_h, W_m : array_like, nengo.dists.Distribution, str or None
-        Kernels: (units, size_in), (units, units) and (units, memory_d * order);
-        likewise.
+        Kernels, of shapes (units, size_in), (units, units) and
+        (units, memory_d * order), given in the same ways.
     neuron_type : nengo.neurons.NeuronType, optional
-        The hidden units: f is their response curve, with a gain of 1 and no bias. By
-        default ``nengo.Tanh(tau_ref=1)``, which is tanh itself. It is a part of the
-        equations and does not follow the configuration of the enclosing network.
+        Neuron type of the hidden units: f is its response curve with a gain of 1 and
+        no bias. ``nengo.Tanh(tau_ref=1)``, which is tanh itself, by default, or what
+        the enclosing network's ``config`` sets; where that is `nengo.Direct`, the
+        default remains, since it has no neural error either.
         ``nengo.PoissonSpiking(nengo.Tanh(tau_ref=0.0025))`` is the same f with spikes,
         at up to 400 Hz.
     amplitude : float, optional
-        The hidden state is the neurons' output times this. By default, such that it
-        is 1 at their highest rate where a ``tau_ref`` sets one, and 1 elsewhere.
+        Factor from the neurons' output to the hidden state. By default, the hidden
+        state is 1 at the highest rate of neurons that have a ``tau_ref``; for others,
+        the factor is 1.
     synapse : float or nengo.synapses.Synapse, optional
-        Filter on the hidden neurons' output, for those that spike. None by default.
-    memory : str
-        ``"exact"`` for the equations above, without neurons; ``"spiking"`` for a
-        `LegendreMemory`, which is the same with noise.
+        Filter on the output of hidden neurons that spike. None by default.
     memory_args : mapping, optional
-        For the spiking memory: arguments of `LegendreMemory`, ``n_neurons`` at least;
-        ``freq`` and ``rms`` are about u.
+        Arguments of `LegendreMemory`, ``n_neurons`` at least, for a memory of neurons;
+        ``freq`` and ``rms`` describe u. By default the memory is exact, without
+        neurons, as in the equations above.
     bias : array_like or float, optional
-        Biases of the hidden units, (units,), or one number for all, where they begin:
-        they are trained. None, as in the paper, for none.
+        Initial biases of the hidden units, of shape (units,), or one number for all.
+        They are trained. None, as in the paper, for no biases.
     scale : float
-        Of hidden units whose response is a rectified line: their output, in Hz for
-        those that spike, for a hidden state of 1. What goes into them is multiplied
-        by it, and what comes out divided, so that h is the same.
+        Output of rectified linear hidden units for a hidden state of 1; in Hz if they
+        spike. Their input is multiplied by it and their output divided, so h remains
+        the same.
     label : str, optional
+        Name of the network.
     seed : int, optional
-        Of all that is random: weights, neurons.
+        Seed of everything random: weights and neurons.
+    add_to_container : bool, optional
+        As for `nengo.Network`.
 
     Attributes
     ----------
     input : nengo.Node
-        x, of ``size_in``.
+        x, of size ``size_in``.
     memory : ExactMemory or LegendreMemory
-        ``memory.input`` is u, of ``memory_d``.
+        The memory; ``memory.input`` is u, of size ``memory_d``.
     state : nengo.Node
-        m, of ``memory_d * order``, the memory of one dimension of u after the other.
+        m, of size ``memory_d * order``, the memory of one dimension of u after the
+        other.
     hidden : nengo.Ensemble
         The hidden units, ``units`` neurons.
     output : nengo.Node
-        h, of ``units``.
+        h, of size ``units``.
     weights : dict of nengo.Connection
-        By the names of the arguments, those that are not None.
+        The paths that are not omitted, by the names of the arguments.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an argument is out of range, or an array is not of the shape of its path;
-        and when a simulator of another time step builds the network.
+        If an argument is out of range, or an array does not have the shape of its path;
+        and when a simulator with another time step builds the network.
 
     References
     ----------
@@ -189,40 +169,40 @@ class LMU(nengo.Network):
         W_x: ArrayLike | Distribution | str | None = "xavier_normal",
         W_h: ArrayLike | Distribution | str | None = "xavier_normal",
         W_m: ArrayLike | Distribution | str | None = "xavier_normal",
-        neuron_type: nengo.neurons.NeuronType | None = None,
+        neuron_type: nengo.neurons.NeuronType | None = Default,
         amplitude: float | None = None,
         synapse: float | nengo.synapses.Synapse | None = None,
-        memory: str = "exact",
         memory_args: Mapping[str, Any] | None = None,
         bias: ArrayLike | None = None,
         scale: float = 1.0,
         label: str | None = None,
         seed: int | None = None,
+        add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(label=label, seed=check_seed(seed))
-        keep_own(self)
+        super().__init__(label, check_seed(seed), add_to_container)
+        ignore_configuration(self)
         self.units = check_integer("units", units, high=MAX_SIZE)
         self.size_in = check_integer("size_in", size_in, high=MAX_SIZE)
         self.memory_d = check_integer("memory_d", memory_d, high=10**4)
-        spiking = check_choice("memory", memory, MEMORIES) == "spiking"
-        told = _check_memory_args(spiking, memory_args)
-        neuron_type = _check_neurons(neuron_type)
-        self.scale = _check_scale(scale, neuron_type)
+        in_neurons = memory_args is not None
+        neuron_type = hidden_neurons(neuron_type)
+        self.scale = check_scale(scale, neuron_type)
         if amplitude is None:
-            amplitude = _amplitude(neuron_type) / self.scale
+            amplitude = default_amplitude(neuron_type) / self.scale
         self.amplitude = check_number("amplitude", amplitude, low=0, exclusive=True)
-        biases = np.zeros(self.units) if bias is None else _biases(bias, self.units)
-        synapse = self._synapse = _check_synapse(synapse)
+        biases = (
+            np.zeros(self.units) if bias is None else check_biases(bias, self.units)
+        )
+        self.synapse = synapse = check_synapse(synapse)
         # a synapse of 0 delays by one step: for paths that are not late already
-        after_memory = None if spiking else 0
+        after_memory = None if in_neurons else 0
         after_hidden = 0 if synapse is None else None
 
         self.weights: dict[str, nengo.Connection] = {}
         with self:
             self.input = nengo.Node(size_in=self.size_in, label="input")
-            kind = LegendreMemory if spiking else ExactMemory
-            self.memory = kind(
-                theta, order, dt=dt, size_in=self.memory_d, label="memory", **told
+            self.memory = _memory(memory_args)(
+                theta, order, dt=dt, size_in=self.memory_d, label="memory"
             )
             self.hidden = nengo.Ensemble(
                 self.units,
@@ -241,7 +221,7 @@ class LMU(nengo.Network):
             )
         self.theta, self.order = self.memory.theta, self.memory.order
         self.dt = self.memory.dt
-        self.state = self._add_state() if spiking else self.memory.output
+        self.state = self._add_state() if in_neurons else self.memory.output
 
         into_hidden = self._add_drive() if self.scale != 1 else self.hidden.neurons
 
@@ -261,20 +241,19 @@ class LMU(nengo.Network):
             self.config[connection].trainable = False
 
     def _add_state(self) -> nengo.Node:
-        """Add the state of this step, out of the one that a memory gives late."""
-        d = self.order
-        Ad, Bd = discretize(*state_space(self.theta, d), self.dt)
+        """Add the state of this step, from that of a memory that is one step late."""
+        memory = self.memory
+        Ad, Bd = discretize(memory.A, memory.B, self.dt)
         with self:
-            state = nengo.Node(size_in=self.memory_d * d, label="state")
+            state = nengo.Node(size_in=self.memory_d * self.order, label="state")
             for k in range(self.memory_d):
-                part = slice(k * d, (k + 1) * d)
-                before, now = self.memory.output[part], state[part]
+                before, now = memory.output[memory.part(k)], state[memory.part(k)]
                 nengo.Connection(before, now, transform=Ad, synapse=None)
-                nengo.Connection(self.memory.input[k], now, transform=Bd, synapse=None)
+                nengo.Connection(memory.input[k], now, transform=Bd, synapse=None)
         return state
 
     def _add_drive(self) -> nengo.Node:
-        """Add what goes into the hidden units, before it is multiplied."""
+        """Add the input of the hidden units, in front of ``scale``."""
         with self:
             drive = nengo.Node(size_in=self.units, label="drive")
             nengo.Connection(
@@ -285,10 +264,10 @@ class LMU(nengo.Network):
     def _add(
         self, name: str, value: Any, pre: Any, post: Any, synapse: float | None = None
     ) -> None:
-        """Connect one path, unless it is left out."""
+        """Connect one path, unless it is omitted."""
         if value is None:
             return
-        initial = _initial(name, value, pre.size_out, post.size_in)
+        initial = initial_weights(name, value, pre.size_out, post.size_in)
         with self:
             self.weights[name] = nengo.Connection(
                 pre, post, transform=initial, synapse=synapse, label=name
@@ -296,7 +275,7 @@ class LMU(nengo.Network):
 
     @property
     def fixed(self) -> list[nengo.Connection]:
-        """All connections that are no weights, A and B of the memory among them."""
+        """All connections that are not weights, those of the memory included."""
         weights = set(self.weights.values())
         return [c for c in self.all_connections if c not in weights]
 
@@ -318,7 +297,7 @@ class LMU(nengo.Network):
 
     @property
     def _arguments(self) -> dict[str, Any]:
-        """What it takes to build the unit again, but for weights and memory."""
+        """The arguments of this unit, except for its weights and its memory."""
         trainable = trainable_objects(self)
         return {
             "units": self.units,
@@ -330,13 +309,13 @@ class LMU(nengo.Network):
             "neuron_type": self.hidden.neuron_type,
             "amplitude": self.amplitude,
             "scale": self.scale,
-            "synapse": self._synapse,
+            "synapse": self.synapse,
             "fixed": [n for n, c in self.weights.items() if c not in trainable],
         }
 
     @classmethod
     def _build(cls, arguments: Mapping[str, Any]) -> LMU:
-        """A unit with given weights; those that are not given are left out."""
+        """A unit with the given weights; those that are not given are omitted."""
         given = {"bias": None, **dict.fromkeys(WEIGHTS), **arguments}
         fixed = given.pop("fixed")
         unit = cls(**given)
@@ -347,14 +326,18 @@ class LMU(nengo.Network):
         return unit
 
     def rebuilt(self, **changes: Any) -> LMU:
-        """The same unit with the same weights, and other arguments.
+        """A unit with the same weights and some other arguments.
 
         Parameters
         ----------
         **changes
-            Any arguments of `LMU`, such as ``memory``, ``neuron_type``, ``scale`` and
-            ``synapse``. ``amplitude`` follows ``neuron_type`` and ``scale`` unless it
-            was chosen otherwise. The memory is exact unless ``memory`` is given.
+            Any arguments of `LMU`, such as ``memory_args``, ``neuron_type``, ``scale``
+            and ``synapse``. ``amplitude`` follows ``neuron_type`` and ``scale`` unless
+            it was set by hand. The memory is exact unless ``memory_args`` is given.
+
+        Returns
+        -------
+        unit : LMU
 
         Raises
         ------
@@ -366,7 +349,7 @@ class LMU(nengo.Network):
         if unknown:
             raise refusal("changes", unknown[0], "arguments of LMU")
         arguments = self._arguments
-        default = _amplitude(self.hidden.neuron_type) / self.scale
+        default = default_amplitude(self.hidden.neuron_type) / self.scale
         if np.isclose(self.amplitude, default):
             arguments["amplitude"] = None
         return LMU._build({**arguments, **self.arrays, **changes})
@@ -374,7 +357,7 @@ class LMU(nengo.Network):
     def save(
         self, path: str | os.PathLike[str], about: Mapping[str, Any] | None = None
     ) -> Path:
-        """Save the unit with its weights; around an exact memory it is the same.
+        """Save the unit and its weights, but not its memory's neurons.
 
         Parameters
         ----------
@@ -389,18 +372,24 @@ class LMU(nengo.Network):
         ------
         nengo.exceptions.ValidationError
             If the unit has not been trained, or its neurons or its synapse cannot be
-            kept in a file.
+            stored in a file.
         """
         return write_unit(path, self._arguments, self.arrays, about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> tuple[LMU, dict[str, Any]]:
-        """A unit that `save` has saved, and what was kept with it.
+        """Read a unit that `save` has written, with an exact memory.
+
+        Returns
+        -------
+        unit : LMU
+        about : dict
+            What was saved with it.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the file is damaged or no such file.
+            If the file is damaged, or was not written by `save`.
         """
         arguments, about = read_unit(path)
         try:
@@ -409,7 +398,7 @@ class LMU(nengo.Network):
             raise path_error(path, f"a saved unit ({error})") from None
 
     def run(self, inputs: ArrayLike) -> UnitRun:
-        """What the equations give in every step, with an exact memory, no synapse.
+        """Compute the equations in every step, with an exact memory and no synapse.
 
         Parameters
         ----------
@@ -419,27 +408,7 @@ class LMU(nengo.Network):
         -------
         run : UnitRun
         """
-        x = check_sequences(inputs, self.size_in)
-        weights = {name: array.T for name, array in self.arrays.items()}
-        Ad, Bd = discretize(*state_space(self.theta, self.order), self.dt)
-        m = np.zeros((len(x), self.memory_d, self.order))
-        h = np.zeros((len(x), self.units))
-
-        def total(values: Mapping[str, np.ndarray], size: int) -> np.ndarray:
-            parts = [v @ weights[k] for k, v in values.items() if k in weights]
-            return np.asarray(sum(parts, np.zeros((len(x), size))))
-
-        steps = []
-        for t in range(x.shape[1]):
-            flat = m.reshape(len(x), -1)
-            u = total({"e_x": x[:, t], "e_h": h, "e_m": flat}, self.memory_d)
-            m = m @ Ad.T + u[:, :, None] * Bd[:, 0]
-            flat = m.reshape(len(x), -1)
-            z = total({"W_x": x[:, t], "W_h": h, "W_m": flat}, self.units)
-            z = z + weights.get("bias", 0.0)
-            h = self.response(z)
-            steps.append((u, flat, z, h))
-        return UnitRun(*(np.stack(values, axis=1) for values in zip(*steps)))
+        return run_equations(self, inputs)
 
     def response(self, z: np.ndarray) -> np.ndarray:
         """The hidden state f(z), for z of shape (n, units)."""
@@ -448,86 +417,16 @@ class LMU(nengo.Network):
         return np.asarray(self.amplitude * rates)
 
 
-def _initial(name: str, value: Any, n_in: int, n_out: int) -> Any:
-    """What Nengo takes as the weights (n_out, n_in) of a connection."""
-    if isinstance(value, Distribution):
-        return value
-    if isinstance(value, str):
-        check_choice(name, value, INITIAL)
-        if value == "lecun_uniform":
-            return Uniform(-np.sqrt(3 / n_in), np.sqrt(3 / n_in))
-        if value == "xavier_normal":
-            return Gaussian(0, np.sqrt(2 / (n_in + n_out)))
-        return np.zeros((n_out, n_in))
-    array = check_array(name, value, ndims=(1, 2) if n_out == 1 else (2,))
-    if array.ndim == 1:
-        array = array[None]
-    if array.shape != (n_out, n_in):
-        raise refusal(name, np.shape(value), f"of shape ({n_out}, {n_in})")
-    return array
-
-
-def _check_memory_args(spiking: bool, memory_args: Any) -> dict[str, Any]:
-    if not spiking:
-        if memory_args is not None:
-            raise refusal("memory_args", memory_args, "None where memory is 'exact'")
-        return {}
-    known = set(inspect.signature(LegendreMemory).parameters) - set(TOLD)
+def _memory(memory_args: Any) -> Callable[..., Memory]:
+    """What builds the memory of a unit: exact, or of neurons with these arguments."""
+    if memory_args is None:
+        return ExactMemory
+    known = set(inspect.signature(LegendreMemory).parameters) - set(OWN)
     allowed = "a mapping of arguments of LegendreMemory, n_neurons among them"
     if not isinstance(memory_args, Mapping) or "n_neurons" not in memory_args:
         raise refusal("memory_args", memory_args, allowed)
     unknown = [name for name in memory_args if name not in known]
     if unknown:
-        allowed = "made of arguments of LegendreMemory other than " + ", ".join(TOLD)
+        allowed = "a mapping of arguments of LegendreMemory, without " + ", ".join(OWN)
         raise refusal("memory_args", unknown[0], allowed)
-    return dict(memory_args)
-
-
-def _check_neurons(neuron_type: Any) -> nengo.neurons.NeuronType:
-    if neuron_type is None:
-        return nengo.Tanh(tau_ref=1)
-    known = isinstance(neuron_type, nengo.neurons.NeuronType)
-    if not known or isinstance(neuron_type, nengo.Direct):
-        allowed = "an instance of a Nengo neuron type other than Direct"
-        raise refusal("neuron_type", neuron_type, allowed)
-    return neuron_type
-
-
-def _amplitude(neuron_type: nengo.neurons.NeuronType) -> float:
-    """One over the largest output of neurons, or 1 where they have none."""
-    base = getattr(neuron_type, "base_type", None)
-    parts = [neuron_type] if base is None else [neuron_type, base]
-    tau_ref = getattr(parts[-1], "tau_ref", 0)
-    if tau_ref == 0:
-        return 1.0
-    return tau_ref / float(np.prod([getattr(p, "amplitude", 1.0) for p in parts]))
-
-
-def _check_scale(scale: Any, neuron_type: nengo.neurons.NeuronType) -> float:
-    scale = check_number("scale", scale, low=0, exclusive=True)
-    base = getattr(neuron_type, "base_type", neuron_type)
-    if scale != 1 and not isinstance(base, nengo.RectifiedLinear):
-        allowed = f"1 for {neuron_type}, whose response is no rectified line"
-        raise refusal("scale", scale, allowed)
-    return scale
-
-
-def _biases(bias: Any, units: int) -> np.ndarray:
-    array = check_array("bias", bias)
-    if array.shape not in ((), (units,)):
-        raise refusal("bias", array.shape, f"of shape ({units},)")
-    return np.full(units, array)
-
-
-def check_sequences(inputs: ArrayLike, size_in: int) -> np.ndarray:
-    """Sequences as float array, once they are (n, n_items, size_in) and finite."""
-    x = check_array("inputs", inputs, ndims=(3,))
-    if x.shape[2] != size_in:
-        raise refusal("inputs", x.shape, f"of shape (n, n_items, {size_in})")
-    return x
-
-
-def _check_synapse(synapse: Any) -> nengo.synapses.Synapse | None:
-    if synapse is None or isinstance(synapse, nengo.synapses.Synapse):
-        return synapse
-    return nengo.Lowpass(check_number("synapse", synapse, low=0))
+    return partial(LegendreMemory, **memory_args)

@@ -26,11 +26,12 @@ from spiking_lmu.validation import (
     check_integer,
     check_number,
     check_seed,
+    check_sequences,
     refusal,
 )
 
-from .defaults import keep_own
-from .lmu import LMU, check_sequences
+from .configuration import ignore_configuration
+from .lmu import LMU
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
 LARGEST = 2**25  # numbers in the matrices A of all memories
@@ -87,12 +88,14 @@ class SequenceNetwork(nengo.Network):
         depend on it; neurons have more time for it.
     dt : float
         Time step in seconds.
-    memory : str
-        ``"exact"`` or ``"spiking"``; see `LMU`.
     memory_args : mapping, optional
-        See `LMU`.
+        For a memory of neurons; see `LMU`. By default the memory is exact.
     label : str, optional
+        Name of the network.
     seed : int, optional
+        Seed of everything random: weights and neurons.
+    add_to_container : bool, optional
+        As for `nengo.Network`.
 
     Attributes
     ----------
@@ -121,13 +124,13 @@ class SequenceNetwork(nengo.Network):
         activation: str = "relu",
         presentation: int = 1,
         dt: float = 0.001,
-        memory: str = "exact",
         memory_args: Mapping[str, Any] | None = None,
         label: str | None = None,
         seed: int | None = None,
+        add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(label=label, seed=check_seed(seed))
-        keep_own(self)
+        super().__init__(label, check_seed(seed), add_to_container)
+        ignore_configuration(self)
         self.in_neurons: dict[str, Any] = {}
         self.size_in = check_integer("size_in", size_in, high=10**4)
         self.size_out = check_integer("size_out", size_out, high=10**6)
@@ -160,7 +163,6 @@ class SequenceNetwork(nengo.Network):
                 W_h=None,
                 neuron_type=ACTIVATIONS[activation].neuron_type,
                 bias=0.0,
-                memory=memory,
                 memory_args=memory_args,
                 label="lmu",
             )

@@ -219,6 +219,20 @@ def check_column(
     return array.ravel()
 
 
+def check_sequences(inputs: Any, size_in: int) -> np.ndarray:
+    """Return sequences (n, n_items, size_in) of finite numbers, as a float array.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        As `check_array` does, and if items have another size.
+    """
+    x = check_array("inputs", inputs, ndims=(3,))
+    if x.shape[2] != size_in:
+        raise refusal("inputs", x.shape, f"of shape (n, n_items, {size_in})")
+    return x
+
+
 def file_problem(path: Path) -> str | None:
     """What keeps a path from being a file that can be read, in words; None if nothing.
 
