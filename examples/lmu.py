@@ -51,8 +51,7 @@ with simulator(exact, 16) as sim:
 for n_neurons in (None, 300, 3000):
     kind = {}
     if n_neurons is not None:
-        args = {"n_neurons": n_neurons, "freq": FREQ, "rms": RMS}
-        kind = {"memory": "spiking", "memory_args": args}
+        kind = {"memory_args": {"n_neurons": n_neurons, "freq": FREQ, "rms": RMS}}
     network = model(decoders, e_h=None, **trained, **kind)
     with simulator(network, 16) as sim:
         sim.run_steps(STEPS, data={network.stimulus: heldout})

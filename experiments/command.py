@@ -279,7 +279,8 @@ def _add_precision(parser: argparse.ArgumentParser) -> None:
         "--neuron-types",
         type=words,
         metavar="TYPE,...",
-        help="poisson, lif, relu (spiking rectified linear), rate (poisson,lif)",
+        help="poisson, lif, rate, relu (spiking rectified linear), poisson-relu "
+        "(poisson,lif)",
     )
     add(
         "--designs",

@@ -16,7 +16,7 @@ from scipy.special import ndtri
 from .validation import check_choice, check_integer, check_number, refusal
 
 ALLOCATIONS = ("equal", "optimal")
-NEURON_TYPES = ("poisson", "lif", "relu", "rate")
+NEURON_TYPES = ("poisson", "lif", "relu", "poisson-relu", "rate")
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
 MOST_NEURONS = 10**9  # of one population
 
@@ -45,13 +45,15 @@ def neuron_type(name: str) -> nengo.neurons.NeuronType:
     Parameters
     ----------
     name : str
-        ``"poisson"``, ``"lif"``, ``"relu"`` (``nengo.SpikingRectifiedLinear``)
-        or ``"rate"`` (``nengo.LIFRate``: the tuning curves of the first two,
-        without spikes).
+        With the tuning curves of LIF neurons, ``"poisson"``, ``"lif"`` and ``"rate"``
+        (``nengo.LIFRate``, without spikes). With rectified linear tuning curves,
+        ``"relu"`` (``nengo.SpikingRectifiedLinear``) and ``"poisson-relu"``.
     """
     check_choice("neuron_type", name, NEURON_TYPES)
     if name == "poisson":
         return poisson()
+    if name == "poisson-relu":
+        return nengo.PoissonSpiking(nengo.RectifiedLinear())
     types = {
         "lif": nengo.LIF,
         "relu": nengo.SpikingRectifiedLinear,

@@ -327,7 +327,7 @@ def test_wrong_types(function, name):
     if name == "progress" and function is state_noise:
         pytest.skip("it has none")
     memory_args = {"n_neurons": 3}
-    network = SequenceNetwork(1, 2, 3, 10, 4, memory="spiking", memory_args=memory_args)
+    network = SequenceNetwork(1, 2, 3, 10, 4, memory_args=memory_args)
     draw_weights(network, 0)
     for value in WRONG[name]:
         arguments = {"network": network, "inputs": np.ones((2, 10, 1)), name: value}

@@ -99,7 +99,7 @@ def test_spiking_memories_run_everywhere(folder, target):
 def test_the_counter_counts_all_spikes(folder):
     network, _ = SequenceNetwork.load(folder / "model.npz")
     x = np.random.default_rng(0).random((3, STEPS, 1))
-    for memory in ("lif", "poisson", "relu"):
+    for memory in ("lif", "poisson-relu", "relu"):
         frozen = freeze(network, memory, 10, x, 3, seed=1)
         counter = add_counter(frozen)
         with frozen:
@@ -114,7 +114,7 @@ def test_the_counter_counts_all_spikes(folder):
 
 @pytest.mark.parametrize("target", ["nengo", "batched"])
 def test_equal_seeds_give_equal_rows_and_others_do_not(folder, target):
-    changes = {"target": target, "memory": "poisson"}
+    changes = {"target": target, "memory": "poisson-relu"}
     rows = [
         deploy.run(**arguments(folder, **changes, seed=seed))["margin"]
         for seed in (1, 1, 2)
@@ -137,7 +137,7 @@ def test_targets_share_their_neurons(folder, target):
 def test_models_run_in_the_neurons_that_they_were_trained_for(folder, tmp_path):
     network, about = SequenceNetwork.load(folder / "model.npz")
     trained_for = {
-        "memory": "poisson", "neurons": 36, "presentation": 2, "synapse": 0.2,
+        "memory": "poisson-relu", "neurons": 36, "presentation": 2, "synapse": 0.2,
         "rates": 300.0,
     }  # fmt: skip
     path = network.save(tmp_path / "one.npz", {**about, "noise_aware": trained_for})
@@ -147,7 +147,7 @@ def test_models_run_in_the_neurons_that_they_were_trained_for(folder, tmp_path):
     given = arguments(folder, model=str(path), presentation=3, memory="lif", seed=1)
     facts = deploy.deploy(**given).facts
     assert (facts["memory"], facts["presentation"], facts["rates"]) == ("lif", 3, 300)
-    for wrong in ({"neurons": "many"}, {"evil": 1}, 3):
+    for wrong in ({"neurons": "many"}, {"evil": 1}, {"seed": -1}, 3):
         network.save(path, {**about, "noise_aware": wrong})
         with pytest.raises(ValidationError, match="must be"):
             deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid})
@@ -157,13 +157,18 @@ def test_frozen_models_run_as_they_were_frozen(folder, tmp_path):
     network, about = SequenceNetwork.load(folder / "model.npz")
     x = np.random.default_rng(0).random((5, STEPS, 1))
     unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
-    frozen = freeze(network, "poisson", 12, x, 4, 0.2, max_rates=Uniform(75, 150))
+    frozen = freeze(network, "poisson-relu", 12, x, 4, 0.2, max_rates=Uniform(75, 150))
     path = frozen.save(tmp_path / "frozen.npz", about)
     facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
     assert {name: facts[name] for name in unsaid} == {
-        "memory": "poisson", "neurons": 36, "presentation": 4, "synapse": 0.2,
+        "memory": "poisson-relu", "neurons": 36, "presentation": 4, "synapse": 0.2,
         "rates": 150.0,
     }  # fmt: skip
+    # names of version 0.1.0, which kept no seeds
+    kept = {**about, "frozen": {"memory": "poisson", "neurons": 36}}
+    old = network.save(tmp_path / "old.npz", kept)
+    facts = deploy.deploy(**{**arguments(folder, model=str(old)), **unsaid}).facts
+    assert facts["memory"] == "poisson-relu"
     again = {**arguments(folder, model=str(path)), **unsaid, "presentation": 2}
     assert deploy.deploy(**again).facts["presentation"] == 2
     freeze(network, presentation=5).save(path, about)

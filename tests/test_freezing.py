@@ -67,7 +67,7 @@ def test_rate_is_the_same_on_nengo_and_in_batches(size_in):
     assert np.allclose(answers.values, run_on_nengo(frozen, x), atol=1e-3)
 
 
-@pytest.mark.parametrize("memory", ["rate", "relu", "lif", "poisson"])
+@pytest.mark.parametrize("memory", ["rate", "relu", "lif", "poisson", "poisson-relu"])
 def test_many_neurons_answer_as_the_exact_network(memory):
     network, x = make_network(), make_inputs(32)
     expected = run_sequences(network, x).values
@@ -76,7 +76,7 @@ def test_many_neurons_answer_as_the_exact_network(memory):
     for n_neurons in (20, 300):
         frozen = freeze(network, memory, n_neurons, examples, 15, 0.02, seed=0)
         assert isinstance(frozen.lmu.memory, LegendreMemory)
-        assert frozen.lmu.memory.mean_neurons == n_neurons
+        assert frozen.lmu.memory.n_neurons_per_dimension == n_neurons
         answers = run_sequences(frozen, x)
         assert (answers.spikes > 0) == (memory != "rate")
         errors.append(np.sqrt(np.mean((answers.values - expected) ** 2)))
@@ -108,7 +108,9 @@ def test_balanced_coordinates_are_less_noisy():
     expected, examples = run_sequences(network, x).values, make_inputs(200, seed=2)
     errors = {}
     for coordinates in ("legendre", "balanced"):
-        frozen = freeze(network, "poisson", 50, examples, 10, 0.02, coordinates, seed=0)
+        frozen = freeze(
+            network, "poisson-relu", 50, examples, 10, 0.02, coordinates, seed=0
+        )
         values = run_sequences(frozen, x).values
         errors[coordinates] = np.mean((values - expected) ** 2)
     assert errors["balanced"] < errors["legendre"]
@@ -119,41 +121,56 @@ def test_memory_arguments_are_passed_on():
     rates = nengo.dists.Uniform(50, 60)
     frozen = freeze(network, "lif", 20, x, max_rates=rates, allocation="equal")
     assert frozen.lmu.memory.max_rates == rates
-    assert frozen.lmu.memory.neurons_per_ensemble.tolist() == [20] * 4
+    assert frozen.lmu.memory.n_neurons_per_ensemble.tolist() == [20] * 4
     assert isinstance(frozen.lmu.memory.neuron_type, nengo.LIF)
 
 
 @pytest.mark.parametrize(
     "name, arguments",
     [
-        ("memory", {"memory": "loihi"}),
-        ("n_neurons", {"memory": "relu", "inputs": make_inputs(2)}),
-        ("n_neurons", {"memory": "lif", "n_neurons": 0, "inputs": make_inputs(2)}),
-        ("inputs", {"memory": "relu", "n_neurons": 20}),
-        ("inputs", {"memory": "relu", "n_neurons": 20, "inputs": np.zeros((2, 20))}),
-        ("inputs", {"memory": "lif", "n_neurons": 20, "inputs": np.zeros((2, 9, 2))}),
+        ("memory_type", {"memory_type": "loihi"}),
+        ("n_neurons", {"memory_type": "relu", "inputs": make_inputs(2)}),
+        ("n_neurons", {"memory_type": "lif", "n_neurons": 0, "inputs": make_inputs(2)}),
+        ("inputs", {"memory_type": "relu", "n_neurons": 20}),
         (
             "inputs",
-            {"memory": "lif", "n_neurons": 20, "inputs": np.full((2, 9, 1), np.inf)},
+            {"memory_type": "relu", "n_neurons": 20, "inputs": np.zeros((2, 20))},
         ),
         (
             "inputs",
-            {"memory": "lif", "n_neurons": 20, "inputs": np.zeros((2, 9, 1))},
+            {"memory_type": "lif", "n_neurons": 20, "inputs": np.zeros((2, 9, 2))},
+        ),
+        (
+            "inputs",
+            {
+                "memory_type": "lif",
+                "n_neurons": 20,
+                "inputs": np.full((2, 9, 1), np.inf),
+            },
+        ),
+        (
+            "inputs",
+            {"memory_type": "lif", "n_neurons": 20, "inputs": np.zeros((2, 9, 1))},
         ),
         ("presentation", {"presentation": 0}),
         ("presentation", {"presentation": "long"}),
         ("seed", {"seed": -1}),
         ("seed", {"seed": 2**32}),
         ("seed", {"seed": "a"}),
-        ("memory", {"memory": None}),
+        ("memory_type", {"memory_type": None}),
         (
             "classes",
-            {"memory": "lif", "n_neurons": 20, "inputs": make_inputs(2), "classes": 1},
+            {
+                "memory_type": "lif",
+                "n_neurons": 20,
+                "inputs": make_inputs(2),
+                "classes": 1,
+            },
         ),
         (
             "coordinates",
             {
-                "memory": "relu",
+                "memory_type": "relu",
                 "n_neurons": 20,
                 "inputs": make_inputs(2),
                 "coordinates": "polar",
@@ -162,7 +179,7 @@ def test_memory_arguments_are_passed_on():
         (
             "synapse",
             {
-                "memory": "relu",
+                "memory_type": "relu",
                 "n_neurons": 20,
                 "inputs": make_inputs(2),
                 "synapse": -1,

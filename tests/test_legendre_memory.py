@@ -10,7 +10,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.delay_errors import delay_error, usable_band
 from spiking_lmu.distortion import distortion_rmse, simulate_distorted
-from spiking_lmu.legendre import state_space
+from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
@@ -132,9 +132,7 @@ def test_more_neurons_are_less_distorted():
 
 def test_output_is_the_state_in_other_coordinates():
     network, memory = fed()
-    x, m = run(
-        network, probe(network, memory.coordinates), probe(network, memory.output)
-    )
+    x, m = run(network, probe(network, memory.encoded), probe(network, memory.output))
     np.testing.assert_allclose(m, x @ memory.realization.T.T, atol=1e-9)
     assert np.abs(memory.realization.T - np.eye(ORDER)).max() > 0.01
 
@@ -295,7 +293,7 @@ def test_functions_are_represented_where_the_window_is():
     assert window.n_neurons == 77
     with nengo.Simulator(network, progress_bar=False) as sim:
         points = sim.data[window].eval_points
-    C = memory._readout_of_window([0.1, 0.15]) @ memory.realization.T
+    C = sampled_readout(THETA, memory.order, DT, [0.1, 0.15]) @ memory.realization.T
     expected = C @ memory.realization.covariance @ C.T
     np.testing.assert_allclose(np.cov(points.T), expected, rtol=0.2)
     assert window.radius == pytest.approx(
@@ -420,7 +418,7 @@ def parts_of_networks():
         memory = make(order=2, seed=1)
         memory.add_readout([0, THETA])
         memory.add_output(np.prod, [0.0, 0.1])
-        lmu = LMU(3, 4, THETA, memory="spiking", memory_args={"n_neurons": 5}, seed=2)
+        lmu = LMU(3, 4, THETA, memory_args={"n_neurons": 5}, seed=2)
         networks = [memory, lmu, ExactMemory(THETA, 3)]
         networks.append(SequenceNetwork(1, 2, 3, 20, units=[4, 3], seed=3))
     values = []

@@ -292,7 +292,7 @@ def test_training_changes_the_weights_and_nothing_else():
 
 
 def test_only_weights_are_marked_for_training():
-    lmu = make(memory="spiking", memory_args={"n_neurons": 10})
+    lmu = make(memory_args={"n_neurons": 10})
     assert all(lmu.config[c].trainable is None for c in lmu.weights.values())
     own = set(lmu.fixed) & set(lmu.connections)
     assert len(own) == 3  # from the memory and its input to the state; from f to h
@@ -310,7 +310,7 @@ ARGS = {"n_neurons": 100, "freq": 1 / THETA, "rms": 0.5}
 def test_a_spiking_memory_without_neurons_is_the_exact_one():
     weights = random_weights(memory_d=2)
     args = {**ARGS, "neuron_type": nengo.Direct(), "coordinates": "legendre"}
-    network, lmu = fed(memory="spiking", memory_args=args, memory_d=2, **weights)
+    network, lmu = fed(memory_args=args, memory_d=2, **weights)
     assert isinstance(lmu.memory, LegendreMemory)
     expected = unit_of_the_paper(X, weights)
     assert_equal(run(network), expected)
@@ -320,7 +320,7 @@ def test_spiking_memory_errs_as_predicted():
     u = white_noise(2.0, DT, 1 / THETA, 0.5, seed=3)
     weights = random_weights(size_in=1)
     weights |= {"e_x": np.ones((1, 1)), "e_h": None, "e_m": None, "W_h": None}
-    network, lmu = fed(u[:, None], memory="spiking", memory_args=ARGS, **weights)
+    network, lmu = fed(u[:, None], memory_args=ARGS, **weights)
     with network:
         probe = nengo.Probe(lmu.memory.output)
     with nengo.Simulator(network, progress_bar=False, optimize=False) as sim:
@@ -348,7 +348,7 @@ def test_spiking_memory_in_a_closed_loop():
     errors = []
     for n_neurons in (200, 1800):
         args = {**ARGS, "n_neurons": n_neurons}
-        network, _ = fed(x, memory="spiking", memory_args=args, **weights)
+        network, _ = fed(x, memory_args=args, **weights)
         errors.append(rmse(run(network)[2], exact))
     assert errors[1] < 0.2 * rms(exact)
     assert errors[0] / errors[1] == pytest.approx(3, rel=0.3)
@@ -357,7 +357,7 @@ def test_spiking_memory_in_a_closed_loop():
 def test_arguments_of_the_memory_are_handed_on():
     args = {"n_neurons": 30, "coordinates": "legendre", "allocation": "equal"}
     args |= {"neuron_type": nengo.LIF(), "synapse": 0.05}
-    memory = make(memory="spiking", memory_args=args, memory_d=2).memory
+    memory = make(memory_args=args, memory_d=2).memory
     assert (memory.theta, memory.order, memory.size_in) == (THETA, ORDER, 2)
     assert memory.realization.coordinates == "legendre"
     assert [e.n_neurons for e in memory.ensembles] == [30] * 2 * ORDER
@@ -446,7 +446,6 @@ def test_spiking_unit_follows_the_exact_one():
         x,
         neuron_type=nengo.RegularSpiking(nengo.Tanh(tau_ref=0.0025)),
         synapse=0.01,
-        memory="spiking",
         memory_args={**ARGS, "n_neurons": 300},
         **weights,
     )
@@ -476,13 +475,13 @@ def test_configuration_is_for_the_memory_and_not_for_f():
         network.config[nengo.Ensemble].max_rates = Uniform(50, 60)
         network.config[nengo.Connection].synapse = 0.2
         exact = make()
-        spiking = make(memory="spiking", memory_args={"n_neurons": 10})
+        spiking = make(memory_args={"n_neurons": 10})
     for lmu in (exact, spiking):
         assert lmu.hidden.neuron_type == nengo.Tanh(tau_ref=1)
         assert all(c.synapse != nengo.Lowpass(0.2) for c in lmu.all_connections)
     assert spiking.memory.neuron_type == nengo.LIF(tau_rc=0.03)
     assert spiking.memory.max_rates == Uniform(50, 60)
-    assert make(memory="spiking", memory_args=ARGS).memory.neuron_type == poisson()
+    assert make(memory_args=ARGS).memory.neuron_type == poisson()
 
 
 def test_direct_mode_makes_it_its_own_reference():
@@ -490,7 +489,7 @@ def test_direct_mode_makes_it_its_own_reference():
     with nengo.Network() as network:
         network.config[nengo.Ensemble].neuron_type = nengo.Direct()
         stimulus = nengo.Node(nengo.processes.PresentInput(X, DT))
-        lmu = make(memory="spiking", memory_args={"n_neurons": 10}, **weights)
+        lmu = make(memory_args={"n_neurons": 10}, **weights)
         nengo.Connection(stimulus, lmu.input, synapse=None)
         probe = nengo.Probe(lmu.output)
     expected = unit_of_the_paper(X, weights)[2]
@@ -519,9 +518,7 @@ def test_nests_in_other_networks_and_is_copied():
 
 @pytest.mark.parametrize("memory_args", [None, ARGS])
 def test_other_time_steps_are_refused_at_build_time(memory_args):
-    network, _ = fed(
-        memory="exact" if memory_args is None else "spiking", memory_args=memory_args
-    )
+    network, _ = fed(memory_args=memory_args)
     with pytest.raises(ValidationError, match=r"dt: must be 0.001.*but is 0.002"):
         nengo.Simulator(network, dt=0.002, progress_bar=False)
 
@@ -554,8 +551,7 @@ BAD = {
     "neuron_type": ["tanh", 3, nengo.Tanh, nengo.Direct()],
     "amplitude": NUMBERS[:-2] + [1j],
     "synapse": [-1, NAN, INF, "a", [], [1, 2]],
-    "memory": ["x", "", None, 3, [], LegendreMemory],
-    "memory_args": [{}, {"n_neurons": 10}, 3, "a"],
+    "memory_args": [{}, "exact", 3, [], LegendreMemory],
     "label": [3, []],
     "seed": [-1, NAN, 1.5, "a", [], 2**40],
 }
@@ -583,16 +579,16 @@ def test_refuses_weights_of_another_shape(name):
 
 @pytest.mark.parametrize(
     "memory_args",
-    [None, {}, 3, "n_neurons", {"freq": 1}, {**ARGS, "theta": 1}, {**ARGS, "x": 1}],
+    [{}, 3, "n_neurons", {"freq": 1}, {**ARGS, "theta": 1}, {**ARGS, "x": 1}],
 )
 def test_refuses_arguments_of_the_spiking_memory(memory_args):
     with pytest.raises(ValidationError, match="memory_args: must be"):
-        make(memory="spiking", memory_args=memory_args)
+        make(memory_args=memory_args)
 
 
 def test_the_memory_refuses_its_own_arguments():
     with pytest.raises(ValidationError, match="n_neurons: must be an integer"):
-        make(memory="spiking", memory_args={"n_neurons": -1})
+        make(memory_args={"n_neurons": -1})
 
 
 # ---- Biases, spiking hidden units, files and freezing ------------------------------
@@ -792,7 +788,7 @@ def test_damaged_units_are_refused(tmp_path, damage):
 
 # recurrent noise lifts u beyond what is announced, for some steps
 @pytest.mark.filterwarnings("ignore:the input of")
-@pytest.mark.parametrize("memory", ["rate", "lif", "relu", "poisson"])
+@pytest.mark.parametrize("memory", ["rate", "lif", "relu", "poisson-relu"])
 def test_many_neurons_compute_as_the_exact_unit(memory):
     """A memory of neurons made for what the unit hears; better with more of them."""
     unit, x = trained_unit(bias=0.2), unit_inputs(4, 300)
@@ -811,11 +807,11 @@ def test_many_neurons_compute_as_the_exact_unit(memory):
 def test_an_exact_copy_and_what_freezing_refuses():
     unit, x = trained_unit(), unit_inputs(3)
     np.testing.assert_array_equal(freeze(unit).run(x).h, unit.run(x).h)
-    wanted = {"memory": "lif", "n_neurons": 20, "inputs": x}
+    wanted = {"memory_type": "lif", "n_neurons": 20, "inputs": x}
     for name, value in (
         ("presentation", 2), ("classes", True), ("n_neurons", None), ("inputs", None),
         ("inputs", x[:, :, :1]), ("inputs", 0 * x), ("coordinates", "polar"),
-        ("seed", -1), ("synapse", -1), ("memory", "loihi"),
+        ("seed", -1), ("synapse", -1), ("memory_type", "loihi"),
     ):  # fmt: skip
         match = {"synapse": "tau|synapse"}.get(name, name)
         with pytest.raises(ValidationError, match=match):

@@ -261,7 +261,7 @@ def two_inputs():
         memory = make(size_in=2)
         nengo.Connection(stimulus(U, -0.5 * U), memory.input, synapse=None)
         nengo.Probe(memory.output, synapse=0.03)
-        nengo.Probe(memory.coordinates, synapse=0.03)
+        nengo.Probe(memory.encoded, synapse=0.03)
     return network
 
 
@@ -606,7 +606,6 @@ def test_whole_units_with_feedback_from_the_host(kind, target):
             e_h=np.full((1, units), 0.04),
             W_h=0.1 * np.eye(units),
             neuron_type=UNITS[kind],
-            memory="spiking",
             memory_args={
                 "n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5
             },
@@ -638,7 +637,6 @@ def test_whole_units_of_random_neurons_with_feedback(target):
             neuron_type=nengo.PoissonSpiking(nengo.RectifiedLinear()),
             scale=10000,
             synapse=0.005,
-            memory="spiking",
             memory_args={
                 "n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5
             },
@@ -731,7 +729,7 @@ def test_everything_can_be_probed():
             nengo.Probe(memory.input): 1,
             nengo.Probe(memory.output): ORDER,
             nengo.Probe(memory.output[1:]): ORDER - 1,
-            nengo.Probe(memory.coordinates): ORDER,
+            nengo.Probe(memory.encoded): ORDER,
             nengo.Probe(memory.decoded[0]): ORDER,
             nengo.Probe(memory.add_readout([0, THETA])): 2,
             nengo.Probe(ensemble): 1,
@@ -763,7 +761,6 @@ def test_what_stays_on_the_host_can_be_probed(units):
             THETA,
             neuron_type=units,
             synapse=0.01,
-            memory="spiking",
             memory_args={"n_neurons": 20, "neuron_type": nengo.LIF()},
         )
         nengo.Connection(stimulus(), lmu.input, synapse=None)
@@ -809,7 +806,7 @@ def test_data_of_what_was_built():
             assert built.max_rates.max() <= 180 * (1 + 1e-6)
         populations = memory.populations(sim.data)
     sizes = [len(p.gain) for p in populations]
-    assert sizes == list(memory.neurons_per_ensemble)
+    assert sizes == list(memory.n_neurons_per_ensemble)
 
 
 def test_pieces_are_one_run():

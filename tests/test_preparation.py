@@ -124,7 +124,7 @@ def test_nodes_that_nobody_reads_are_left_out():
         nengo.Probe(read)
     plan = prepare(network)
     assert unread in plan.removed and memory.output in plan.removed
-    assert plan.removed.isdisjoint({read, memory.coordinates, memory.input})
+    assert plan.removed.isdisjoint({read, memory.encoded, memory.input})
 
 
 @pytest.mark.parametrize("nested", [1, 3])
@@ -479,7 +479,7 @@ def test_a_memory_on_the_host_reads_and_is_read():
     assert {f.memory for f in plan.feeds} == {first, last}
     assert not number_of(plan, reader)
     kept = [c for c in network.all_connections if c not in plan.removed]
-    assert {c.post_obj for c in kept} >= {reader, direct.coordinates, *direct.ensembles}
+    assert {c.post_obj for c in kept} >= {reader, direct.encoded, *direct.ensembles}
 
 
 def test_direct_memories_stay_as_they_are():

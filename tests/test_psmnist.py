@@ -34,7 +34,7 @@ TRAINING = {
     "learning_rate": 0.01, "noise": 0.1, "dropout": 0.0, "seed": 0,
 }  # fmt: skip
 LADDER = {
-    "rungs": ("relu", "poisson"), "neurons": (200,), "presentations": (1, 2),
+    "rungs": ("relu", "poisson-relu"), "neurons": (200,), "presentations": (1, 2),
     "images": 30, "chip_images": 5, "chip_neurons": 100,
     "noise_aware": ("no", "yes"),
     "synapse": 0.1, "rates": 400.0,
@@ -44,7 +44,7 @@ LADDER = {
 def make_frame(data="mnist", permuted=True, networks=3, rungs=None, images=2000):
     """Trials as they might have been, around known means."""
     rng = np.random.default_rng(0)
-    rungs = ("rate", "relu", "poisson", "loihi") if rungs is None else rungs
+    rungs = ("rate", "relu", "poisson-relu", "loihi") if rungs is None else rungs
     rows = []
     for seed in range(networks):
         same = {"data": data, "permuted": permuted, "order": 64, "units": 20}
@@ -103,7 +103,7 @@ def test_tasks_are_complete_and_different():
     assert len({json.dumps(t, sort_keys=True) for t in trained + ladder}) == 18
     paths = {psmnist_trials.model_path("x", t) for t in trained + ladder}
     assert len(paths) == 2
-    assert {t["rung"] for t in ladder if t["noise_aware"]} == {"relu", "poisson"}
+    assert {t["rung"] for t in ladder if t["noise_aware"]} == {"relu", "poisson-relu"}
     others = {**LADDER, "rungs": ("loihi", "rate"), "noise_aware": ("yes",)}
     others = psmnist_trials.make_ladder_tasks(trained, **others)
     found = {(t["rung"], t["neurons"], t["images"], t["noise_aware"]) for t in others}
@@ -186,7 +186,7 @@ def test_means_and_intervals():
 
 
 @pytest.mark.parametrize("networks", [1, 3])
-@pytest.mark.parametrize("rungs", [None, (), ("loihi",), ("poisson",)])
+@pytest.mark.parametrize("rungs", [None, (), ("loihi",), ("poisson-relu",)])
 def test_figures_and_pages_of_all_kinds(networks, rungs):
     frame = make_frame(networks=networks, rungs=rungs)
     style.render(plot(frame), "svg")
@@ -213,7 +213,7 @@ def test_the_lead_has_the_best_that_spikes():
     assert best["step"].endswith(AWARE) and "noise-aware" in page.lead
     assert f"{100 * best['accuracy']:.2f} %" in page.lead
     laws = [law.values for law in page.laws if law.values["law"] == "noise-aware"]
-    assert [law["rung"] for law in laws] == ["relu", "poisson", "loihi"]
+    assert [law["rung"] for law in laws] == ["relu", "poisson-relu", "loihi"]
     assert all(0 < law["low"] < law["points"] < law["high"] for law in laws)
 
 
@@ -295,7 +295,7 @@ def results(tmp_path_factory):
     psmnist.add_arguments(parser)
     argv = (
         "--data digits --orders 8 --units 10 --trainings 1 --epochs 3 --rungs "
-        "rate,poisson --neurons 200 --presentations 2 --images 40 --jobs 1 --quiet"
+        "rate,poisson-relu --neurons 200 --presentations 2 --images 40 --jobs 1 --quiet"
     )
     return psmnist.main(parser.parse_args(argv.split()), out, "psmnist"), out
 
@@ -308,7 +308,7 @@ def test_a_run_in_full(results):
     figures = {f"{a}.{b}" for a in ("ladder", "training") for b in ("png", "svg")}
     assert {"trials.csv", "summary.json", *figures} <= names
     trials = pd.read_csv(out / "trials.csv")
-    assert trials["rung"].tolist() == ["exact", "rate", "poisson", "poisson"]
+    assert trials["rung"].tolist() == ["exact", "rate", "poisson-relu", "poisson-relu"]
     trained = trials[trials["rung"] == "exact"]
     assert (trained["form"] == "parallel").all() and (trained["images"] == 400).all()
     assert (trained["accuracy"] > 0.3).all()  # chance is a tenth
@@ -329,7 +329,7 @@ def test_finished_trials_are_found_again(results, monkeypatch):
     monkeypatch.setattr(psmnist_trials, "run_rung", fail)
     options = {
         **psmnist.QUICK, "orders": (8,), "units": 10, "trainings": 1, "epochs": 3,
-        "rungs": ("rate", "poisson"), "neurons": (200,), "presentations": (2,),
+        "rungs": ("rate", "poisson-relu"), "neurons": (200,), "presentations": (2,),
         "images": 40,
     }  # fmt: skip
     tasks = psmnist.plan("digits", True, 0, options)

@@ -40,7 +40,7 @@ def frozen(network, data, memory="lif", n_neurons=20):
 
 
 @pytest.mark.parametrize("read", [False, True], ids=["decoded", "read"])
-@pytest.mark.parametrize("memory", ["lif", "poisson"])
+@pytest.mark.parametrize("memory", ["lif", "poisson-relu"])
 def test_each_spike_is_counted_once(network, data, memory, read):
     """Also those of random neurons that are higher, where they are read."""
     on_chip = frozen(network, data, memory)
@@ -96,7 +96,7 @@ def test_the_answers_are_those_of_the_network(network, data, target):
 
 
 def test_random_neurons_follow_the_seed(network, data):
-    on_chip = frozen(network, data, "poisson", 10)
+    on_chip = frozen(network, data, "poisson-relu", 10)
     first, again, other = (run_on_chip(on_chip, data[:2], s)[0] for s in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)

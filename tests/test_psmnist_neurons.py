@@ -19,7 +19,7 @@ from spiking_lmu.training.weights import draw_weights
 
 STEPS = 12
 SETTINGS = {
-    "memory": "poisson", "n_neurons": 20, "presentation": 2, "synapse": 0.1,
+    "memory": "poisson-relu", "n_neurons": 20, "presentation": 2, "synapse": 0.1,
     "rates": 400.0, "seed": 3, "noise_aware": True,
 }  # fmt: skip
 
@@ -67,12 +67,12 @@ def test_noise_aware_weights_are_kept_and_found_again(dataset, path, monkeypatch
     pytest.importorskip("nengo_dl")
     first = InNeurons(path, dataset, **SETTINGS)
     assert first.path != path and first.path.parent == path.parent
-    assert "60poisson-2ms" in first.path.name
+    assert "60poisson-relu-2ms" in first.path.name
     plain = SequenceNetwork.load(path)[0]
     assert not np.allclose(weights(first.network), weights(plain))
     loaded, about = SequenceNetwork.load(first.path)
     assert np.array_equal(weights(loaded), weights(first.network))
-    assert about["data"] == "lines" and about["noise_aware"]["memory"] == "poisson"
+    assert about["data"] == "lines" and about["noise_aware"]["memory"] == "poisson-relu"
     assert np.array_equal(weights(first.frozen), weights(first.network))
 
     def fail(*args, **kwargs):
@@ -144,7 +144,7 @@ def test_a_killed_run_in_neurons_gives_the_row_of_one_that_was_not(
     tmp_path, dataset, monkeypatch
 ):
     options = {
-        **psmnist.QUICK, "orders": (3,), "trainings": 1, "rungs": ("poisson",),
+        **psmnist.QUICK, "orders": (3,), "trainings": 1, "rungs": ("poisson-relu",),
         "neurons": (30,), "presentations": (2,), "noise_aware": ("no",), "images": 50,
     }  # fmt: skip
     for module in (psmnist, psmnist_trials):

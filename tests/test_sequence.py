@@ -210,18 +210,17 @@ def test_memories_of_both_kinds():
     assert isinstance(exact.lmu, LMU)
     assert not isinstance(exact.lmu.memory, LegendreMemory)
     assert exact.lmu.theta == pytest.approx(12 * 3 * 0.001)
-    spiking = SequenceNetwork(**SIZES, memory="spiking", memory_args={"n_neurons": 20})
+    spiking = SequenceNetwork(**SIZES, memory_args={"n_neurons": 20})
     assert isinstance(spiking.lmu.memory, LegendreMemory)
     assert len(spiking.lmu.memory.ensembles) == 2 * 4
 
 
-@pytest.mark.parametrize("memory", ["exact", "spiking"])
-def test_long_windows_are_meant_in_steps(memory):
+@pytest.mark.parametrize("args", [{}, {"memory_args": {"n_neurons": 5}}])
+def test_long_windows_are_meant_in_steps(args):
     """Nobody has confused seconds with anything who gives a window in steps."""
-    args = {} if memory == "exact" else {"memory_args": {"n_neurons": 5}}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        SequenceNetwork(1, 2, 3, 60_000, memory=memory, **args)
+        SequenceNetwork(1, 2, 3, 60_000, **args)
     with pytest.warns(UserWarning, match="is in seconds"):
         LMU(3, 3, 60.0)
 
@@ -231,7 +230,7 @@ def test_long_windows_are_meant_in_steps(memory):
     [
         ("size_in", 0), ("size_out", 1.5), ("order", 0), ("window", 1), ("units", 0),
         ("units", ()), ("units", (5, 0)), ("presentation", 0), ("dt", 0),
-        ("memory", "rate"), ("memory_args", {"n_neurons": 20}),
+        ("memory_args", {"n_neurons": 0}), ("memory_args", {"freq": 2}),
     ],
 )  # fmt: skip
 def test_bad_arguments(name, value):

@@ -68,7 +68,8 @@ def run(
     neurons : sequence of int
         Numbers of neurons of the population.
     neuron_types : sequence of str
-        ``"poisson"``, ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"rate"``.
+        ``"poisson"``, ``"lif"``, ``"rate"``, ``"relu"`` (integrate-and-fire) or
+        ``"poisson-relu"`` (Poisson neurons with rectified linear tuning curves).
     trials : int
         Runs of each combination, each with neurons of its own. Neuron types share
         them, so that they can be compared pair by pair.

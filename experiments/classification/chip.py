@@ -33,8 +33,8 @@ def run_on_chip(
     Parameters
     ----------
     network : SequenceNetwork
-        As `networks.freeze` gives it, with a memory of ``relu``, ``lif`` or
-        ``poisson`` neurons.
+        As `networks.freeze` gives it, with a memory of ``relu``, ``lif``,
+        ``poisson-relu`` or ``poisson`` neurons.
     inputs : (n, n_items, size_in) array_like
     seed : int
         Of what is random while the network runs; and of its neurons, where they and the

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 AWARE = ", noise-aware"  # of a rung whose networks were trained on with noise
 RUNGS = {
-    **{name: style.NAMES[name] for name in ("rate", "relu", "lif", "poisson")},
+    **{
+        name: style.NAMES[name]
+        for name in ("rate", "relu", "lif", "poisson-relu", "poisson")
+    },
     "loihi": "Loihi, emulated",
 }
 #: All rungs, without and with that, in the order in which they are always shown.

@@ -71,7 +71,7 @@ class InNeurons:
     ) -> None:
         self._dataset = dataset
         self._settings: dict[str, Any] = {
-            "memory": memory,
+            "memory_type": memory,
             "n_neurons": n_neurons,
             "inputs": dataset.train.x[:EXAMPLES],
             "presentation": presentation,
@@ -87,9 +87,10 @@ class InNeurons:
                 "presentation": presentation,
                 "synapse": synapse,
                 "rates": rates,
+                "seed": seed,
             }
             name = f"{path.stem}-{told['neurons']}{memory}-{presentation}ms"
-            self.path = _kept(path, name, {**told, "seed": seed}, ".npz")
+            self.path = _kept(path, name, told, ".npz")
             if self.path.exists():
                 self.network, _ = SequenceNetwork.load(self.path)
             else:

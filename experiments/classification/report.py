@@ -50,6 +50,7 @@ PHRASES = {
     "rate": "With rate neurons, which do not spike",
     "relu": "With integrate-and-fire neurons",
     "lif": "With LIF neurons",
+    "poisson-relu": "With Poisson neurons of linear tuning curves",
     "poisson": "With Poisson neurons",
     "loihi": "On the emulator of Loihi",
 }

@@ -304,7 +304,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     rows = run_in_parts(run, len(x), CHIP_PART if chip else PART, seed, parts)
     answers = np.concatenate([row["answers"] for row in rows])
     exact = run_sequences(one.network, x).values.argmax(axis=1)
-    n_neurons = one.frozen.lmu.memory.mean_neurons
+    n_neurons = one.frozen.lmu.memory.n_neurons_per_dimension
     parts.unlink(missing_ok=True)
     return {
         **_described(task),

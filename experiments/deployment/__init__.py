@@ -30,9 +30,15 @@ from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
-from spiking_lmu.networks.freezing import MEMORIES
+from spiking_lmu.networks.freezing import MEMORY_TYPES
 from spiking_lmu.training.weights import fix_seeds
-from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+from spiking_lmu.validation import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_seed,
+    refusal,
+)
 
 __all__ = ["Deployment", "add_arguments", "deploy", "main", "plot", "run"]
 
@@ -52,7 +58,7 @@ OPTIONS: dict[str, Option] = {
     "data": (str, "DATA", "digits, mnist, an .npz file like it or a .csv or .tsv of "
              "sequences; by default what it was trained on"),
     "part": (str, "NAME", "of the data: test, or all where none was trained on"),
-    "memory": (str, "NAME", "exact, rate, relu, lif, poisson"),
+    "memory": (str, "NAME", "exact, rate, relu, lif, poisson-relu, poisson"),
     "neurons": (int, "N", "of the memory, in all"),
     "presentation": (int, "N", "time steps for which each item is shown"),
     "synapse": (float, "S", "recurrent synapse of the memory, in seconds"),
@@ -170,14 +176,16 @@ def deploy(
     with _named("path", "model"):
         network, about = SequenceNetwork.load(model)
     given = {name: value for name, value in in_neurons.items() if value is not None}
-    settings = {**IN_NEURONS, **_made_for(about), **given}
+    made = _made_for(about)
+    drawn = made.pop("seed", None)  # of the neurons that the network was made for
+    settings = {**IN_NEURONS, **made, **given}
     _check_neurons(target, settings)
     with _named("backend", "target"):
         require_target(target)
     memory, presentation = settings["memory"], settings["presentation"]
     dataset, some = _data(network, about, data, part, images, seed)
     start = time.perf_counter()
-    frozen = _frozen(network, dataset, settings, seed)
+    frozen = _frozen(network, dataset, settings, seed if drawn is None else drawn)
     taken = _resources(frozen, memory)
     operations = compare(frozen, 0)
     exact = run_sequences(network, some.x).values
@@ -275,20 +283,24 @@ def _made_for(about: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for kind in ("noise_aware", "frozen"):
         found = about.get(kind, {})
-        if not isinstance(found, dict) or not set(found) <= set(IN_NEURONS):
+        if not isinstance(found, dict) or not set(found) <= {*IN_NEURONS, "seed"}:
             raise refusal("model", found, "made for a memory of neurons, or for none")
         made.update(found)
+        if found.get("memory") == "poisson" and "seed" not in found:
+            made["memory"] = "poisson-relu"  # as version 0.1.0 called it
+    with _named("seed", "model"):
+        check_seed(made.get("seed"))
     return made
 
 
 def _check_neurons(target: str, settings: dict[str, Any]) -> None:
-    check_choice("memory", settings["memory"], MEMORIES)
+    check_choice("memory", settings["memory"], MEMORY_TYPES)
     check_integer("neurons", settings["neurons"], high=10**7)
     check_integer("presentation", settings["presentation"], high=10**4)
     check_number("synapse", settings["synapse"], low=0.001, high=100)
     check_number("rates", settings["rates"], low=10, high=2000)
     if target == "loihi" and settings["memory"] in ("exact", "rate"):
-        allowed = "lif, relu or poisson on a chip: it has spikes"
+        allowed = "lif, relu, poisson-relu or poisson on a chip: it has spikes"
         raise refusal("memory", settings["memory"], allowed)
 
 

@@ -53,7 +53,7 @@ OPTIONS: dict[str, Option] = {
     "spiking_units": (int, "N", "units in each of its two layers"),
     "spiking_epochs": (int, "N", "its passes, without noise and then with it"),
     "neurons": (integers, "N,...", "mean neurons per dimension"),
-    "neuron_types": (words, "TYPE,...", "poisson, lif, relu, rate"),
+    "neuron_types": (words, "TYPE,...", "poisson-relu, poisson, lif, relu, rate"),
     "presentations": (integers, "MS,...", "time steps for which it gets each value"),
     "spiking_steps": (int, "N", "values of a series that it is tested with"),
     "protocol": (words, "NAME,...", "ours, paper: as the published notebook trains"),
@@ -83,7 +83,7 @@ FULL: dict[str, Any] = {
     "parallel_epochs": 25,
     "spiking_epochs": 15,
     "neurons": (10, 30, 100, 300, 1000),
-    "neuron_types": ("poisson", "lif", "relu"),
+    "neuron_types": ("poisson-relu", "lif", "relu"),
     "presentations": (1, 3, 10),
     "spiking_steps": 2000,
 }
@@ -106,7 +106,7 @@ def run(
     spiking_units: int = 80,
     spiking_epochs: int = 3,
     neurons: Sequence[int] = (20, 60, 200),
-    neuron_types: Sequence[str] = ("poisson", "relu"),
+    neuron_types: Sequence[str] = ("poisson-relu", "relu"),
     presentations: Sequence[int] = (10,),
     spiking_steps: int = 500,
     protocol: Sequence[str] = ("ours",),
@@ -152,7 +152,8 @@ def run(
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
-        ``"poisson"``, ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"rate"``.
+        ``"relu"`` (integrate-and-fire) and ``"poisson-relu"``, with linear tuning
+        curves; ``"poisson"``, ``"lif"`` or ``"rate"``, with those of LIF neurons.
     presentations : sequence of int
         Time steps of 1 ms for which a spiking memory gets each value.
     spiking_steps : int

@@ -401,7 +401,7 @@ def _spiking_rows(
             seed=task["seed"],
         )
         tough.learn_from(network)
-        noise = state_noise(frozen("poisson", network), heard[0])
+        noise = state_noise(frozen("poisson-relu", network), heard[0])
         _fit(tough, task, split, noise={tough.lmu.state: noise})
         for aware, of in ((False, network), (True, tough)):
             exact = training.predict(of, x[None])[0]

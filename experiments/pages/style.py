@@ -29,6 +29,7 @@ COLOURS = {
     "poisson": "#0072b2",
     "lif": "#d55e00",
     "relu": "#009e73",
+    "poisson-relu": "#56b4e9",
     "rate": "#2f3338",
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
@@ -38,12 +39,14 @@ NAMES = {
     "poisson": "Poisson",
     "lif": "LIF",
     "relu": "integrate-and-fire",
+    "poisson-relu": "Poisson, linear curves",
     "rate": "rate (no spikes)",
 }
 MARKERS = {
     "poisson": "o",
     "lif": "s",
     "relu": "^",
+    "poisson-relu": "v",
     "rate": "D",
     "legendre": "s",
     "balanced": "o",

@@ -64,7 +64,8 @@ def run(
     thetas, synapses : sequence of float
         Windows and recurrent time constants, in seconds.
     neuron_types : sequence of str
-        ``"poisson"``, ``"lif"``, ``"relu"`` (integrate-and-fire) or ``"rate"``.
+        ``"poisson"``, ``"lif"``, ``"rate"``, ``"relu"`` (integrate-and-fire) or
+        ``"poisson-relu"`` (Poisson neurons with rectified linear tuning curves).
     designs : sequence of str
         Coordinates and allocation of neurons, such as ``"balanced/optimal"``.
     trials : int

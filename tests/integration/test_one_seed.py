@@ -49,7 +49,7 @@ CASES = {
         {
             "models": ("lmu", "spiking"), "series": (2, 1, 1), "steps": 300,
             "length": 50, "epochs": 1, "order": 4, "units": 5, "spiking_units": 5,
-            "spiking_epochs": 1, "neurons": (20,), "neuron_types": ("poisson",),
+            "spiking_epochs": 1, "neurons": (20,), "neuron_types": ("poisson-relu",),
             "spiking_steps": 200, "trials": 1,
         },
         ("nengo_dl",),
@@ -58,7 +58,7 @@ CASES = {
         psmnist.run,
         {
             "orders": (4,), "units": 5, "trainings": 1, "epochs": 1,
-            "rungs": ("poisson",), "neurons": (40,), "presentations": (1,),
+            "rungs": ("poisson-relu",), "neurons": (40,), "presentations": (1,),
             "images": 10, "noise_aware": ("no", "yes"),
         },
         ("nengo_dl", "sklearn"),

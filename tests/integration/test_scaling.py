@@ -55,7 +55,7 @@ def run(design, theta, order, n_neurons, u, dt=0.001, tau=TAU, seed=0):
             size_in=u.shape[1],
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
-        x = nengo.Probe(memory.coordinates, synapse=None)
+        x = nengo.Probe(memory.encoded, synapse=None)
         m = nengo.Probe(memory.output, synapse=None)
     # the optimizer merges random states, in another order every time
     with nengo.Simulator(network, dt=dt, progress_bar=False, optimize=False) as sim:
