@@ -312,7 +312,7 @@ def test_two_inputs_have_two_memories():
     step = discretize(*state_space(THETA, ORDER), DT)
     np.testing.assert_allclose(m[:, :ORDER], IDEAL, atol=1e-10)
     np.testing.assert_allclose(m[:, ORDER:], simulate(*step, us[:, 1]), atol=1e-10)
-    C = memory._readout_of_window([0, THETA])
+    C = sampled_readout(THETA, ORDER, DT, [0, THETA])
     expected = np.hstack([m[:, :ORDER] @ C.T, m[:, ORDER:] @ C.T])
     np.testing.assert_allclose(r, expected, atol=1e-10)
     np.testing.assert_allclose(f[:, 0], r[:, 1] - r[:, 2], atol=1e-9)
@@ -465,7 +465,7 @@ def test_inputs_beyond_the_range_are_told_once():
     u = np.full(100, 0.5)
     u[50:] = -2.5
     network, _ = fed(np.stack([u, 0 * u], axis=1), rms=0.5, label="window")
-    told = 'window".*, dimension 0, is -2.5 at 0.051 s, and at most 2.25 is expected'
+    told = 'window".*, dimension 0, is -2.5 at 0.051 s, but the memory expects at most'
     for _ in range(2):
         with pytest.warns(UserWarning, match=told) as caught:
             run(network, n_steps=100)
@@ -641,7 +641,7 @@ def test_check_range(coordinates):
     assert np.all((outside.outside > 0) & (outside.outside < 1))
     assert str(inside).startswith("The state stays within its radii: at most, coord")
     worst = int(np.argmax(outside.largest))
-    text = f"coordinate {worst} goes to {outside.largest[worst]:.2f} of its radius"
+    text = f"coordinate {worst} reaches {outside.largest[worst]:.2f} of its radius"
     assert text in str(outside) and "Spectrum.from_signal" in str(outside)
 
 
@@ -650,7 +650,7 @@ def test_beyond_its_radii_the_memory_is_wrong_until_two_theta_after():
     u = np.where(np.arange(len(U)) < loud, 10 * U, U)
     exact = simulate(*discretize(*state_space(THETA, ORDER), DT), u)
     network, memory = fed(u, neuron_type=nengo.LIFRate(), n_neurons=50)
-    with pytest.warns(UserWarning, match="at most 2.25 is expected"):
+    with pytest.warns(UserWarning, match="expects at most 2.25;"):
         (m,) = run(network, probe(network, memory.output))
     assert not memory.check_range(u)
     during, after = slice(0, loud), slice(loud + round(2 * THETA / DT), None)

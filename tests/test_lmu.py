@@ -469,15 +469,19 @@ def test_labels_and_sizes():
     assert not set(lmu.fixed) & set(lmu.weights.values())
 
 
-def test_configuration_is_for_the_memory_and_not_for_f():
+def test_configuration_is_for_memory_and_hidden_units():
     with nengo.Network() as network:
         network.config[nengo.Ensemble].neuron_type = nengo.LIF(tau_rc=0.03)
         network.config[nengo.Ensemble].max_rates = Uniform(50, 60)
         network.config[nengo.Connection].synapse = 0.2
         exact = make()
         spiking = make(memory_args={"n_neurons": 10})
+        given = make(neuron_type=nengo.Sigmoid())
+        assert given.hidden.neuron_type == nengo.Sigmoid()
+        assert make(neuron_type=None).hidden.neuron_type == nengo.Tanh(tau_ref=1)
     for lmu in (exact, spiking):
-        assert lmu.hidden.neuron_type == nengo.Tanh(tau_ref=1)
+        assert lmu.hidden.neuron_type == nengo.LIF(tau_rc=0.03)
+        assert lmu.amplitude == pytest.approx(0.002)
         assert all(c.synapse != nengo.Lowpass(0.2) for c in lmu.all_connections)
     assert spiking.memory.neuron_type == nengo.LIF(tau_rc=0.03)
     assert spiking.memory.max_rates == Uniform(50, 60)

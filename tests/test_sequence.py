@@ -230,7 +230,7 @@ def test_long_windows_are_meant_in_steps(args):
     [
         ("size_in", 0), ("size_out", 1.5), ("order", 0), ("window", 1), ("units", 0),
         ("units", ()), ("units", (5, 0)), ("presentation", 0), ("dt", 0),
-        ("memory_args", {"n_neurons": 0}), ("memory_args", {"freq": 2}),
+        ("memory_args", "exact"), ("memory_args", {"freq": 2}),
     ],
 )  # fmt: skip
 def test_bad_arguments(name, value):
