@@ -37,8 +37,11 @@ class InputCode(nengo.Process):
     ----------
     values : (size, 2 * bits * size) ndarray
         What a spike of each axon is worth.
-    largest : (1,) ndarray
-        Largest magnitude that any run has seen, relative to the scale.
+
+    Notes
+    -----
+    The state of a simulation holds what is carried on, ``"left"``, and the largest
+    magnitude so far relative to the scale, ``"largest"``.
     """
 
     size = IntParam("size", low=1)
@@ -50,7 +53,6 @@ class InputCode(nengo.Process):
         self.size = size
         self.scale = scale
         self.bits = bits
-        self.largest = np.zeros(1)
 
     @property
     def values(self) -> np.ndarray:
@@ -61,17 +63,19 @@ class InputCode(nengo.Process):
     def make_state(
         self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
     ) -> dict[str, Any]:
-        return {}
+        """Nothing carried on, and no input seen."""
+        return {"left": np.zeros(self.size), "largest": np.zeros(1)}
 
     def make_step(
         self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
     ) -> Callable[[float, np.ndarray], np.ndarray]:
+        """A function from the values of a step to its spikes."""
         highest = 2**self.bits - 1
-        left = np.zeros(self.size)
+        left, largest = state["left"], state["largest"]
 
         def step(t: float, x: np.ndarray) -> np.ndarray:
             relative = x / self.scale
-            self.largest[0] = max(self.largest[0], np.abs(relative).max())
+            largest[0] = max(largest[0], np.abs(relative).max())
             wanted = np.clip(relative, -1, 1) * highest + left
             number = np.clip(np.round(wanted), -highest, highest)
             left[:] = wanted - number
@@ -109,13 +113,20 @@ class GateCode(InputCode):
         self.limits = limits
         self.kept = kept
 
+    def make_state(
+        self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
+    ) -> dict[str, Any]:
+        """No current yet."""
+        return {"current": np.zeros(self.size)}
+
     def make_step(
         self, shape_in: Any, shape_out: Any, dt: float, rng: Any, state: Any
     ) -> Callable[[float, np.ndarray], np.ndarray]:
+        """A function from the values of a step to its spikes."""
         highest = 2**self.bits - 1
-        # of the current, that one step of the code makes
+        # the change of the current by one unit of the code
         quantum = (1 - self.kept) * self.scale / highest
-        current = np.zeros(self.size)
+        current = state["current"]
 
         def step(t: float, x: np.ndarray) -> np.ndarray:
             current[:] *= self.kept

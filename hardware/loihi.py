@@ -35,14 +35,14 @@ from .resources import Budget, Resources, placed, resources
 require("nengo_loihi", "loihi")
 
 from nengo_loihi.builder import Model
-from nengo_loihi.hardware import HAS_NXSDK
+from nengo_loihi.hardware import HAS_NXSDK, HardwareInterface
 from nengo_loihi.simulator import SimulationData
 from nengo_loihi.simulator import Simulator as LoihiSimulator
 
 from .building import ChipModel, ChipRates
 from .emulator import Emulator
 from .energy import Energy, energy
-from .running import Batch, BatchData, HostSimulator, Lane, check_inputs
+from .running import Batch, BatchData, HostSimulator, Lane, check_inputs, host_seed
 from .splitting import PassthroughCheck
 
 __all__ = ["Energy", "Resources", "Simulator", "energy", "resources"]
@@ -137,17 +137,7 @@ class Simulator(LoihiSimulator):
     ) -> None:
         self.closed = True  # for __del__, until all is built
         self._batch: Batch | None = None
-        self._arguments = {
-            "network": network,
-            "dt": dt,
-            "seed": seed,
-            "target": target,
-            "precompute": precompute,
-            "progress_bar": progress_bar,
-            "remove_passthrough": remove_passthrough,
-            "hardware_options": hardware_options,
-            "minibatch_size": minibatch_size,
-        }
+        self._options = hardware_options or {}
         self.network = network
         if not isinstance(network, nengo.Network):
             raise refusal("network", network, "a nengo.Network")
@@ -193,20 +183,30 @@ class Simulator(LoihiSimulator):
                 remove_passthrough=remove_passthrough,
                 hardware_options=hardware_options,
             )
-            self._take_over()
+            self._learned = {
+                synapse: [weights.copy() for weights in synapse.weights]
+                for block in self.model.blocks
+                for synapse in block.synapses
+                if synapse.learning
+            }
+            self._start(self.sims[self._chip].seed)
 
-    def _take_over(self) -> None:
-        """Run on our emulator, and by our own exchange of host and chip."""
+    @property
+    def _chip(self) -> str:
+        return "loihi" if "loihi" in self.sims else "emulator"
+
+    def _start(self, seed: int) -> None:
+        """Set up host and chip for the first time step of a run, on our emulator."""
         for name in ("host_pre", "host"):
             if name in self.sims:
                 self.sims[name].close()
-                self.sims[name] = HostSimulator(self.sims[name].model)
-        emulator = self.sims.get("emulator")
-        if emulator is not None:
-            emulator = Emulator(
-                self.model, seed=emulator.seed, batch_size=self.minibatch_size or 1
+                model = self.sims[name].model
+                self.sims[name] = HostSimulator(model, host_seed(seed, 0, name))
+        emulator = None
+        if self._chip == "emulator":
+            emulator = self.sims["emulator"] = Emulator(
+                self.model, seed=seed, batch_size=self.minibatch_size or 1
             )
-            self.sims["emulator"] = emulator
         self.data = SimulationData(self.model.params)
         for sim in self.sims.values():
             if isinstance(sim, HostSimulator):
@@ -361,7 +361,7 @@ class Simulator(LoihiSimulator):
             if self._batch is not None:
                 self._batch.record(probe, built, self._sampled)
             else:
-                chip = self.sims["loihi" if "loihi" in self.sims else "emulator"]
+                chip = self.sims[self._chip]
                 rows = self._sampled(probe, chip.collect_probe_output(built))
                 self._probe_outputs[probe].extend(rows)
 
@@ -397,31 +397,55 @@ class Simulator(LoihiSimulator):
         super().close()
 
     def reset(self, seed: int | None = None) -> None:
-        """Start anew, from the first time step; the network is built again.
+        """Go back to the state before the first time step.
+
+        What was built stays, such as neurons and decoders; what was learned and
+        recorded does not.
 
         Parameters
         ----------
         seed : int, optional
-            Of all that is random while the network runs; as before, by default.
+            Seed of everything random while the network runs; the same as before by
+            default.
         """
         if self.closed:
             raise SimulatorClosed("Cannot reset closed Simulator.")
-        arguments = dict(self._arguments)
+        chip = self.sims[self._chip]
         if seed is not None:
-            arguments["seed"] = _seed(seed)
-        self.close()
-        self.__init__(**arguments)  # type: ignore[misc]
+            self.seed = _seed(seed)
+        seed = chip.seed if seed is None else self.seed
+        self.clear_probes()
+        if self._batch is not None:
+            self._batch.close()
+        chip.close()
+        for synapse, weights in self._learned.items():
+            for now, before in zip(synapse.weights, weights):
+                now[:] = before
+        for source in self.model.inputs:
+            for t in set(source.spikes) - source.permanent:
+                del source.spikes[t]
+        if self._chip == "loihi":
+            self.sims["loihi"] = HardwareInterface(
+                self.model, use_snips=chip.use_snips, seed=seed, **self._options
+            )
+        self._start(seed)
+        self._n_steps = 0
+        self._probe_step_time()
 
     def _check_range(self) -> None:
+        """Warn of inputs that were too large for the code which the host sends."""
         for memory, code in getattr(self.model, "codes", {}).items():
-            if code.largest > 1:
+            found = [lane.state_of(code)["largest"] for lane in self._lanes]
+            largest = max(float(each[0]) for each in found)
+            if largest > 1:
                 warnings.warn(
-                    f"the input of {memory} reached {code.largest[0]:.2f} times what "
-                    "it announces, and was cut off there; announce it by freq and "
-                    "rms, or by spectrum=Spectrum.from_signal(signal, dt)",
+                    f"the input of {memory} reached {largest:.2f} times the largest "
+                    "expected input, and was cut off there; set freq and rms for it, "
+                    "or spectrum=Spectrum.from_signal(signal, dt)",
                     stacklevel=3,
                 )
-                code.largest[0] = 0
+                for each in found:
+                    each[0] = 0
 
 
 def _check_kind(name: str, value: Any, kinds: tuple[type, ...], allowed: str) -> None:

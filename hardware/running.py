@@ -8,6 +8,7 @@ from typing import Any
 
 import nengo
 import numpy as np
+from nengo.builder.processes import SimProcess
 from nengo.exceptions import ValidationError
 from nengo_loihi.simulator import StepRunner
 
@@ -17,9 +18,14 @@ from .emulator import Emulator
 class HostSimulator(nengo.Simulator):
     """Nengo's simulator of a part of the network, whose inputs can be given."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, seed: int) -> None:
         super().__init__(
-            network=None, dt=model.dt, model=model, progress_bar=False, optimize=False
+            network=None,
+            dt=model.dt,
+            seed=seed,
+            model=model,
+            progress_bar=False,
+            optimize=False,
         )
         self._own = list(self._steps)
 
@@ -47,6 +53,19 @@ class HostSimulator(nengo.Simulator):
     def feed_no_more(self) -> None:
         """Let all nodes give their own values again."""
         self._steps[:] = self._own
+
+    def state_of(self, process: nengo.Process) -> dict[str, np.ndarray] | None:
+        """The state of a process in this simulator; None if it is not in here."""
+        for operator in self.model.operators:
+            if isinstance(operator, SimProcess) and operator.process is process:
+                return {k: self.signals[s] for k, s in operator.state.items()}
+        return None
+
+
+def host_seed(seed: int, item: int, name: str) -> int:
+    """Seed of a part of the host, in one of the runs."""
+    sequence = np.random.SeedSequence([seed, item, len(name)])
+    return int(sequence.generate_state(1)[0])
 
 
 class Lane(StepRunner):
@@ -88,8 +107,14 @@ class Lane(StepRunner):
                     host.feed(node, values)
 
     def feed_no_more(self) -> None:
+        """Let all nodes give their own values again."""
         for host in self.hosts:
             host.feed_no_more()
+
+    def state_of(self, process: nengo.Process) -> dict[str, np.ndarray]:
+        """The state of a process that the host computes."""
+        states = (host.state_of(process) for host in self.hosts)
+        return next(state for state in states if state is not None)
 
 
 class Batch:
@@ -104,7 +129,8 @@ class Batch:
             sims: dict[str, Any] = OrderedDict()
             for name in ("host_pre", "host"):
                 if getattr(model, name).params:
-                    sims[name] = HostSimulator(getattr(model, name))
+                    seed = host_seed(emulator.seed, item, name)
+                    sims[name] = HostSimulator(getattr(model, name), seed)
             sims["emulator"] = _Share(emulator, item)
             self.lanes.append(Lane(model, sims, precompute, timers))
         self.recorded: dict[nengo.Probe, list[list[Any]]] = defaultdict(

@@ -16,11 +16,13 @@ from spiking_lmu.networks import LegendreMemory
 
 
 def coded(code, values):
-    """What the spikes of a code say of values (n_steps, size)."""
-    step = code.make_step((code.size,), code.values.shape[1:], 0.001, None, {})
+    """What the spikes of a code say of values (n_steps, size), and its state then."""
+    shapes = (code.size,), code.values.shape[1:]
+    state = code.make_state(*shapes, 0.001)
+    step = code.make_step(*shapes, 0.001, None, state)
     spikes = np.array([step(0.001 * i, x) for i, x in enumerate(values)])
     assert set(np.unique(spikes)) <= {0.0, 1.0}
-    return spikes @ code.values.T
+    return spikes @ code.values.T, state
 
 
 @given(
@@ -32,20 +34,20 @@ def coded(code, values):
 def test_what_a_step_leaves_over_is_carried_on(size, scale, bits, seed):
     code = InputCode(size, scale, bits)
     values = scale * np.random.default_rng(seed).uniform(-1, 1, size=(50, size))
-    said = coded(code, values)
+    said, state = coded(code, values)
     least = scale / (2**bits - 1)
     # the sum of all steps is never off by more than half of the least digit
     assert np.abs(np.cumsum(said - values, axis=0)).max() <= 0.5001 * least
-    assert 0 < code.largest[0] <= 1
+    assert 0 < state["largest"][0] <= 1
 
 
 def test_code_saturates_and_says_so():
     code = InputCode(1, 2.0, 4)
-    said = coded(code, np.full((20, 1), 3.0))
+    said, state = coded(code, np.full((20, 1), 3.0))
     np.testing.assert_allclose(said, 2.0)
-    assert code.largest[0] == 1.5
+    assert state["largest"][0] == 1.5
     # and does not remember it
-    np.testing.assert_allclose(coded(code, np.array([[5.0], [0.0]]))[-1], 0)
+    np.testing.assert_allclose(coded(code, np.array([[5.0], [0.0]]))[0][-1], 0)
 
 
 def test_rates_of_the_chip_are_those_of_whole_intervals():

@@ -903,7 +903,7 @@ def test_inputs_out_of_range_are_told_once():
     with simulator(network) as sim, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         sim.run_steps(300)
-    (warning,) = [w for w in caught if "announces" in str(w.message)]
+    (warning,) = [w for w in caught if "largest expected input" in str(w.message)]
     assert "freq" in str(warning.message) and warning.filename == __file__
     peak = np.abs(U[:300]).max() / (memory.spectrum.peak * 0.05)
     assert f"reached {peak:.2f} times" in str(warning.message)

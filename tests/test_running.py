@@ -114,6 +114,73 @@ def test_reset_starts_anew():
         sim.reset()
 
 
+def learning():
+    """A network that learns on the chip, with noise of the host that has no seed."""
+    with nengo.Network(seed=3) as network:
+        stimulus = nengo.Node(nengo.processes.WhiteNoise(nengo.dists.Uniform(0.3, 0.5)))
+        pre = nengo.Ensemble(40, 1, neuron_type=nengo.LIF(initial_state=STILL))
+        post = nengo.Node(size_in=1)
+        rule = nengo.PES(1e-3)
+        learned = nengo.Connection(
+            pre, post, function=lambda x: 0, learning_rule_type=rule, synapse=0.01
+        )
+        nengo.Connection(stimulus, pre, synapse=None)
+        nengo.Connection(post, learned.learning_rule)
+        nengo.Connection(stimulus, learned.learning_rule, transform=-1)
+        probes = [nengo.Probe(post, synapse=0.02), nengo.Probe(stimulus)]
+    return network, probes
+
+
+STILL = {"voltage": nengo.dists.Choice([0])}
+
+
+@pytest.mark.parametrize("minibatch_size", [None, 1])
+def test_reset_forgets_what_was_learned_and_builds_nothing(minibatch_size, monkeypatch):
+    network, probes = learning()
+
+    class Named(loihi.Simulator):
+        def __init__(self, name):
+            self.name = name
+            super().__init__(
+                network, progress_bar=False, seed=1, minibatch_size=minibatch_size
+            )
+
+    with Named("one") as sim:
+        model = sim.model
+        sim.run_steps(STEPS)
+        first = [sim.data[probe].copy() for probe in probes]
+        assert np.abs(first[0]).max() > 0.05  # it has learned something
+        monkeypatch.setattr(type(model), "build", None)
+        sim.reset()
+        sim.run_steps(STEPS)
+        for probe, before in zip(probes, first):
+            np.testing.assert_array_equal(sim.data[probe], before)
+        assert sim.model is model and sim.name == "one"
+        sim.reset(seed=2)
+        sim.run_steps(STEPS)
+        assert not np.array_equal(sim.data[probes[1]], first[1])
+        sim.reset()
+        sim.run_steps(20)
+        sim.reset(seed=1)
+        sim.run_steps(STEPS)
+        np.testing.assert_array_equal(sim.data[probes[1]], first[1])
+
+
+def test_processes_keep_no_state_of_their_own():
+    """The state of a code is that of a simulator, and is reset with it."""
+    network, signal, *_ = fed()
+    with simulator(network) as sim:
+        (code,) = sim.model.codes.values()
+        before = {name: repr(value) for name, value in vars(code).items()}
+        sim.run_steps(20, data={signal: np.full((20, 1), 0.7)})
+        assert {name: repr(value) for name, value in vars(code).items()} == before
+        (lane,) = sim._lanes
+        assert lane.state_of(code)["largest"][0] > 0
+        sim.reset()
+        (lane,) = sim._lanes
+        assert lane.state_of(code)["largest"][0] == 0
+
+
 def test_probes_can_be_cleared():
     network, _, _, probes = fed()
     with simulator(network, minibatch_size=2) as sim:
