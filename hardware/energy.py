@@ -131,6 +131,12 @@ class Energy:
     def __str__(self) -> str:
         return "\n".join(_table(self))
 
+    def __repr__(self) -> str:
+        return (
+            f"<Energy: {_span(self.per_step, 1e9)} nJ in each of {self.counts.steps:,} "
+            f"steps on {self.counts.cores} cores>"
+        )
+
 
 def energy(sim: Any) -> Energy:
     r"""Estimate the energy of a run on Loihi.

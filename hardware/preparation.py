@@ -26,12 +26,13 @@ from spiking_lmu.neurons import spike_height
 
 from .plan import Plan, ensemble_of
 from .rewiring import Rewiring
-from .stochastic import MAX_RATE, StandIn
+from .stochastic import MAX_RATE, ChipPoisson, StandIn
 from .synapses import is_lowpass, refused_synapse
 
-UNITS = (nengo.Tanh, nengo.Sigmoid, nengo.RectifiedLinear)  # that do not spike
-# whose Poisson neurons have an equal on the chip
+# neurons of the chip, and the rates of which it makes spikes, regular or at random
+ON_CHIP = (nengo.LIF, nengo.SpikingRectifiedLinear, ChipPoisson)
 RECTIFYING = (nengo.LIFRate, nengo.RectifiedLinear)
+UNITS = (nengo.Tanh, nengo.Sigmoid)  # whose Poisson neurons stay on the host
 
 
 def prepare(
@@ -64,12 +65,16 @@ def prepare(
     memories = [n for n in network.all_networks if isinstance(n, LegendreMemory)]
     if isinstance(network, LegendreMemory):
         memories.insert(0, network)
-    rates = _of_rates(network, memories) if memories else []
-    host = {*off_chip, *_taught(network), *rates}
+    others = _of_other_types(network, memories) if memories else []
+    host = {*off_chip, *_taught(network), *others}
     changes = []
-    if rates:
-        named = ", ".join(str(e.label or e) for e in rates)
-        changes.append(f"units that no chip has stay on the host: {named}")
+    if others:
+        named = ", ".join(
+            f"{e.label or e} ({type(e.neuron_type).__name__})" for e in others
+        )
+        changes.append(
+            f"ensembles of neurons that no chip has stay on the host: {named}"
+        )
     plan = _place(network, memories, host, dt)
     while memories:
         rewiring = Rewiring(plan)
@@ -98,8 +103,9 @@ def _place(
         for e in network.all_ensembles
         if e not in host and not isinstance(e.neuron_type, nengo.Direct)
     ]
+    memory_of = {e: memory for memory in memories for e in memory.all_ensembles}
     for ensemble in chip:
-        _check_neurons(ensemble)
+        _check_neurons(ensemble, memory_of.get(ensemble))
     plan = Plan(network, memories, chip)
     random = [e for e in chip if isinstance(e.neuron_type, nengo.PoissonSpiking)]
     if memories or random:
@@ -120,8 +126,8 @@ def _place(
     return plan
 
 
-def _check_neurons(ensemble: nengo.Ensemble) -> None:
-    """Refuse neurons that nengo-loihi or we would build as others."""
+def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> None:
+    """Refuse neurons that nengo-loihi or we would build as others, or cannot build."""
     neuron_type = ensemble.neuron_type
     if isinstance(neuron_type, nengo.AdaptiveLIF):
         # nengo-loihi would build what these neurons are a special case of
@@ -140,6 +146,13 @@ def _check_neurons(ensemble: nengo.Ensemble) -> None:
                 "on_chip",
                 attr="neuron_type",
             )
+    elif memory is not None and not _has_equal(neuron_type):
+        raise ValidationError(
+            f"the chip has no {type(neuron_type).__name__} neurons for {ensemble} of "
+            f"{memory}; choose nengo.LIF, nengo.SpikingRectifiedLinear or "
+            "nengo.PoissonSpiking",
+            attr="neuron_type",
+        )
 
 
 def _check_connections(plan: Plan) -> None:
@@ -165,10 +178,10 @@ def _of_neurons(connection: nengo.Connection) -> bool:
     return isinstance(connection.pre_obj, Neurons)
 
 
-def _of_rates(
+def _of_other_types(
     network: nengo.Network, memories: Sequence[LegendreMemory]
 ) -> list[nengo.Ensemble]:
-    """Ensembles of units that no chip has, beside the memories: they do not spike."""
+    """Ensembles beside the memories that stay on the host for their neuron type."""
     remembering = {e for memory in memories for e in memory.all_ensembles}
     return [
         e
@@ -178,11 +191,19 @@ def _of_rates(
 
 
 def _stays(neuron_type: nengo.neurons.NeuronType) -> bool:
-    """Whether units are no neurons of the chip, nor have spikes that it could make."""
-    base = getattr(neuron_type, "base_type", None)
-    if isinstance(neuron_type, nengo.PoissonSpiking) and type(base) in RECTIFYING:
+    """Whether these neurons stay on the host without being asked to."""
+    if isinstance(neuron_type, (nengo.Direct, nengo.AdaptiveLIF)):
         return False
-    return type(neuron_type if base is None else base) in UNITS
+    if isinstance(neuron_type, nengo.PoissonSpiking):
+        return type(neuron_type.base_type) in UNITS
+    return not _has_equal(neuron_type)
+
+
+def _has_equal(neuron_type: nengo.neurons.NeuronType) -> bool:
+    """Whether the chip has such neurons, or spikes like theirs."""
+    if isinstance(neuron_type, (nengo.PoissonSpiking, nengo.RegularSpiking)):
+        return type(neuron_type.base_type) in RECTIFYING
+    return isinstance(neuron_type, ON_CHIP)
 
 
 def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:

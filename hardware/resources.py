@@ -108,6 +108,12 @@ class Resources:
         """Connections from a neuron to a core."""
         return sum(p.out_axons * p.cores for p in self.populations)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Resources: {self.compartments:,} compartments and {self.synapses:,} "
+            f"synapses on {self.cores} cores, {self.chips} chips>"
+        )
+
     def __str__(self) -> str:
         head = ("population", "neurons", "cores", "a core", "in", "out", "memory")
         rows: list[tuple[str, ...]] = [head]

@@ -40,18 +40,23 @@ MEASURED = 64  # sequences
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a network made of sequences.
+    """The answers of a network to some sequences.
 
     Attributes
     ----------
     values : (n, size_out) ndarray
-        At the end of each sequence.
+        The network's output at the end of each sequence.
     spikes : float
-        Of all neurons of the memory, for each sequence.
+        Mean number of spikes of the memory for a sequence.
     """
 
     values: np.ndarray
     spikes: float
+
+    def __repr__(self) -> str:
+        n, size = self.values.shape
+        each = f"{self.spikes:,.0f} spikes each"
+        return f"<Answers: {size} values for {n} sequences, {each}>"
 
 
 def run_sequences(

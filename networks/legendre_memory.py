@@ -89,8 +89,9 @@ class LegendreMemory(Memory):
         the rate of time steps if that is lower. A warning is given if the order is
         too small for ``freq``.
     rms : float, optional
-        Root mean square of the expected input; 0.5 by default. In Nengo, a warning
-        is given if the input exceeds 4.5 times that.
+        Root mean square of the expected input; 0.5 by default. Nengo and Loihi's
+        emulator warn if the input exceeds 4.5 times that; NengoDL does not, but
+        `check_range` tells it for any signal and simulator.
     spectrum : Spectrum, optional
         The expected input in full, instead of ``freq`` and ``rms``; for an example
         signal, ``Spectrum.from_signal(signal, dt)``.

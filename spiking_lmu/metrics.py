@@ -93,6 +93,10 @@ class Scaling:
     high: float
     constant: float
 
+    def __repr__(self) -> str:
+        exponent = f"{self.exponent:.3g} ({self.low:.3g} to {self.high:.3g})"
+        return f"<Scaling: exponent {exponent}, constant {self.constant:.3g}>"
+
     def predict(self, neurons: Any) -> np.ndarray:
         """Errors of networks of so many ``neurons``, in the same shape."""
         neurons = check_array("neurons", neurons, 0, exclusive=True, ndims=ANY)
@@ -117,6 +121,15 @@ class Floor:
     exponent_interval: tuple[float, float]
     constant_interval: tuple[float, float]
     floor_interval: tuple[float, float]
+
+    def __repr__(self) -> str:
+        parts = (
+            "{} {:.3g} ({:.3g} to {:.3g})".format(
+                name, getattr(self, name), *getattr(self, f"{name}_interval")
+            )
+            for name in ("exponent", "constant", "floor")
+        )
+        return f"<Floor: {', '.join(parts)}>"
 
     def predict(self, neurons: Any) -> np.ndarray:
         """Errors of networks of so many ``neurons``, in the same shape."""

@@ -107,6 +107,10 @@ class Population:
     radius: float
     neuron_type: NeuronType
 
+    def __repr__(self) -> str:
+        n = len(self.gain)
+        return f"<Population: {n} of {self.neuron_type}, radius {self.radius:.3g}>"
+
     @classmethod
     def solved(
         cls,

@@ -102,6 +102,10 @@ class Realization:
     noise_weight: np.ndarray
     largest_input: float
 
+    def __repr__(self) -> str:
+        times = f"dt {self.dt:g} s, synapse {self.tau:g} s"
+        return f"<Realization: order {self.order}, {self.coordinates}, {times}>"
+
     @property
     def order(self) -> int:
         """Number of state variables, d."""

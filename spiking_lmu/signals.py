@@ -71,6 +71,10 @@ class Spectrum:
         object.__setattr__(self, "mean_power", mean_power)
         object.__setattr__(self, "peak", check_number("peak", self.peak, 1, 1e6))
 
+    def __repr__(self) -> str:
+        bands = f"{len(self.powers)} bands up to" if len(self.powers) > 1 else "up to"
+        return f"<Spectrum: {self.rms:.3g} rms, {bands} {self.freq:.4g} Hz>"
+
     @classmethod
     def flat(cls, freq: float, rms: float) -> Spectrum:
         """White noise of ``rms`` that is band-limited to 0 to ``freq`` Hz.

@@ -62,6 +62,10 @@ class Recording:
         default_factory=dict
     )
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {np.shape(d)}" for name, d in self.data.items())
+        return f"<Recording: {shapes}, {self.run_seconds:.3g} s>"
+
 
 @dataclass(frozen=True)
 class Backend:

@@ -1224,19 +1224,48 @@ def test_a_network_is_needed():
         loihi.Simulator(None)
 
 
-@pytest.mark.parametrize(
-    "neuron_type, error, message",
-    [
-        (nengo.LIFRate(), BuildError, "'LIFRate' cannot be simulated on Loihi.*LIF"),
-        (nengo.AdaptiveLIF(), ValidationError, "adapt, .*choose nengo.LIF, or leave"),
-    ],
-)
-@pytest.mark.parametrize("in_memory", [True, False])
-def test_neurons_that_no_chip_has(neuron_type, error, message, in_memory):
-    network, _ = fed(neuron_type=neuron_type if in_memory else None)
+STRANGE = [
+    nengo.Izhikevich(),
+    nengo.StochasticSpiking(nengo.LIFRate()),
+    nengo.LIFRate(),
+    nengo.AdaptiveLIFRate(),
+    nengo.Sigmoid(),
+    nengo.RegularSpiking(nengo.Tanh()),
+]
+
+
+@pytest.mark.parametrize("neuron_type", STRANGE, ids=lambda kind: type(kind).__name__)
+def test_neurons_that_no_chip_has(neuron_type):
+    """Beside a memory they stay on the host; it cannot be made of them."""
+    network, memory = fed(n_neurons=10)
     with network:
-        nengo.Ensemble(10, 1, neuron_type=nengo.LIF() if in_memory else neuron_type)
-    with pytest.raises(error, match=message):
+        beside = nengo.Ensemble(10, 1, neuron_type=neuron_type, label="beside")
+        nengo.Connection(memory.output[0], beside)
+        read = nengo.Probe(beside)
+    with simulator(network) as sim:
+        sim.run_steps(3)
+    name = type(neuron_type).__name__
+    assert any(f"on the host: beside ({name})" in text for text in sim.changes)
+    assert sim.data[read].shape == (3, 1)
+    network, _ = fed(neuron_type=neuron_type)
+    with pytest.raises(ValidationError, match=f"chip has no {name} neurons for .*x0"):
+        simulator(network)
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_neurons_that_adapt(in_memory):
+    network, _ = fed(neuron_type=nengo.AdaptiveLIF() if in_memory else None)
+    with network:
+        kind = nengo.LIF() if in_memory else nengo.AdaptiveLIF()
+        nengo.Ensemble(10, 1, neuron_type=kind)
+    with pytest.raises(ValidationError, match="adapt, .*choose nengo.LIF, or leave"):
+        simulator(network)
+
+
+def test_neurons_of_a_network_without_memory_are_for_nengo_loihi():
+    with nengo.Network() as network:
+        nengo.Ensemble(10, 1, neuron_type=nengo.LIFRate())
+    with pytest.raises(BuildError, match="'LIFRate' cannot be simulated on Loihi"):
         simulator(network)
 
 

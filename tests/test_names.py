@@ -205,3 +205,80 @@ def test_poisson_neurons_have_the_curves_of_their_names():
         assert isinstance(kind, nengo.PoissonSpiking) == (name in curves)
         if name in curves:
             assert type(kind.base_type) is curves[name]
+
+
+def results():
+    """What users get back and may look at, made without effort."""
+    import pandas as pd
+
+    from spiking_lmu import Floor, Scaling, realize
+    from spiking_lmu.data.datasets import Dataset, Split
+    from spiking_lmu.experiments.pages.report import Report
+    from spiking_lmu.experiments.sweeps.tasks import SweepResult
+    from spiking_lmu.hardware.energy import Counts, Energy, estimate
+    from spiking_lmu.hardware.resources import resources
+    from spiking_lmu.legendre import state_space
+    from spiking_lmu.networks.batched import Answers
+    from spiking_lmu.simulators import Recording
+    from spiking_lmu.training.fitting import Training
+
+    with nengo.Network() as network:
+        memory = LegendreMemory(0.2, 3, 10, neuron_type=nengo.LIF())
+        unit = LMU(4, 3, 0.2, **{k: np.ones(s) for k, s in WEIGHTS.items()})
+    frame = pd.DataFrame({"epoch": [1, 2], "loss": [0.5, 0.25], "rmse": [1.0, 2.0]})
+    counts = Counts(10, 0.001, 2, 100, 1000, 50.0, 5.0, 60.0, 900.0)
+    split = Split(np.zeros((7, 20, 1)), np.zeros(7, int))
+    spectrum = Spectrum.flat(2.0, 0.4)
+    return {
+        "<Spectrum: 0.4 rms, up to 2 Hz>": spectrum,
+        "<Scaling: exponent -0.5 (-0.6 to -0.4), constant 1.23>": Scaling(
+            -0.5, -0.6, -0.4, 1.2345
+        ),
+        "<Floor: exponent -0.5 (-0.6 to -0.4), ": Floor(
+            -0.5, 1.2, 0.03, (-0.6, -0.4), (1, 2), (0.02, 0.04)
+        ),
+        "<Realization: order 3, balanced, dt 0.001 s, synapse 0.1 s>": realize(
+            *state_space(0.2, 3), 0.001, 0.1, spectrum
+        ),
+        "<RangeCheck: largest 0 of a radius, ": memory.check_range(np.zeros(5)),
+        "<UnitRun: 2 sequences of 5 steps, 4 hidden units>": unit.run(
+            np.zeros((2, 5, 1))
+        ),
+        "<Answers: 3 values for 2 sequences, 1,000 spikes each>": Answers(
+            np.zeros((2, 3)), 1000.0
+        ),
+        "<Resources: 30 compartments and ": resources(network),
+        "<Energy: ": Energy(counts, estimate(counts), (), ()),
+        "<Training: best epoch 2 of 2, loss 0.25>": Training(
+            frame, "parallel", "it can", 2, 100, 3.0
+        ),
+        "<Split: 7 sequences of 20 steps of 1>": split,
+        "<Dataset 'lines': 2 classes, 20 steps of 1; 7 to train": Dataset(
+            "lines", split, split, split, ("up", "down")
+        ),
+        "<SweepResult: 2 rows; 1 tasks run, 3 reused, 0 failed>": SweepResult(
+            frame, [], 3, 1
+        ),
+        "<Report 'precision': Precision; 0 sections, 0 laws>": Report(
+            "precision", "Precision", "It grows."
+        ),
+        "<Recording: out (5, 2), 0.5 s>": Recording(
+            {"out": np.zeros((5, 2))}, None, 0.1, 0.5
+        ),
+    }
+
+
+WEIGHTS = {
+    "e_x": (1, 1), "e_h": (1, 4), "e_m": (1, 3), "W_x": (4, 1), "W_h": (4, 4),
+    "W_m": (4, 3),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_results_say_what_they_are():
+    """In one line, with their main numbers, whatever arrays they hold."""
+    pytest.importorskip("nengo_loihi")
+    for expected, result in results().items():
+        shown = repr(result)
+        assert shown.startswith(expected), shown
+        assert "\n" not in shown and len(shown) < 150 and "array" not in shown

@@ -90,6 +90,13 @@ class Deployment:
     facts: dict[str, Any]
     resources: Resources | str
 
+    def __repr__(self) -> str:
+        accuracy, low, high = (self.facts[k] for k in ("accuracy", "low", "high"))
+        shown = (
+            f"{accuracy:.1%} ({low:.1%} to {high:.1%}) of {len(self.frame)} sequences"
+        )
+        return f"<Deployment on {self.facts['target']}: {shown}>"
+
 
 def run(
     model: str,

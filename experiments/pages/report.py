@@ -115,6 +115,10 @@ class Report:
     sections: tuple[Section, ...] = ()
     laws: tuple[Law, ...] = ()
 
+    def __repr__(self) -> str:
+        parts = f"{len(self.sections)} sections, {len(self.laws)} laws"
+        return f"<Report {self.name!r}: {self.title}; {parts}>"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -44,6 +44,12 @@ class SweepResult:
     reused: int
     new: int
 
+    def __repr__(self) -> str:
+        tasks = (
+            f"{self.new} tasks run, {self.reused} reused, {len(self.failures)} failed"
+        )
+        return f"<SweepResult: {len(self.frame)} rows; {tasks}>"
+
     def check_some(self) -> None:
         """Raise an OSError if no task finished, with the first one's error."""
         if self.frame.empty:

@@ -42,6 +42,10 @@ class Split:
     x: np.ndarray
     y: np.ndarray
 
+    def __repr__(self) -> str:
+        n, steps, size = self.x.shape
+        return f"<Split: {n} sequences of {steps} steps of {size}>"
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -60,6 +64,12 @@ class Dataset:
     validation: Split
     test: Split
     labels: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        sizes = [len(s.y) for s in (self.train, self.validation, self.test)]
+        of = f"{self.n_classes} classes, {self.shape[0]} steps of {self.shape[1]}"
+        shown = "{} to train on, {} to choose by, {} to test".format(*sizes)
+        return f"<Dataset {self.name!r}: {of}; {shown}>"
 
     @property
     def n_classes(self) -> int:

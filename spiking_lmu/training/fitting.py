@@ -88,6 +88,14 @@ class Training:
     n_parameters: int
     seconds: float
 
+    def __repr__(self) -> str:
+        best = self.history[self.history["epoch"] == self.best_epoch]
+        kept = [n for n in best if n.startswith("validation_") or n == "loss"]
+        scores = "".join(f", {n} {best[n].iloc[0]:.4g}" for n in kept if len(best))
+        return (
+            f"<Training: best epoch {self.best_epoch} of {len(self.history)}{scores}>"
+        )
+
     def __str__(self) -> str:
         return (
             f"Trained {self.n_parameters:,} parameters in {self.form} form "
