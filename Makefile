@@ -1,9 +1,7 @@
 # `make` alone lists the targets. PYTHON=/path/to/python overrides the choice of
 # interpreter; ARGS="..." is handed on to the command of the target.
 
-# Python 3.11 first: it is the newest for which every extra can be installed. Later ones
-# do without NengoDL (3.12) and nengo-loihi (3.13); the tests of those skip.
-VERSIONS := 3.11 3.10 3.9 3.12 3.13
+VERSIONS := 3.11 3.13 3.12 3.14
 PACKAGES := spiking_lmu networks hardware experiments
 CHECKED := $(wildcard $(PACKAGES) tests benchmarks examples docs)
 BIN := .venv/bin

@@ -13,12 +13,12 @@ import warnings
 import nengo
 import numpy as np
 from nengo.exceptions import ValidationError
-from nengo_loihi import Simulator
-from nengo_loihi.builder import Model
-from nengo_loihi.emulator import EmulatorInterface
 
+import spiking_lmu
 from spiking_lmu.hardware import loihi
 from spiking_lmu.hardware.emulator import Emulator
+
+nengo_loihi = spiking_lmu.require("nengo_loihi")
 
 STEPS = 300
 RUNS = 3  # the least counts: all else on the machine can only add to it
@@ -47,19 +47,23 @@ def make(order: int, n_neurons: int) -> nengo.Network:
     return network
 
 
-def build(order: int, n_neurons: int, target: str) -> Model:
+def build(order: int, n_neurons: int, target: str) -> nengo_loihi.builder.Model:
     """The network as nengo-loihi builds it."""
-    with simulate(Simulator, make(order, n_neurons), target) as sim:
+    with simulate(nengo_loihi.Simulator, make(order, n_neurons), target) as sim:
         return sim.model
 
 
-def simulate(kind: type[Simulator], network: nengo.Network, target: str) -> Simulator:
-    model = Model(dt=0.001)
+def simulate(
+    kind: type[nengo_loihi.Simulator], network: nengo.Network, target: str
+) -> nengo_loihi.Simulator:
+    model = nengo_loihi.builder.Model(dt=0.001)
     model.decode_tau = SYNAPSE
     return kind(network, model=model, target=target, seed=0, progress_bar=False)
 
 
-def measure(emulator: EmulatorInterface) -> tuple[float, np.ndarray]:
+def measure(
+    emulator: nengo_loihi.emulator.EmulatorInterface,
+) -> tuple[float, np.ndarray]:
     """Seconds per step, and how often each compartment spiked."""
     seconds = []
     for _ in range(RUNS):
@@ -72,7 +76,7 @@ def measure(emulator: EmulatorInterface) -> tuple[float, np.ndarray]:
 def compare(order: int, n_neurons: int, target: str) -> None:
     """Print one line."""
     model = build(order, n_neurons, target)
-    stock, counts = measure(EmulatorInterface(model))
+    stock, counts = measure(nengo_loihi.emulator.EmulatorInterface(model))
     ours, our_counts = measure(Emulator(model))
     batch, batch_counts = measure(Emulator(model, batch_size=BATCH))
     if (our_counts != counts).any() or (batch_counts != counts).any():
@@ -87,7 +91,7 @@ def compare(order: int, n_neurons: int, target: str) -> None:
 def compare_simulators(order: int, n_neurons: int, target: str) -> None:
     """Print one line, of the simulators as users know them."""
     network, seconds, spikes = make(order, n_neurons), [], []
-    for kind in (Simulator, loihi.Simulator):
+    for kind in (nengo_loihi.Simulator, loihi.Simulator):
         with simulate(kind, network, target) as sim:
             start = time.perf_counter()
             sim.run_steps(RUNS * STEPS)

@@ -29,8 +29,8 @@ LARGE_ORDER, LARGE_UNITS = 256, 346  # of the training that is taken apart
 BATCH = 100
 SEQUENCES = {"parallel": 20_000, "sequential": BATCH}
 EPOCHS = 10
-IMPORT = "import time; t = time.perf_counter(); import nengo_dl; "
-IMPORT += "print(time.perf_counter() - t)"
+IMPORT = "import time; t = time.perf_counter(); import spiking_lmu; "
+IMPORT += "spiking_lmu.require('nengo_dl'); print(time.perf_counter() - t)"
 
 
 def draw(n: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,14 @@
 """Train a whole unit with NengoDL (extra `dl`), then give it a memory of neurons."""
 
 import nengo
-import nengo_dl
 import numpy as np
-import tensorflow as tf
 
+import spiking_lmu
 from spiking_lmu import white_noise
 from spiking_lmu.networks import LMU
+
+nengo_dl = spiking_lmu.require("nengo_dl")
+tf = spiking_lmu.require("tensorflow")
 
 UNITS, ORDER, THETA, FREQ, RMS = 30, 6, 0.2, 3, 0.4
 DT = 0.01  # coarse, for short training

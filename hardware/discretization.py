@@ -172,7 +172,7 @@ def discretize_stochastic_block(
     """
     compartment = block.compartment
     noise_step = 2.0 ** _noise_exponent(block, drive)
-    scale = NOISE_LEVELS / 2 * noise_step / compartment.vth[0]
+    scale = NOISE_LEVELS / 2 * noise_step / float(compartment.vth[0])
     _round_threshold(compartment, scale)
     # a largest weight of this size makes nengo_loihi choose this scale
     unit = scale / _gain_of_filter(compartment)

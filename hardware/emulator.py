@@ -9,18 +9,13 @@ same, bit for bit: integers are exact in any order, and floats are added in thei
 from __future__ import annotations
 
 import copy
-import hashlib
-import inspect
-import warnings
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from nengo.exceptions import ValidationError
 from nengo_loihi.block import Axon, Synapse
-from nengo_loihi.builder.discretize import Q_BITS, U_BITS, decay_int
-from nengo_loihi.emulator import interface
+from nengo_loihi.builder.discretize import Q_BITS, U_BITS
 from nengo_loihi.emulator.interface import (
     BlockInfo,
     CompartmentState,
@@ -30,13 +25,12 @@ from nengo_loihi.emulator.interface import (
 from nengo_loihi.inputs import SpikeInput
 from nengo_loihi.probe import LoihiProbe
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.validation import check_integer, refusal
 
 from .learning import update_weights
 from .wiring import Index, Wiring, as_index
 
-# of the source of all that is done here in another way: nengo-loihi 1.1
-KNOWN = "0a4ae3afa65b89d9e3c80936a1ace53177c868a316c9275388bf90f26b543804"
 KEYS = ("current", "voltage", "spiked")  # what probes can ask for
 
 STRETCH = 1000  # steps between tidying up
@@ -45,8 +39,8 @@ STRETCH = 1000  # steps between tidying up
 class Emulator(EmulatorInterface):
     """Emulates Loihi, spike for spike as `nengo_loihi.emulator.EmulatorInterface`.
 
-    Synapses that learn or that populations share go through the code of nengo-loihi,
-    as does everything, with a warning, where this is not the version of it known here.
+    Synapses that learn or that populations share go through the code of nengo-loihi.
+    All else is what its releases 1.1 do; another release is refused.
 
     Parameters
     ----------
@@ -59,44 +53,30 @@ class Emulator(EmulatorInterface):
 
     Attributes
     ----------
-    stock : bool
-        Whether everything goes through the code of nengo-loihi.
     spike_count : (n,) or (batch_size, n) ndarray
         Spikes of each compartment, all blocks one after the other.
     input_spike_counts : list of (size,) or (batch_size, size) ndarray
-        Spikes that each input brought, in the order of ``model.inputs``; empty if
-        ``stock``.
+        Spikes that each input brought, in the order of ``model.inputs``.
     fan_out : (n_sources,) ndarray
-        Synapses of each compartment and then of each input; absent if ``stock``.
+        Synapses of each compartment and then of each input.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If several runs are wanted of a network that learns, or ``stock`` is true.
+        If several runs are wanted of a network that learns, the model has inputs or
+        probes of a kind that nengo-loihi 1.1 does not have, or nengo-loihi is another
+        release.
     """
 
     compartment: Any  # nengo-loihi's, or ours
 
     def __init__(self, model: Any, seed: int | None = None, batch_size: int = 1):
+        require("nengo_loihi")  # refuses other releases
         self.batch_size = check_integer("batch_size", batch_size)
+        _check_model(model)
         super().__init__(model, seed=seed)
-        self.stock = not (_is_known() and _is_ordinary(model))
-        self.spike_count = self.compartment.spike_count
-        self.input_spike_counts: list[np.ndarray] = []
-        if self.stock:
-            warnings.warn(
-                "this nengo-loihi, or this model, is none that spiking_lmu.hardware "
-                "knows how to emulate faster; its own emulator runs",
-                stacklevel=2,
-            )
-        if batch_size > 1 and self.stock:
-            raise refusal("batch_size", batch_size, "1 with this nengo-loihi")
         if batch_size > 1 and self.synapses.traces:
             raise refusal("batch_size", batch_size, "1 for a network that learns")
-        if not self.stock:
-            self._prepare(model)
-
-    def _prepare(self, model: Any) -> None:
         n, info = self.block_info.n_compartments, self.block_info
         sizes = [spike_input.n_neurons for spike_input in self.inputs]
         ends = np.cumsum([0, *sizes])
@@ -187,30 +167,17 @@ class Emulator(EmulatorInterface):
 
         Those of the last step count, though they arrive in the next. Of several runs
         it is the sum.
-
-        Raises
-        ------
-        nengo.exceptions.ValidationError
-            If ``stock`` is true.
         """
-        if self.stock:
-            raise ValidationError("its events are not counted", attr="stock")
         counts = np.atleast_2d(self.spike_count).sum(axis=0, dtype=np.int64)
         counts = np.concatenate([counts, self._input_counts.sum(axis=0)])
         return int(counts @ self.fan_out)
 
     def step(self) -> None:
         """Advance by one step."""
-        if self.stock:
-            super().step()
-        else:
-            self.run_steps(1)
+        self.run_steps(1)
 
     def run_steps(self, steps: int) -> None:
         """Advance by a number of steps."""
-        if self.stock:
-            super().run_steps(steps)
-            return
         for start in range(0, steps, STRETCH):
             self._run_stretch(min(STRETCH, steps - start))
 
@@ -283,7 +250,7 @@ class Emulator(EmulatorInterface):
         if item is None and self.batch_size > 1:
             raise refusal("item", item, f"one of the {self.batch_size} runs")
         self._check_item(item or 0)
-        return self.probes if self.stock else self._records[item or 0]
+        return self._records[item or 0]
 
     def _check_item(self, item: int) -> None:
         check_integer("item", item, 0, self.batch_size - 1)
@@ -556,17 +523,10 @@ class Records(ProbeState):
         self.outputs[probe] = [[] for _ in self.outputs[probe]]
 
 
-def _is_known() -> bool:
-    try:
-        sources = [inspect.getsource(x) for x in (interface, Axon, Synapse, decay_int)]
-    except (OSError, TypeError):  # installed without sources
-        return False
-    return hashlib.sha256("".join(sources).encode()).hexdigest() == KNOWN
-
-
-def _is_ordinary(model: Any) -> bool:
-    return (
-        all(type(x) is SpikeInput for x in model.inputs)
-        and all(probe.key in KEYS for probe in model.probes)
-        and CompartmentState.MAX_DELAY == 1
-    )
+def _check_model(model: Any) -> None:
+    for spike_input in model.inputs:
+        if type(spike_input) is not SpikeInput:
+            raise refusal("model", spike_input, "built with SpikeInputs alone")
+    for probe in model.probes:
+        if probe.key not in KEYS:
+            raise refusal("model", probe.key, f"probed for {', '.join(KEYS)}")

@@ -215,13 +215,6 @@ def _check(sim: Any) -> Emulator:
     emulator = sims.get("emulator")
     if not isinstance(emulator, Emulator):
         raise refusal("sim", sim, "a spiking_lmu.hardware.loihi.Simulator")
-    if emulator.stock:
-        raise ValidationError(
-            "must run on the emulator of spiking_lmu.hardware: that of nengo-loihi, "
-            "which runs for want of a version or a model known here, counts no spikes "
-            "of inputs",
-            attr="sim",
-        )
     if sim.n_steps == 0:
         raise ValidationError("must have run, but has made no step", attr="sim")
     return emulator

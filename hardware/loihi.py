@@ -25,14 +25,14 @@ from nengo.exceptions import SimulatorClosed
 from nengo.utils.progress import Progress, ProgressBar, ProgressTracker
 from numpy.typing import ArrayLike
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.networks.expectations import check_dt
-from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
 from .preparation import prepare
 from .resources import Budget, Resources, placed, resources
 
-require("nengo_loihi", "loihi")
+require("nengo_loihi")
 
 from nengo_loihi.builder import Model
 from nengo_loihi.hardware import HAS_NXSDK, HardwareInterface

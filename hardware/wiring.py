@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 from nengo_loihi.block import Axon, LoihiBlock, Synapse
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 PADDED = 2**20  # entries up to which one matrix with zeros beats several without
 
-Index = Union[slice, np.ndarray]
+Index = slice | np.ndarray
 
 
 class Projection:

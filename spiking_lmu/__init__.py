@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from .exports import on_first_use
 
 if TYPE_CHECKING:
+    from .compatibility import require as require
     from .data.recordings import load_signal as load_signal
     from .delay_errors import choose_order as choose_order
     from .delay_errors import delay_error as delay_error
@@ -40,6 +41,7 @@ __version__ = "0.2.0"
 __getattr__, __dir__, __all__ = on_first_use(
     __name__,
     {
+        "compatibility": ("require",),
         "data": (),
         "data.recordings": ("load_signal",),
         "delay_errors": ("choose_order", "delay_error"),

@@ -5,20 +5,17 @@ Nengo's reference simulator and NengoDL are here.
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import import_module, metadata
+from importlib import metadata
 from typing import Any
 
 import nengo
 import numpy as np
-from nengo.exceptions import ValidationError
+
+from .compatibility import require
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +157,7 @@ def run_nengo_dl(
     seeds: Sequence[int],
 ) -> list[Recording]:
     """Run the first model on all inputs at once, as one minibatch, on NengoDL."""
-    nengo_dl = require("nengo_dl", "dl")
+    nengo_dl = require("nengo_dl")
     start = time.perf_counter()
     model, batch = models[0], np.stack(inputs)[..., None]
     # NengoDL takes the size of the input from the process that it replaces
@@ -192,54 +189,3 @@ def run_nengo_dl(
 
 def _decoded(network: nengo.Network) -> list[nengo.Connection]:
     return [c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)]
-
-
-def require(module: str, extra: str) -> Any:
-    """Import a module that comes with one of the optional extras, and say nothing.
-
-    What tensorflow writes about the machine, and what NengoDL and nengo-loihi say of
-    the version of Nengo, is left out. nengo-loihi is imported without tensorflow,
-    unless that is there already: its import takes seconds, and only NengoDL uses it.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If it is not installed; says what to install.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        if module in sys.modules:
-            return import_module(module)
-        with warnings.catch_warnings(), _without_tensorflow(module == "nengo_loihi"):
-            warnings.filterwarnings("ignore", "This version of .* has not been tested")
-            return import_module(module)
-    except ImportError as error:
-        raise ValidationError(
-            f"needs {module}, which cannot be imported ({error}); "
-            f"install it with: pip install 'spiking-lmu[{extra}]'",
-            attr="backend",
-        ) from error
-
-
-class _Hidden:
-    """Hides packages from one thread: to its imports they are not installed."""
-
-    def __init__(self, *packages: str) -> None:
-        self.packages, self.thread = packages, threading.get_ident()
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name in self.packages and threading.get_ident() == self.thread:
-            raise ModuleNotFoundError(f"{name} is not needed here", name=name)
-
-
-@contextmanager
-def _without_tensorflow(hide: bool) -> Iterator[None]:
-    hide = hide and "tensorflow" not in sys.modules
-    finder: Any = _Hidden("tensorflow", "nengo_dl")
-    if hide:
-        sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        if hide:
-            sys.meta_path.remove(finder)

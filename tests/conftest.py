@@ -4,6 +4,10 @@ import nengo
 import pytest
 from threadpoolctl import threadpool_limits
 
+from spiking_lmu.compatibility import require
+
+# tests import what they need of it by its own name
+require("nengo_loihi")
 # a cache written under another numpy breaks runs; set before any simulator is built
 nengo.rc.set("decoder_cache", "enabled", "False")
 

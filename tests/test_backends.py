@@ -28,7 +28,6 @@ def test_unknown_backends_are_refused_with_the_known_ones(name):
 
 @pytest.mark.parametrize("neuron_type", [nengo.LIF(), poisson()])
 def test_loihi_feeds_inputs_and_gives_probes(neuron_type):
-    pytest.importorskip("nengo_loihi")
     with nengo.Network(seed=1) as network:
         stimulus = nengo.Node([0.0])
         memory = LegendreMemory(0.1, 4, 30, neuron_type=neuron_type, freq=10)

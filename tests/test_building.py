@@ -2,12 +2,8 @@
 
 import nengo
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-pytest.importorskip("nengo_loihi")
-
 from nengo_loihi.neurons import LoihiLIF
 
 from spiking_lmu.hardware import loihi

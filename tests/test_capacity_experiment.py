@@ -154,7 +154,6 @@ def test_a_growing_band_needs_a_cycle_in_each_window():
 
 @pytest.fixture(scope="module")
 def learned(tmp_path_factory):
-    pytest.importorskip("tensorflow")
     out = tmp_path_factory.mktemp("capacity")
     argv = (
         "--steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 --cycles 1 "

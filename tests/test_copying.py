@@ -12,6 +12,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import networks
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments import copying
 from spiking_lmu.experiments.copying import learned as copying_learned
 from spiking_lmu.experiments.copying.cells import LMU, LSTM, cross_entropy
@@ -185,7 +186,7 @@ def test_lmu_is_the_unit_of_the_networks():
 
 
 def test_lstm_is_that_of_keras():
-    tf = pytest.importorskip("tensorflow")
+    tf = require("tensorflow")
     cell = LSTM(5, 10, 9)
     weights = some_weights(cell, 2)
     x = np.random.default_rng(1).integers(0, 10, (15, 2, 3))
@@ -305,7 +306,6 @@ def test_longer_training_begins_as_shorter_does():
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_readout_of_the_ring_learns_within_few_epochs():
-    pytest.importorskip("nengo_dl")
     (task,) = make_tasks(**{**ARGUMENTS, "encoders": ("ring",), "trials": 1})
     (row,) = run_task(task)
     assert row["baseline"] / row["loss"] > 5
@@ -323,7 +323,6 @@ def test_a_readout_of_the_ring_learns_within_few_epochs():
 @pytest.mark.filterwarnings("ignore")
 def test_the_network_is_an_lmu_in_any_form():
     """Step by step on Nengo's reference simulator as all at once."""
-    pytest.importorskip("nengo_dl")
     from spiking_lmu import training
 
     small = {"encoders": ("ring",), "ring_units": 12, "trials": 1}

@@ -160,14 +160,20 @@ def test_keras_cache_comes_before_a_download(no_cache):
     assert equal_parts(mnist(), mnist(path))
 
 
+def replace_download(monkeypatch, load_data):
+    mnist = SimpleNamespace(load_data=load_data)
+    keras = SimpleNamespace(datasets=SimpleNamespace(mnist=mnist))
+    tensorflow = SimpleNamespace(keras=keras)
+    monkeypatch.setattr(datasets, "require", {"tensorflow": tensorflow}.__getitem__)
+
+
 def test_download(no_cache, monkeypatch, capsys):
     def load_data():
         print("downloading")
         arrays = images()
         return tuple((arrays[f"x_{p}"], arrays[f"y_{p}"]) for p in ("train", "test"))
 
-    keras = SimpleNamespace(mnist=SimpleNamespace(load_data=load_data))
-    monkeypatch.setitem(sys.modules, "tensorflow.keras.datasets", keras)
+    replace_download(monkeypatch, load_data)
     assert equal_parts(mnist(), mnist(saved(no_cache)))
     assert capsys.readouterr().out == ""
 
@@ -176,11 +182,12 @@ def test_no_way_to_mnist_names_the_option(no_cache, monkeypatch):
     def load_data():
         raise Exception("URL fetch failure: no network")
 
-    keras = SimpleNamespace(mnist=SimpleNamespace(load_data=load_data))
-    monkeypatch.setitem(sys.modules, "tensorflow.keras.datasets", keras)
+    replace_download(monkeypatch, load_data)
     with pytest.raises(ValidationError, match="data: .*no network.* --data, an .npz"):
         mnist()
-    monkeypatch.setitem(sys.modules, "tensorflow.keras.datasets", None)
+    monkeypatch.undo()
+    monkeypatch.setenv("HOME", str(no_cache))
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(ValidationError, match="data: .*needs tensorflow.*--data"):
         mnist()
 

@@ -66,8 +66,6 @@ def arguments(folder, **changes):
 
 @pytest.mark.parametrize("target", ["nengo", "batched", "dl"])
 def test_an_exact_memory_says_the_same_everywhere(folder, target):
-    if target == "dl":
-        pytest.importorskip("nengo_dl")
     done = deploy.deploy(**arguments(folder, target=target, memory="exact"))
     frame = done.frame
     assert len(frame) == 6 and done.facts["agreement"] == 1
@@ -79,8 +77,6 @@ def test_an_exact_memory_says_the_same_everywhere(folder, target):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("target", ["nengo", "batched", "dl", "loihi"])
 def test_spiking_memories_run_everywhere(folder, target):
-    if target in ("dl", "loihi"):
-        pytest.importorskip(f"nengo_{target}")
     done = deploy.deploy(**arguments(folder, target=target))
     facts = done.facts
     assert facts["neurons"] == 30 and facts["steps"] == 3 * STEPS
@@ -125,8 +121,6 @@ def test_equal_seeds_give_equal_rows_and_others_do_not(folder, target):
 @pytest.mark.parametrize("target", ["nengo", "dl"])
 def test_targets_share_their_neurons(folder, target):
     """Without spikes, nothing but neurons is random: all targets say the same."""
-    if target == "dl":
-        pytest.importorskip("nengo_dl")
     here, there = (
         deploy.run(**arguments(folder, target=name, memory="rate"))["margin"]
         for name in ("batched", target)

@@ -1,26 +1,24 @@
 """Integers of the chip: what rounding does to a population, and what it must not do."""
 
 import nengo
+import nengo_loihi
 import numpy as np
 import pytest
 from nengo.exceptions import BuildError
-
-nengo_loihi = pytest.importorskip("nengo_loihi")
-
-from nengo_loihi.block import LoihiBlock, Synapse  # noqa: E402
-from nengo_loihi.builder import Model  # noqa: E402
-from nengo_loihi.builder.discretize import (  # noqa: E402
+from nengo_loihi.block import LoihiBlock, Synapse
+from nengo_loihi.builder import Model
+from nengo_loihi.builder.discretize import (
     BIAS_MAX,
     U_BITS,
     VTH_MAX,
     decay_int,
     discretize_block,
 )
-from nengo_loihi.emulator import EmulatorInterface  # noqa: E402
-from nengo_loihi.inputs import SpikeInput  # noqa: E402
-from nengo_loihi.probe import LoihiProbe  # noqa: E402
+from nengo_loihi.emulator import EmulatorInterface
+from nengo_loihi.inputs import SpikeInput
+from nengo_loihi.probe import LoihiProbe
 
-from spiking_lmu.hardware.discretization import (  # noqa: E402
+from spiking_lmu.hardware.discretization import (
     LARGEST_EXPONENT,
     LEAST_EXPONENT,
     MAGNITUDES,
@@ -31,7 +29,7 @@ from spiking_lmu.hardware.discretization import (  # noqa: E402
     kept_of_current,
     round_together,
 )
-from spiking_lmu.hardware.stochastic import ChipPoisson, build_stochastic  # noqa: E402
+from spiking_lmu.hardware.stochastic import ChipPoisson, build_stochastic
 
 DT, N = 0.001, 20
 LIF, RELU = nengo.LIF(), nengo.SpikingRectifiedLinear()

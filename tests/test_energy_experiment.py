@@ -10,8 +10,6 @@ import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
 
-pytest.importorskip("nengo_loihi")
-
 from spiking_lmu.experiments import energy
 from spiking_lmu.experiments.command import main
 from spiking_lmu.experiments.energy.figures import cells, front

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 import nengo
+import nengo_loihi
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,7 +156,6 @@ def test_published_network_errs_on_nengo_as_published():
 
 
 def test_published_network_errs_on_the_emulator_as_on_the_chip():
-    pytest.importorskip("nengo_loihi")
     task = task_of("thesis-loihi", cases=[1, 2, 3], input_seeds=[1, 2, 3])
     rows = hardware.run_task(task)
     mean = np.mean([row["nrmse"] for row in rows])
@@ -167,8 +167,6 @@ def test_published_network_errs_on_the_emulator_as_on_the_chip():
 @pytest.mark.parametrize("then, now", MATCHED.items())
 def test_at_published_settings_ours_errs_no_more(then, now):
     """Same inputs, synapse, rates, neurons and readout; no more spikes."""
-    if PLATFORMS[then].backend == "loihi":
-        pytest.importorskip("nengo_loihi")
     for name in ("synapse", "max_rates", "backend", "neuron_type"):
         assert getattr(PLATFORMS[then], name) == getattr(PLATFORMS[now], name)
     cases = [2, 5, 7]
@@ -200,7 +198,6 @@ def test_radii_of_examples_are_as_far_as_the_published_ones():
 
 
 def test_published_coordinates_and_decoders_are_those_of_the_published_network():
-    pytest.importorskip("nengo_loihi")
     design = hardware.ABLATION["even: published coordinates and decoders"]
     task = {**task_of("matched-nengo"), **asdict(design), "n_neurons": 16}
     model, T = make_model(task)
@@ -217,7 +214,6 @@ def test_published_coordinates_and_decoders_are_those_of_the_published_network()
 
 
 def test_published_network_is_the_same_to_nengo_loihi():
-    nengo_loihi = pytest.importorskip("nengo_loihi")
     from spiking_lmu.hardware import loihi
 
     model, _ = make_model(task_of("thesis-loihi", n_neurons=32))
@@ -353,14 +349,14 @@ def test_nothing_to_scale_is_refused():
 @pytest.mark.parametrize("name", ["thesis-loihi", "lif-nengo-dl"])
 def test_a_missing_package_is_named(name, monkeypatch):
     monkeypatch.setattr(hardware, "find_spec", lambda module: None)
-    module, extra = hardware.EXTRAS[PLATFORMS[name].backend]
+    module = hardware.PACKAGE_OF[PLATFORMS[name].backend]
+    extra = module.removeprefix("nengo_")
     monkeypatch.setitem(__import__("sys").modules, module, None)
     with pytest.raises(ValidationError, match=rf"spiking-lmu\[{extra}\]"):
         hardware.make_tasks(**{**ARGUMENTS, "platforms": (name,)})
 
 
 def test_designs_are_told_apart(tmp_path, monkeypatch):
-    pytest.importorskip("nengo_loihi")
     few = [
         "published: as published",
         "even: ranges of examples",
@@ -425,7 +421,6 @@ def test_one_network_and_one_input_have_no_interval():
     [("published", "thesis-loihi,poisson-sim"), ("fresh", "thesis-loihi,matched-sim")],
 )
 def test_command_writes_everything(inputs, platforms, tmp_path):
-    pytest.importorskip("nengo_loihi")
     out = tmp_path / "out"
     command = (
         f"hardware --platforms {platforms} --studies platforms "
@@ -441,7 +436,6 @@ def test_command_writes_everything(inputs, platforms, tmp_path):
 
 
 def test_runs_on_nengo_dl_give_the_numbers_of_nengo():
-    pytest.importorskip("nengo_dl")
     errors = [
         hardware.run_task(task_of(name, n_neurons=32))[0]["nrmse"]
         for name in ("lif-nengo", "lif-nengo-dl")

@@ -8,6 +8,7 @@ import pytest
 from nengo.dists import Choice, Uniform
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.delay_errors import delay_error, usable_band
 from spiking_lmu.distortion import distortion_rmse, simulate_distorted
 from spiking_lmu.legendre import sampled_readout, state_space
@@ -216,7 +217,7 @@ def test_readouts_are_late_by_their_delay(kind, theta, order, dt):
 
 @pytest.mark.parametrize("dt", [0.001, 0.01])
 def test_readouts_on_nengo_dl_are_late_by_their_delay(dt):
-    nengo_dl = pytest.importorskip("nengo_dl")
+    nengo_dl = require("nengo_dl")
     theta, freq = 50 * dt, 0.1 / (50 * dt)
     network, p, delays = hears_a_sine(
         freq,
@@ -685,7 +686,7 @@ ON_NENGO = [("nengo", kind) for kind in NEURONS]
     [*ON_NENGO, pytest.param("nengo_dl", nengo.LIF, marks=pytest.mark.slow)],
 )
 def test_spikes_of_any_height_are_decoded_as_well(backend, kind):
-    simulator = pytest.importorskip(backend).Simulator
+    simulator = (nengo if backend == "nengo" else require(backend)).Simulator
     u = U[:300]
 
     def states(amplitude):

@@ -6,6 +6,7 @@ import pytest
 from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
@@ -106,7 +107,7 @@ def test_equals_the_equations_in_every_step(memory_d, optimize):
 
 @pytest.mark.parametrize("memory_d", [1, 2])
 def test_equals_the_equations_on_nengo_dl(memory_d):
-    nengo_dl = pytest.importorskip("nengo_dl")
+    nengo_dl = require("nengo_dl")
     weights = random_weights(memory_d=memory_d)
     network, _ = fed(memory_d=memory_d, **weights)
     expected = unit_of_the_paper(X, weights)
@@ -116,7 +117,7 @@ def test_equals_the_equations_on_nengo_dl(memory_d):
 
 def test_equals_keras_lmu():
     keras_lmu = pytest.importorskip("keras_lmu")
-    tf = pytest.importorskip("tensorflow")
+    tf = require("tensorflow")
     memory_d = 2
     weights = random_weights(memory_d=memory_d)
     hidden = tf.keras.layers.SimpleRNNCell(UNITS, use_bias=False, dtype="float64")
@@ -225,7 +226,7 @@ def test_weights_from_distributions_and_names():
 
 
 def test_weights_from_distributions_of_nengo_dl():
-    dists = pytest.importorskip("nengo_dl.dists")
+    dists = require("nengo_dl").dists
     weights = drawn(W_m=dists.Glorot(distribution="normal"), e_x=dists.He())
     assert weights["W_m"].std() < 3 * np.sqrt(2 / (UNITS + ORDER))
     assert np.abs(weights["e_x"]).max() <= np.sqrt(6 / SIZE_IN)
@@ -253,8 +254,8 @@ def test_own_seed_fixes_the_weights():
 
 def test_training_changes_the_weights_and_nothing_else():
     """With all settings of NengoDL as they come, on several minibatches."""
-    nengo_dl = pytest.importorskip("nengo_dl")
-    tf = pytest.importorskip("tensorflow")
+    nengo_dl = require("nengo_dl")
+    tf = require("tensorflow")
     network, lmu = fed(X[:20])
     with network:
         upper = make(units=4, size_in=UNITS)
@@ -689,7 +690,6 @@ def test_without_biases_tanh_computes_odd_functions_only():
 
 @pytest.mark.slow
 def test_products_are_learned_with_biases():
-    pytest.importorskip("nengo_dl")
     from spiking_lmu import training
 
     x = np.random.default_rng(0).uniform(-1, 1, (300, 1, 2))

@@ -7,26 +7,24 @@ from contextlib import nullcontext
 from functools import partial
 
 import nengo
+import nengo_loihi
 import numpy as np
 import pytest
 import scipy.signal
 from nengo.dists import Choice, Uniform
 from nengo.exceptions import BuildError, SimulatorClosed, ValidationError
+from nengo.utils.progress import ProgressBar
 
-nengo_loihi = pytest.importorskip("nengo_loihi")
-
-from nengo.utils.progress import ProgressBar  # noqa: E402
-
-from spiking_lmu.hardware import loihi  # noqa: E402
-from spiking_lmu.hardware.preparation import prepare  # noqa: E402
-from spiking_lmu.hardware.stochastic import ChipPoisson  # noqa: E402
-from spiking_lmu.legendre import state_space  # noqa: E402
-from spiking_lmu.linear_systems import discretize, simulate  # noqa: E402
-from spiking_lmu.metrics import nrmse  # noqa: E402
-from spiking_lmu.networks import LMU, LegendreMemory  # noqa: E402
-from spiking_lmu.neurons import poisson  # noqa: E402
-from spiking_lmu.noise import noise_rmse, spiking_noise  # noqa: E402
-from spiking_lmu.signals import white_noise  # noqa: E402
+from spiking_lmu.hardware import loihi
+from spiking_lmu.hardware.preparation import prepare
+from spiking_lmu.hardware.stochastic import ChipPoisson
+from spiking_lmu.legendre import state_space
+from spiking_lmu.linear_systems import discretize, simulate
+from spiking_lmu.metrics import nrmse
+from spiking_lmu.networks import LMU, LegendreMemory
+from spiking_lmu.neurons import poisson
+from spiking_lmu.noise import noise_rmse, spiking_noise
+from spiking_lmu.signals import white_noise
 
 THETA, ORDER, DT = 0.2, 3, 0.001
 TARGETS = ["sim", "simreal"]

@@ -97,7 +97,6 @@ def test_full_is_the_size_of_the_reference_unless_told_otherwise():
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    pytest.importorskip("nengo_dl")
     out = tmp_path_factory.mktemp("mackey_glass")
     argv = (
         "--models lmu,parallel,spiking --series 2,1,1 --steps 300 --length 60 "

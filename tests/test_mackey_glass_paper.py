@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.mackey_glass import paper as mackey_glass_paper
 from spiking_lmu.experiments.mackey_glass.paper import (
     Adam,
@@ -64,7 +65,7 @@ def test_gradients_are_those_of_the_mean_square(model):
 
 
 def test_adam_is_that_of_keras():
-    tf = pytest.importorskip("tensorflow")
+    tf = require("tensorflow")
     rng = np.random.default_rng(0)
     initial = rng.normal(size=(1, 3, 4)).astype(np.float32)
     theirs = tf.Variable(initial)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("nengo_dl")
-
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.mackey_glass.recurrent import (
     make_model,
     run_on_nengo,
@@ -15,7 +14,6 @@ from spiking_lmu.experiments.mackey_glass.recurrent import (
 )
 from spiking_lmu.experiments.mackey_glass.series import Split, make_split
 from spiking_lmu.metrics import nrmse
-from spiking_lmu.simulators import require
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -27,7 +25,7 @@ def split():
 
 @pytest.fixture(scope="module")
 def tf():
-    return require("tensorflow", "dl")
+    return require("tensorflow")
 
 
 def test_parameters_are_those_of_the_paper(tf):

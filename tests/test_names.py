@@ -128,7 +128,6 @@ def test_every_public_class_of_networks_is_looked_at():
 
 
 def test_the_simulator_gives_back_what_it_was_given():
-    pytest.importorskip("nengo_loihi")
     from spiking_lmu.hardware import loihi
 
     with nengo.Network(seed=0) as network:

@@ -4,6 +4,7 @@ import nengo
 import numpy as np
 import pytest
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.networks import LMU, LegendreMemory
 from spiking_lmu.training.parallel import NotParallel, split, trainable_objects
 
@@ -160,7 +161,7 @@ def test_what_does_not_lead_to_the_probe_does_not_matter():
 
 
 def test_trainable_objects_are_those_of_nengo_dl():
-    nengo_dl = pytest.importorskip("nengo_dl")
+    nengo_dl = require("nengo_dl")
 
     def build(net):
         nengo_dl.configure_settings(trainable=None)

@@ -291,8 +291,6 @@ def test_training_is_drawn_from_the_files_of_the_networks(tmp_path):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    pytest.importorskip("nengo_dl")
-    pytest.importorskip("sklearn")
     out = tmp_path_factory.mktemp("psmnist")
     parser = argparse.ArgumentParser()
     psmnist.add_arguments(parser)

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
-pytest.importorskip("nengo_loihi")
-
 from spiking_lmu.experiments.classification import chip as psmnist_chip
 from spiking_lmu.experiments.classification.chip import run_on_chip
 from spiking_lmu.hardware import loihi

@@ -64,7 +64,6 @@ def weights(network):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_noise_aware_weights_are_kept_and_found_again(dataset, path, monkeypatch):
-    pytest.importorskip("nengo_dl")
     first = InNeurons(path, dataset, **SETTINGS)
     assert first.path != path and first.path.parent == path.parent
     assert "60poisson-relu-2ms" in first.path.name

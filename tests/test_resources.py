@@ -64,7 +64,6 @@ def with_neurons_and_decoders():
 
 
 def built(network):
-    pytest.importorskip("nengo_loihi")
     from spiking_lmu.hardware import loihi
 
     with loihi.Simulator(network, target="simreal", progress_bar=False) as sim:

@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 from nengo.exceptions import SimulatorClosed, ValidationError
 
-pytest.importorskip("nengo_loihi")
-
 from spiking_lmu.hardware import loihi
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.signals import white_noise

@@ -1,9 +1,6 @@
 """That Nengo runs what it is told to, and equal seeds give equal runs."""
 
-import os
-import subprocess
 import sys
-import threading
 
 import nengo
 import numpy as np
@@ -66,47 +63,7 @@ def test_missing_packages_say_what_to_install(monkeypatch):
         simulators.run_nengo_dl([model], inputs(1), DT, [0])
 
 
-def test_require_imports():
-    assert simulators.require("nengo", "dl") is nengo
-
-
-@pytest.mark.parametrize("extra", ["loihi", pytest.param("dl", marks=pytest.mark.slow)])
-def test_imports_of_extras_are_quiet(extra):
-    """And nengo-loihi does not bring tensorflow along."""
-    module = f"nengo_{extra}"
-    pytest.importorskip(module)
-    code = (
-        "import sys; from spiking_lmu.simulators import require\n"
-        f"require({module!r}, {extra!r})\n"
-        "print('tensorflow' in sys.modules)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-W", "always::UserWarning", "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
-    )
-    # tensorflow says whatever the level is that there is no TensorRT
-    lines = [line for line in result.stderr.splitlines() if "TF-TRT" not in line]
-    assert lines == []
-    assert result.stdout.strip() == str(module == "nengo_dl")
-
-
-def test_other_threads_see_tensorflow_meanwhile():
-    hidden = simulators._Hidden("json")
-    with pytest.raises(ModuleNotFoundError, match="json"):
-        hidden.find_spec("json")
-    assert hidden.find_spec("yaml") is None
-    found = []
-    thread = threading.Thread(target=lambda: found.append(hidden.find_spec("json")))
-    thread.start()
-    thread.join()
-    assert found == [None]
-
-
 def test_a_network_that_nengo_dl_refuses_leaves_the_precision():
-    pytest.importorskip("nengo_dl")
     from spiking_lmu import training
 
     with nengo.Network(seed=0) as network:

@@ -16,7 +16,6 @@ RATES = np.array([2.0, 5, 10, 20, 50, 100, 150, MAX_RATE])
 
 def on_chip(model, target, seed=0):
     """A simulator of the chip, in floats (simreal) or in integers (sim)."""
-    pytest.importorskip("nengo_loihi")
     from spiking_lmu.hardware import loihi
 
     return loihi.Simulator(model, target=target, seed=seed, progress_bar=False)

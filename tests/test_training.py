@@ -9,9 +9,8 @@ import scipy.sparse
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
+from spiking_lmu.compatibility import require
 from spiking_lmu.networks import LMU, SequenceNetwork
-
-pytest.importorskip("nengo_dl")
 
 STEPS = 20
 
@@ -499,9 +498,7 @@ def test_weights_of_every_kind_are_kept(tmp_path, kind, form):
 
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_layers_of_keras_are_refused_before_training(tmp_path, wrapped):
-    import nengo_dl
-    import tensorflow as tf
-
+    nengo_dl, tf = require("nengo_dl"), require("tensorflow")
     with nengo.Network(seed=0) as network:
         stimulus = nengo.Node(np.zeros(2))
         layer = tf.keras.layers.Dense(3)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.capacity.trials import (
     WARM_UP,
     delay_steps,
@@ -14,7 +15,6 @@ from spiking_lmu.experiments.capacity.trials import (
     make_signal,
     relative_rmse,
 )
-from spiking_lmu.simulators import require
 
 SEQUENCE = 2.0  # windows of each sequence
 TESTED = 40  # sequences
@@ -42,7 +42,7 @@ def run_lstm(task: dict[str, Any]) -> list[dict[str, Any]]:
     rows : list of dict
         One for each delay and amount of training, from none to all of it.
     """
-    tf = require("tensorflow", "dl")
+    tf = require("tensorflow")
     limit_threads(tf)
     n, length = task["steps"], round(SEQUENCE * task["steps"])
     lags = delay_steps(n, task["delays"])

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
@@ -38,7 +39,6 @@ from spiking_lmu.experiments.chips.trials import (
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.publishing import Figures, publish
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
-from spiking_lmu.simulators import require
 from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
 
 __all__ = ["add_arguments", "execute", "main", "make_tasks", "plot", "report", "run"]
@@ -50,7 +50,7 @@ PUBLISHED_CASES = 10
 FULL = {"trials": 25, "study_trials": 25}
 PACKAGES = ("nengo-loihi", "nengo-dl", "tensorflow")
 SCALED = ("lif-nengo", "lif-sim", "poisson-sim")
-EXTRAS = {"loihi": ("nengo_loihi", "loihi"), "nengo-dl": ("nengo_dl", "dl")}
+PACKAGE_OF = {"loihi": "nengo_loihi", "nengo-dl": "nengo_dl"}
 
 _PUBLISHED = PLATFORMS["thesis-loihi"]
 _TUNED = PLATFORMS["matched-sim"]
@@ -255,13 +255,12 @@ def _chosen(platforms: Sequence[str] | None) -> tuple[str, ...]:
     check_each("platforms", platforms, check_choice, tuple(PLATFORMS))
     for name in platforms:
         if not _installed(PLATFORMS[name]):
-            require(*EXTRAS[PLATFORMS[name].backend])
+            require(PACKAGE_OF[PLATFORMS[name].backend])
     return tuple(platforms)
 
 
 def _installed(platform: Platform) -> bool:
-    module, _ = EXTRAS.get(platform.backend, ("nengo", ""))
-    return find_spec(module) is not None
+    return find_spec(PACKAGE_OF.get(platform.backend, "nengo")) is not None
 
 
 def _derived_seed(seed: int, trial: int) -> int:

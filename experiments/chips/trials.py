@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Union
+from typing import Any
 
 import nengo
 import numpy as np
@@ -41,7 +41,7 @@ NEGLIGIBLE = 1e-8  # transforms that are zero but for rounding
 EXAMPLES = range(101, 121)
 PUBLISHED_SOLVER = LstsqL2(reg=0.1)
 
-Range = Union[tuple[float, float], None]
+Range = tuple[float, float] | None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
@@ -32,7 +33,6 @@ from spiking_lmu.experiments.classification.trials import (
 from spiking_lmu.experiments.publishing import publish
 from spiking_lmu.experiments.sweeps.backends import backend
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
-from spiking_lmu.simulators import require
 
 __all__ = ["add_arguments", "execute", "main", "plot", "run"]
 
@@ -190,7 +190,7 @@ def execute(
     progress: bool = False,
 ) -> SweepResult:
     """Train, one network after the other, and then run them in parallel."""
-    require("nengo_dl", "dl")
+    require("nengo_dl")
     used = [
         "nengo-dl",
         *(["loihi"] if any(t["rung"] == "loihi" for t in ladder) else []),

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork
-from spiking_lmu.simulators import require
 from spiking_lmu.training.weights import fix_seeds
 from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
 
@@ -113,7 +113,7 @@ def run_on_chip(
 
 def require_loihi() -> Any:
     """`hardware.loihi`, or an error that says what to install."""
-    require("nengo_loihi", "loihi")
+    require("nengo_loihi")
     from spiking_lmu.hardware import loihi
 
     return loihi

@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ EVERY = 200  # updates from one validation to the next
 PILOT = 2000  # updates after which the learning rate is chosen, at most
 SAVE_SECONDS = 60.0  # between checkpoints
 
-Cell = Union[LMU, LSTM]
+Cell = LMU | LSTM
 
 
 def make_cell(model: str, delay: int) -> Cell:

@@ -32,6 +32,7 @@ import numpy as np
 from nengo.dists import Gaussian
 
 from spiking_lmu import training
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.copying.learned import run_learned
 from spiking_lmu.experiments.copying.sequences import (
     ANSWERS,
@@ -46,7 +47,6 @@ from spiking_lmu.experiments.copying.sequences import (
 from spiking_lmu.legendre import state_space, window_weights
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU
-from spiking_lmu.simulators import require
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -224,7 +224,7 @@ def make_network(task: dict[str, Any]) -> nengo.Network:
 
 def run_ring(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Train and test one network with a ring; one row."""
-    require("nengo_dl", "dl")
+    require("nengo_dl")
     fresh, held_out, test = (
         np.random.default_rng(s) for s in np.random.SeedSequence(task["seed"]).spawn(3)
     )

@@ -9,10 +9,11 @@ import nengo
 import numpy as np
 from tqdm import tqdm
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.classification.chip import run_on_chip
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
 from spiking_lmu.neurons import spike_height
-from spiking_lmu.simulators import repeatable, require
+from spiking_lmu.simulators import repeatable
 from spiking_lmu.training.forms import choose_form
 
 Run = tuple[np.ndarray, float, dict[str, Any]]
@@ -80,14 +81,14 @@ TARGETS: dict[str, Callable[[SequenceNetwork, np.ndarray, int, bool], Run]] = {
     "dl": run_dl,
     "loihi": run_on_chip,
 }
-#: What a target needs beside Nengo: a module, and the extra that it comes with.
-NEEDS = {"dl": ("nengo_dl", "dl"), "loihi": ("nengo_loihi", "loihi")}
+#: The package that a target needs beside Nengo.
+NEEDS = {"dl": "nengo_dl", "loihi": "nengo_loihi"}
 
 
 def require_target(target: str) -> None:
     """Refuse a target whose packages are missing; says what to install."""
     if target in NEEDS:
-        require(*NEEDS[target])
+        require(NEEDS[target])
 
 
 def add_counter(network: SequenceNetwork) -> nengo.Probe | None:

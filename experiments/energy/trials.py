@@ -16,6 +16,7 @@ import nengo
 import numpy as np
 from nengo.dists import Uniform
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.precision.trials import (
     count_steps,
     expected_spectrum,
@@ -30,7 +31,6 @@ from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
 from spiking_lmu.signals import lowpass
-from spiking_lmu.simulators import require
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -172,7 +172,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     The simulator makes up for the step that spikes take from the chip to the host, so
     that the state is compared with the exact one of the same step.
     """
-    require("nengo_loihi", "loihi")
+    require("nengo_loihi")
     from spiking_lmu.hardware import loihi
 
     u = make_input(task, task["seed"], None)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 from typing import Any
 
@@ -122,7 +122,7 @@ def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
     """Positive integers, so many, that add up to the total, in every order."""
     for cuts in combinations(range(1, total), parts - 1):
         edges = (0, *cuts, total)
-        yield tuple(b - a for a, b in zip(edges, edges[1:]))
+        yield tuple(b - a for a, b in pairwise(edges))
 
 
 def capacities(

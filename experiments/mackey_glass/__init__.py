@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.arguments import (
     Option,
     add_execution,
@@ -33,7 +34,6 @@ from spiking_lmu.experiments.mackey_glass.trials import make_tasks, run_task
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.publishing import Figures, publish
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, sweep
-from spiking_lmu.simulators import require
 
 __all__ = ["FULL", "add_arguments", "execute", "main", "plot", "run"]
 
@@ -205,7 +205,7 @@ def execute(
 ) -> SweepResult:
     """Run the tasks through a sweep."""
     if any(task["protocol"] == "ours" for task in tasks):
-        require("tensorflow", "dl")
+        require("tensorflow")
     context = {name: pages.versions().get(name) for name in ("nengo-dl", "tensorflow")}
     return sweep(
         partial(run_task, folder=str(Path(folder) / "training")),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +36,7 @@ RATE, MOMENTUM, DECAY, EPSILON = 1e-3, 0.9, 0.999, 1e-7  # of Adam, as Keras has
 EVERY = 10  # epochs from one validation to the next
 SAVE_SECONDS = 60.0  # between checkpoints
 
-Layer = Union[LMU, LSTM, Linear]
+Layer = LMU | LSTM | Linear
 
 
 def make_layers(model: str) -> list[Layer]:

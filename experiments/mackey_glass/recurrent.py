@@ -16,12 +16,13 @@ from typing import Any
 import nengo
 import numpy as np
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.mackey_glass.series import Split, windows
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LMU
-from spiking_lmu.simulators import repeatable, require
+from spiking_lmu.simulators import repeatable
 
 LAYERS = 4
 ORDER, THETA = 4, 4.0  # of the memory in each layer of the LMU; theta in steps
@@ -152,7 +153,7 @@ def train_recurrent(
     seed : int
         Of initial weights, and of where windows begin.
     """
-    tf = require("tensorflow", "dl")
+    tf = require("tensorflow")
     rng = np.random.default_rng([seed, 0])
     network = make_model(tf, model, seed)
     compiled = tf.function(network, jit_compile=True)

@@ -17,6 +17,7 @@ import nengo
 import numpy as np
 
 from spiking_lmu import training
+from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.capacity.lstm import limit_threads
 from spiking_lmu.experiments.mackey_glass.paper import (
     side_by_side,
@@ -32,7 +33,7 @@ from spiking_lmu.experiments.mackey_glass.series import Split, make_split, windo
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.simulators import repeatable, require
+from spiking_lmu.simulators import repeatable
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -191,7 +192,7 @@ def run_task(
     """
     if task["protocol"] == "paper":
         return _paper_rows(task, folder)
-    limit_threads(require("tensorflow", "dl"))
+    limit_threads(require("tensorflow"))
     split = make_split(
         task["series"],
         task["steps"],

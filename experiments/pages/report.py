@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, is_dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata, resources
 from numbers import Integral, Real
 from pathlib import Path
@@ -234,7 +234,7 @@ def summary(report: Report, trials: DataFrame, run: Run) -> dict[str, Any]:
         "rows": len(trials),
         "failures": [{"parameters": p, "error": error} for p, error in run.failures],
         "seconds": float(run.seconds),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
         "platform": {
             "system": platform.platform(),

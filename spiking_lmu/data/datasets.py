@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.validation import check_array, check_integer, file_problem, refusal
 
 from .archives import DamagedFile, Header, open_archive
@@ -279,11 +280,11 @@ def _download_mnist() -> dict[str, np.ndarray]:
     """Through Keras, which checks what it gets and keeps it."""
     hint = f"name a file with --data, {MNIST_FILE}"
     try:
-        from tensorflow.keras.datasets import mnist as source
-    except ImportError as error:
+        source = require("tensorflow").keras.datasets.mnist
+    except ValidationError as error:
         raise ValidationError(
-            "is not there: MNIST is not in Keras' cache, and its download needs "
-            f"tensorflow, which cannot be imported ({error}); {hint}",
+            "is not there: MNIST is not in Keras' cache, and its download "
+            f"{error.args[0]}; or {hint}",
             attr="data",
         ) from error
     try:

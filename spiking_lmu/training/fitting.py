@@ -22,6 +22,7 @@ import numpy as np
 from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.validation import (
     check_array,
@@ -475,8 +476,7 @@ class _Descent:
         checkpoint: str | os.PathLike[str] | None,
         plan: Mapping[str, Any],
     ) -> None:
-        import tensorflow as tf
-
+        tf = require("tensorflow")
         self.sim, self.built, self.plan = sim, built, dict(plan)
         self.model = sim.keras_model
         self.optimizer = tf.keras.optimizers.Adam(jit_compile=False)

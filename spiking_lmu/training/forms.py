@@ -16,7 +16,8 @@ import numpy as np
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.simulators import precision_kept, require
+from spiking_lmu.compatibility import require
+from spiking_lmu.simulators import precision_kept
 from spiking_lmu.validation import check_choice, check_number
 
 from .parallel import (
@@ -134,7 +135,7 @@ class Form:
         self, minibatch: int, dtype: str, seed: int, last: bool = False
     ) -> Iterator[Any]:
         """NengoDL's simulator of this network, that keeps all steps or the last."""
-        nengo_dl = require("nengo_dl", "dl")
+        nengo_dl = require("nengo_dl")
         with self.network:
             nengo_dl.configure_settings(
                 dtype=dtype,
@@ -314,7 +315,7 @@ def _gate(
     Masks are data, not random numbers of tensorflow: so training can go on after an
     interruption as if there had been none.
     """
-    nengo_dl = require("nengo_dl", "dl")
+    nengo_dl = require("nengo_dl")
     masks: dict[nengo.Ensemble, nengo.Node] = {}
     gates: dict[nengo.Ensemble, nengo.Node] = {}
     for c in connections:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .compatibility import require
+
 LOSSES = ("mse", "crossentropy")
 #: The measure that goes with each loss, for people.
 MEASURES = {"mse": "nrmse", "crossentropy": "accuracy"}
@@ -28,7 +30,7 @@ def keras_loss(loss: str) -> Callable[[Any, Any], Any]:
 
     Targets of fewer steps are those of the last ones.
     """
-    import tensorflow as tf
+    tf = require("tensorflow")
 
     def mean(values: Any, counted: Any) -> Any:
         total = tf.reduce_sum(tf.where(counted, values, tf.zeros_like(values)))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.compatibility import require
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import rmse
@@ -18,7 +19,7 @@ THETA, ORDER, DT = 0.1, 4, 0.001
 
 @pytest.fixture(autouse=True)
 def nengo_dl():
-    return pytest.importorskip("nengo_dl")
+    return require("nengo_dl")
 
 
 def memory_model(neuron_type):

@@ -6,9 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import nengo_loihi
 import pytest
-
-nengo_loihi = pytest.importorskip("nengo_loihi")
 
 # all that run a simulator; how many pass of each file, so that none is lost unseen
 PASSED = {

@@ -20,16 +20,14 @@ CASES = {
     "precision": (
         precision.run,
         {**SHORT, "neuron_types": ("poisson", "lif"), "duration": 1.0, "floor": False},
-        (),
     ),
-    "channel": (channel.run, {"neurons": (50, 100), "trials": 2, "periods": 1}, ()),
+    "channel": (channel.run, {"neurons": (50, 100), "trials": 2, "periods": 1}),
     "information": (
         information.run,
         {
             "systems": ("lmu", "tanh", "spiking"), "units": 10, "steps": 400,
             "delays": (20, 5), "neurons": (10,), "spiking_steps": 200, "trials": 1,
         },
-        (),
     ),
     "hardware": (
         hardware.run,
@@ -37,12 +35,10 @@ CASES = {
             "platforms": ("thesis-nengo", "poisson-nengo", "poisson-sim"), "trials": 1,
             "studies": ("platforms",), "cases": 1,
         },
-        ("nengo_loihi",),
     ),
     "energy": (
         energy.run,
         {**SHORT, "rates": ("100-200",), "synapse": 0.02, "theta": 0.1},
-        ("nengo_loihi",),
     ),
     "mackey-glass": (
         mackey_glass.run,
@@ -52,7 +48,6 @@ CASES = {
             "spiking_epochs": 1, "neurons": (20,), "neuron_types": ("poisson-relu",),
             "spiking_steps": 200, "trials": 1,
         },
-        ("nengo_dl",),
     ),
     "psmnist": (
         psmnist.run,
@@ -61,7 +56,6 @@ CASES = {
             "rungs": ("poisson-relu",), "neurons": (40,), "presentations": (1,),
             "images": 10, "noise_aware": ("no", "yes"),
         },
-        ("nengo_dl", "sklearn"),
     ),
 }  # fmt: skip
 
@@ -70,9 +64,7 @@ CASES = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", CASES)
 def test_one_seed_gives_one_table_of_trials(name, tmp_path):
-    run, arguments, needs = CASES[name]
-    for package in needs:
-        pytest.importorskip(package)
+    run, arguments = CASES[name]
     here, elsewhere = (
         run(**arguments, seed=3, folder=str(tmp_path / str(jobs)), jobs=jobs)
         for jobs in (1, 2)

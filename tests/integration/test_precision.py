@@ -338,7 +338,6 @@ def test_what_is_just_allowed_runs(tmp_path, extreme):
 
 
 def test_nengo_dl_runs_the_same_network(tmp_path):
-    pytest.importorskip("nengo_dl")
     given = {**ARGUMENTS, **RATES, "designs": ("balanced/optimal",)}
     reference = precision.run(**given, folder=tmp_path, jobs=1)
     argv = options(**{**RATES, "designs": ("balanced/optimal",), "backend": "nengo-dl"})
@@ -355,7 +354,6 @@ def test_nengo_dl_runs_the_same_network(tmp_path):
 
 
 def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
-    pytest.importorskip("nengo_loihi")
     given = {"designs": ("balanced/optimal",), "neuron_types": ("lif", "poisson")}
     argv = options(**given, backend="loihi")
     assert command.main([*argv, f"--out={tmp_path}"]) == 0

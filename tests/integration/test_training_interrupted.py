@@ -64,7 +64,6 @@ def kill_after(folder, epochs):
 
 @pytest.mark.slow
 def test_killed_twice_and_run_again(tmp_path):
-    pytest.importorskip("nengo_dl")
     disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
     for folder in (disturbed, undisturbed):
         folder.mkdir()

@@ -1,0 +1,253 @@
+"""Import NengoDL and nengo-loihi, whose last releases are older than what they run on.
+
+Neither package imports or runs by itself on current packages. One line makes it work:
+
+.. code-block:: python
+
+    nengo_dl = spiking_lmu.require("nengo_dl")
+
+After that line, ``import nengo_dl`` works everywhere in the process. The same line
+exists for ``nengo_loihi`` and for ``tensorflow``. All of spiking-lmu goes through it.
+
+What is mended, and what breaks without it:
+
+- ``TF_USE_LEGACY_KERAS`` is 1 while TensorFlow is imported. From TensorFlow 2.16 on,
+  ``tf.keras`` is Keras 3, whose layers refuse the arguments that NengoDL 3.6.0 gives
+  them ("Unrecognized keyword arguments passed to TensorGraph"). With this variable,
+  ``tf.keras`` is the package tf_keras, which is Keras 2.
+- ``keras.engine.functional`` and ``keras.layers`` are modules of tf_keras while NengoDL
+  is imported. NengoDL 3.6.0 takes ``Functional`` and ``BatchNormalizationV1``
+  from there. Keras 3 has neither ("No module named 'keras.engine'").
+- NengoDL 3.6.0 imports TensorFlow a second time, in a process of its own, to ask
+  whether there is a graphics card. While it is imported, ``subprocess.call`` answers
+  that question in this process. Without this, the import takes twice as long.
+- ``np`` in two modules of nengo-loihi 1.1.0 is a numpy whose ``array(..., copy=False)``
+  copies where it must. Since numpy 2.0 that call raises a ValueError instead ("Unable
+  to avoid copy").
+- nengo-loihi 1.1.0 is imported without TensorFlow, unless NengoDL is there already. It
+  would import TensorFlow with Keras 3, which NengoDL could not use any more.
+- What TensorFlow 2.21 writes to stderr about processors and graphics cards, whatever
+  its log level is, is left out, unless ``TF_CPP_MIN_LOG_LEVEL`` is 0.
+
+Environment variables and ``sys.modules`` are put back after the import. A program's own
+``import keras`` is Keras 3, before and after, and its numpy is untouched.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from nengo.exceptions import ValidationError
+
+from .validation import check_choice
+
+#: For each optional package, the extra of spiking-lmu that brings it.
+EXTRAS = {"nengo_dl": "dl", "tensorflow": "dl", "nengo_loihi": "loihi"}
+#: The releases that the mends are made for.
+RELEASES = {"nengo_dl": "3.6", "nengo_loihi": "1.1"}
+#: Parts of TensorFlow that are Keras. At its first use each looks for which Keras.
+KERAS = ("keras", "losses", "metrics", "optimizers", "initializers")
+
+_NOTICE = re.compile(rb"[IW]\d{4} |WARNING: All log messages before|.*\bcuInit\b")
+# environment and sys.modules are the whole process's
+_IMPORTING = threading.RLock()
+
+
+def require(module: str) -> Any:
+    """Import NengoDL, nengo-loihi or TensorFlow so that they work together.
+
+    Parameters
+    ----------
+    module : str
+        ``"nengo_dl"``, ``"nengo_loihi"`` or ``"tensorflow"``.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is not installed, is another release than the one known here, or if
+        ``tf.keras`` is in use already and is Keras 3. The message says what to do.
+
+    Examples
+    --------
+    >>> nengo_dl = require("nengo_dl")  # doctest: +SKIP
+    """
+    check_choice("module", module, tuple(EXTRAS))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _IMPORTING, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This version of .* has not been tested")
+            package = _IMPORTS[module]()
+    except ImportError as error:
+        raise ValidationError(
+            f"needs {module}, which cannot be imported ({error}); "
+            f"install it with: pip install 'spiking-lmu[{EXTRAS[module]}]'",
+            attr="backend",
+        ) from error
+    release = RELEASES.get(module)
+    if release and not f"{package.__version__}.".startswith(f"{release}."):
+        raise ValidationError(
+            f"needs {module} {release}, but {package.__version__} is installed; "
+            f"install it with: pip install 'spiking-lmu[{EXTRAS[module]}]'",
+            attr="backend",
+        )
+    return package
+
+
+def _import_tensorflow() -> ModuleType:
+    with _environment("TF_USE_LEGACY_KERAS", "1"), _without_notices():
+        import_module("tf_keras")
+        tf: Any = import_module("tensorflow")
+        names = {name: getattr(tf, name).__name__ for name in KERAS}
+    if not all(name.startswith("tf_keras") for name in names.values()):
+        raise ValidationError(
+            "tf.keras is Keras 3 here, and NengoDL needs Keras 2: call "
+            'spiking_lmu.require("nengo_dl") before anything uses tf.keras, or set '
+            "TF_USE_LEGACY_KERAS=1 before Python starts",
+            attr="backend",
+        )
+    return tf
+
+
+def _import_nengo_dl() -> ModuleType:
+    if "nengo_dl" in sys.modules:
+        return import_module("nengo_dl")
+    tf: Any = _import_tensorflow()
+
+    def call(command: Any, *args: Any, **options: Any) -> int:
+        if "list_physical_devices('GPU')" not in command[-1]:
+            return subprocess.call(command, *args, **options)
+        return int(not tf.config.list_physical_devices("GPU"))
+
+    stand_ins = {
+        "keras.engine.functional": import_module("tf_keras.src.engine.functional"),
+        "keras.layers": import_module("tf_keras.src.layers"),
+        "subprocess": _Mended(subprocess, call=call),
+    }
+    with _modules(stand_ins), _without_notices():
+        return import_module("nengo_dl")
+
+
+def _import_nengo_loihi() -> ModuleType:
+    hidden = () if sys.modules.get("nengo_dl") else ("tensorflow", "nengo_dl")
+    with _without(*hidden):
+        package = import_module("nengo_loihi")
+    for name in ("block", "neurons"):
+        vars(import_module(f"nengo_loihi.{name}"))["np"] = _Mended(np, array=_array)
+    return package
+
+
+_IMPORTS = {
+    "nengo_dl": _import_nengo_dl,
+    "nengo_loihi": _import_nengo_loihi,
+    "tensorflow": _import_tensorflow,
+}
+
+
+class _Mended(ModuleType):
+    """A module some of whose names are replaced. The module itself is left alone."""
+
+    def __init__(self, module: ModuleType, **names: Any) -> None:
+        super().__init__(module.__name__)
+        self._module = module
+        vars(self).update(names)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module, name)
+
+
+def _array(*args: Any, copy: bool = True, **options: Any) -> np.ndarray:
+    """``np.array`` that copies where it must, as numpy 1 did with ``copy=False``."""
+    return np.array(*args, copy=copy or _IF_NEEDED, **options)
+
+
+# numpy 1 takes no None
+_IF_NEEDED: Any = None if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else False
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for a while."""
+    given = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = given
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Write to stderr all that is written within, but notices of TensorFlow."""
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        yield
+        return
+    try:
+        stderr = os.dup(2)
+    except OSError:  # a process without one
+        yield
+        return
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            for line in file:
+                if not _NOTICE.match(line):
+                    os.write(2, line)
+
+
+@contextmanager
+def _modules(stand_ins: dict[str, ModuleType]) -> Iterator[None]:
+    """Let imports find other modules under these names for a while."""
+    given = {name: sys.modules.pop(name, None) for name in stand_ins}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name, module in given.items():
+            del sys.modules[name]
+            if module is not None:
+                sys.modules[name] = module
+
+
+class _Hidden:
+    """Hides packages from one thread: to its imports they are not installed."""
+
+    def __init__(self, *packages: str) -> None:
+        self.packages, self.thread = packages, threading.get_ident()
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        if name in self.packages and threading.get_ident() == self.thread:
+            raise ModuleNotFoundError(f"{name} is not needed here", name=name)
+
+
+@contextmanager
+def _without(*packages: str) -> Iterator[None]:
+    finder: Any = _Hidden(*packages)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
