@@ -194,7 +194,7 @@ def _discretize_synapse(
     zero, all together.
     """
     scaled = [w * factors[i] for w, i in zip(synapse.weights, synapse.indices)]
-    largest = max((np.abs(w).max() for w in scaled if w.size), default=0.0)
+    largest = max((float(np.abs(w).max()) for w in scaled if w.size), default=0.0)
     exponent = LEAST_EXPONENT
     if largest > 0:
         exponent = max(exponent, int(np.ceil(np.log2(largest / _WIDEST))))
@@ -261,7 +261,7 @@ def _noise_exponent(block: LoihiBlock, drive: Drive | None = None) -> int:
     The larger it is, the finer are the weights and biases.
     """
     compartment = block.compartment
-    amplitude, bias = compartment.vth[0], np.abs(compartment.bias)
+    amplitude, bias = float(compartment.vth[0]), np.abs(compartment.bias)
     gain = _gain_of_filter(compartment)
     weight = max((s.max_abs_weight() for s in block.synapses), default=0)
     at_once, for_long = _largest_input(block, drive)
@@ -271,7 +271,7 @@ def _noise_exponent(block: LoihiBlock, drive: Drive | None = None) -> int:
         (2**Q_BITS * gain, at_once.max()),
         (2**U_BITS, (for_long + bias).max() + amplitude),
     ]
-    scale = min(limit / value for limit, value in limits if value > 0)
+    scale = min(limit / float(value) for limit, value in limits if value > 0)
     exponent = int(np.floor(np.log2(scale * amplitude * 2 / NOISE_LEVELS)))
     if exponent < 0:
         raise BuildError(f"{block}: weights or biases too large for the noise")
@@ -334,8 +334,11 @@ def _gain_of_filter(compartment: Compartment) -> float:
 
 
 def _whole_decay(decay_u: np.ndarray) -> np.ndarray:
-    """Of a current, in 4096ths; the chip decays by one more."""
-    return np.round(np.clip(decay_u * _MAX_DECAY - 1, 0, _MAX_DECAY))
+    """Of a current, in 4096ths; the chip decays by one more.
+
+    Rounded in 32 bits, as nengo-loihi does; all that follows is in 64.
+    """
+    return np.round(np.clip(decay_u * _MAX_DECAY - 1, 0, _MAX_DECAY)).astype(float)
 
 
 def kept_of_current(tau: float, dt: float) -> float:
@@ -348,13 +351,13 @@ def _gain_of_membrane(compartment: Compartment) -> float:
     """As of the filter, of the voltage that one unit of current causes."""
     if not compartment.scale_v:
         return 1.0
-    decay = np.round(compartment.decay_v * _MAX_DECAY)
+    decay = np.round(compartment.decay_v * _MAX_DECAY).astype(float)
     return float(decay_magnitude(decay, x0=2**21)[0])
 
 
 def _round_threshold(compartment: Compartment, scale: float) -> None:
     """Move threshold and biases together to where the chip can hold the threshold."""
-    vth = compartment.vth[0] * scale
+    vth = float(compartment.vth[0]) * scale
     shift = (2**VTH_EXP * np.round(vth / 2**VTH_EXP) - vth) / scale
     compartment.vth += shift
     compartment.bias += shift

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .compatibility import require
+from spiking_lmu.compatibility import require
 
 LOSSES = ("mse", "crossentropy")
 #: The measure that goes with each loss, for people.
