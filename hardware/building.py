@@ -52,6 +52,7 @@ from .linking import (
     build_feeds,
     build_gates,
     build_links,
+    solve_as_nengo,
     solved,
     the_ensemble,
 )
@@ -311,6 +312,17 @@ def _seed_as(model: Any, obj: Any, like: Any, of: Any = None) -> None:
     model.seeds[obj], model.seeded[obj] = of.seeds[like], of.seeded[like]
 
 
+def build_solver(
+    model: ChipModel,
+    solver: nengo.solvers.Solver,
+    connection: nengo.Connection,
+    rng: Any,
+    transform: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Decode values for the chip as Nengo does, whatever the height of spikes."""
+    return solve_as_nengo(model, connection, rng, transform)
+
+
 def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
     """Build a probe; decoded values of an ensemble come from its spikes."""
     decoded = isinstance(probe.obj, nengo.Ensemble) and probe.attr == "decoded_output"
@@ -363,5 +375,6 @@ _BUILD: dict[type, Callable[..., Any]] = {
     nengo.Ensemble: build_ensemble,
     nengo.Connection: build_connection,
     nengo.Probe: build_probe,
+    nengo.solvers.Solver: build_solver,
     ChipPoisson: build_stochastic,
 }

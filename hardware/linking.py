@@ -274,9 +274,27 @@ def solved(
     connection = model.plan.redirect(connection)
     if connection not in model.solved:
         rng = np.random.RandomState(_seed_of(model, connection))
-        points, decoders, info = build_decoders(model, connection, rng, None)
+        points, decoders, info = solve_as_nengo(model, connection, rng)
         model.solved[connection] = decoders, points, info
     return model.solved[connection]
+
+
+def solve_as_nengo(
+    model: ChipModel,
+    connection: nengo.Connection,
+    rng: Any,
+    transform: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Points, decoders and what the solver tells, for spikes of any height.
+
+    In Nengo, decoders do not know the amplitude of `nengo.RegularSpiking`. Those of
+    nengo-loihi do, and cancel it.
+    """
+    points, decoders, info = build_decoders(model, connection, rng, transform)
+    neuron_type = connection.pre_obj.neuron_type
+    if isinstance(neuron_type, nengo.RegularSpiking):
+        decoders = neuron_type.amplitude * decoders
+    return points, decoders, info
 
 
 def _seed_of(model: ChipModel, connection: nengo.Connection) -> Any:

@@ -160,8 +160,8 @@ class Plan:
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        stochastic = any(isinstance(e.neuron_type, ChipPoisson) for e in self.chip)
-        return bool(self.memories or self.stand_ins or stochastic)
+        ours = any(_is_built_by_us(e.neuron_type) for e in self.chip)
+        return bool(self.memories or self.stand_ins or ours)
 
     def on_chip(self, end: Any) -> Any:
         """What is on the chip for an ensemble, or its neurons, of the network."""
@@ -230,6 +230,13 @@ class Plan:
             obj = self.on_chip(end.obj)
             return end if obj is end.obj else obj[end.slice]
         return self.on_chip(end)
+
+
+def _is_built_by_us(neuron_type: nengo.neurons.NeuronType) -> bool:
+    """Whether nengo-loihi lacks such neurons, or decodes them other than Nengo does."""
+    if isinstance(neuron_type, nengo.RegularSpiking):
+        return neuron_type.amplitude != 1
+    return isinstance(neuron_type, ChipPoisson)
 
 
 def copy_connection(

@@ -8,7 +8,12 @@ import nengo
 import numpy as np
 from nengo.dists import PDF, Distribution, Uniform, get_samples
 from nengo.exceptions import ValidationError
-from nengo.neurons import NeuronType, RatesToSpikesNeuronType
+from nengo.neurons import (
+    AdaptiveLIF,
+    AdaptiveLIFRate,
+    NeuronType,
+    RatesToSpikesNeuronType,
+)
 from nengo.params import NumberParam
 from nengo.solvers import Solver
 from scipy.special import ndtri
@@ -75,7 +80,8 @@ def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
     ------
     nengo.exceptions.ValidationError
         If an argument is none of these, a distribution is not of single numbers, or
-        the neurons' spikes have a height that Nengo's decoders do not know of.
+        the neurons' spikes have a height that Nengo's decoders do not know of or that
+        changes the neurons themselves.
     """
     if not isinstance(neuron_type, NeuronType):
         allowed = "an instance of a Nengo neuron type"
@@ -87,6 +93,16 @@ def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
             f"must be {name} with an amplitude of 1, but is {neuron_type}: Nengo "
             "decodes such neurons as if it were 1, and the decoded values would be "
             "too small or too large by this factor",
+            attr="neuron_type",
+        )
+    if isinstance(neuron_type, AdaptiveLIFRate | AdaptiveLIF) and (
+        neuron_type.amplitude != 1
+    ):
+        name = type(neuron_type).__name__
+        raise ValidationError(
+            f"must be {name} with an amplitude of 1, but is {neuron_type}: these "
+            "neurons adapt to their own output, so that another amplitude changes "
+            "their rates, which decoders do not know of",
             attr="neuron_type",
         )
     # an array would be of one value a neuron, and populations differ in size

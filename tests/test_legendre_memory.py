@@ -731,6 +731,14 @@ def test_refuses_spikes_that_are_decoded_without_their_height(kind):
         make(neuron_type=kind(nengo.LIFRate(), amplitude=0.01))
 
 
+@pytest.mark.parametrize("kind", [nengo.AdaptiveLIF, nengo.AdaptiveLIFRate])
+def test_amplitudes_of_neurons_that_adapt_to_them_are_refused(kind):
+    """They would not only be higher, but fire at other rates."""
+    make(neuron_type=kind())
+    with pytest.raises(ValidationError, match="amplitude of 1, .*adapt to their own"):
+        make(neuron_type=kind(amplitude=0.01))
+
+
 @pytest.mark.parametrize("data", [{}, None, "sim.data", [1]])
 def test_refuses_data_of_other_simulators(data):
     _, memory = fed(order=2)

@@ -158,6 +158,31 @@ def test_spikes_of_any_height_are_decoded_as_well(kind):
         assert nrmse(state(amplitude), expected) < 0.01
 
 
+@pytest.mark.parametrize("target", [*TARGETS, "nengo"])
+@pytest.mark.parametrize("beside_a_memory", [False, True])
+@pytest.mark.parametrize("base", [nengo.LIFRate(), nengo.RectifiedLinear()], ids=repr)
+def test_regular_spikes_of_any_height_are_decoded_as_in_nengo(
+    base, beside_a_memory, target
+):
+    """Nengo's decoders do not know this amplitude: nengo-loihi's do, and cancel it."""
+    at_zero = {"voltage": Choice([0])}
+
+    def decoded(amplitude):
+        with fed()[0] if beside_a_memory else nengo.Network(seed=0) as network:
+            kind = nengo.RegularSpiking(base, amplitude, initial_state=at_zero)
+            lif = nengo.LIF(initial_state=at_zero)
+            first = nengo.Ensemble(100, 1, neuron_type=kind)
+            second = nengo.Ensemble(100, 1, radius=amplitude, neuron_type=lif)
+            nengo.Connection(stimulus(), first)
+            nengo.Connection(first, second, synapse=0.02)
+            probes = [nengo.Probe(e, synapse=0.05) for e in (first, second)]
+        data = run(network, target).data
+        return [data[probe][SETTLED, 0] for probe in probes]
+
+    for found, expected in zip(decoded(0.1), decoded(1)):
+        assert found @ expected / (expected @ expected) == pytest.approx(0.1, rel=0.05)
+
+
 @pytest.mark.parametrize("neuron_type", [nengo.LIF(), poisson()], ids=["lif", "chip"])
 def test_slow_synapses_keep_the_window(neuron_type):
     """Of 0.9 s the chip makes 0.82 s, and would make a tenth less of theta as well."""
