@@ -419,6 +419,32 @@ def test_samples_are_read_as_the_window_where_steps_are_short():
     np.testing.assert_allclose(half, shifted, atol=2e-5)
 
 
+def test_the_end_of_the_window_is_read_as_well_as_the_steps_before_it():
+    """The polynomial errs least at theta itself, where no step has its middle.
+
+    Cubics through four steps add nothing to that: at 40 Hz, where theta are two
+    periods of 25 steps, the error is that of the window half a step inside.
+    """
+    theta, freq, order = 0.05, 40.0, 12
+    s = 2j * np.pi * freq
+    state = transfer(*state_space(theta, order), np.array([s]))[0]
+
+    def of_window(delay):
+        return abs(readout(order, delay / theta) @ state - np.exp(-s * delay))[0]
+
+    def of_samples(dt):
+        z = np.exp([s * dt])
+        discrete = transfer(*discretize(*state_space(theta, order), dt), z)[0]
+        C = sampled_readout(theta, order, dt, theta)
+        return abs(C @ discrete - np.exp(-s * theta))[0]
+
+    promised = delay_error(order, freq * theta)[0]
+    assert of_window(theta) == pytest.approx(promised, rel=1e-6)
+    assert of_window(theta - 0.0005) > 8 * promised
+    assert of_samples(0.001) == pytest.approx(of_window(theta - 0.0005), rel=0.1)
+    assert of_samples(0.0001) < 1.5 * promised
+
+
 @pytest.mark.parametrize("order, steps", [(6, 5), (12, 20), (48, 300), (256, 784)])
 def test_samples_are_read_with_bounded_weights(order, steps):
     """Outside of the window, polynomials of order 256 grow a thousandfold."""
