@@ -4,7 +4,6 @@ import io
 import threading
 import warnings
 from contextlib import nullcontext
-from functools import partial
 
 import nengo
 import nengo_loihi
@@ -286,52 +285,6 @@ def two_inputs():
         nengo.Probe(memory.output, synapse=0.03)
         nengo.Probe(memory.encoded, synapse=0.03)
     return network
-
-
-def lateness(make, dt):
-    """Steps by which readouts of LIF neurons are late, beyond each delay, of a sine."""
-    theta, freq = 20 * dt, 0.4 / (20 * dt)
-    steps = round(60 / freq / dt)
-    wave = np.exp(2j * np.pi * freq * dt * np.arange(1, steps + 1))
-    with nengo.Network(seed=0) as network:
-        u = nengo.Node(nengo.processes.PresentInput(0.7 * wave.imag[:, None], dt))
-        memory = LegendreMemory(
-            theta,
-            6,
-            200,
-            dt=dt,
-            synapse=max(0.1, 5 * dt),
-            neuron_type=nengo.LIF(),
-            freq=1.5 * freq,
-            rms=0.5,
-        )
-        nengo.Connection(u, memory.input, synapse=None)
-        delays = np.linspace(0, theta, 5)
-        probe = nengo.Probe(memory.add_readout(delays))
-    with make(network, dt=dt, progress_bar=False) as sim:
-        sim.run_steps(steps)
-    counted = slice(steps // 6, None)  # fifty periods
-    response = wave[counted].conj() @ sim.data[probe][counted] * 1j
-    return -np.angle(response * wave[0] ** (delays / dt)) / np.angle(wave[0])
-
-
-@pytest.mark.slow
-def test_readouts_are_late_by_their_delay():
-    """In real numbers, at 10 ms: the rest is the error of 200 neurons a dimension."""
-    late = lateness(partial(loihi.Simulator, target="simreal"), 0.01)
-    assert np.abs(late).max() < 0.2
-    assert abs(late.mean()) < 0.1
-
-
-@pytest.mark.slow
-def test_readouts_are_as_late_as_in_nengo():
-    """At 1 ms: membranes follow late in both; chip and host add not even half a step.
-
-    Other spikes of the same neurons give lags that differ by 0.1 to 0.25 steps.
-    """
-    ours = lateness(partial(loihi.Simulator, target="simreal"), DT)
-    theirs = lateness(partial(nengo.Simulator, optimize=False), DT)
-    assert abs((ours - theirs).mean()) < 0.3
 
 
 def several_synapses():
