@@ -154,11 +154,8 @@ def discretize_stochastic_block(
 
     Parameters
     ----------
-    block : nengo_loihi.block.LoihiBlock
-    tuning : mapping of Synapse to (n_axons, k) ndarray, optional
-        As for `round_together`.
-    drive : Drive, optional
-        How far the neurons can be driven, where that is known.
+    block, tuning, drive
+        As for `discretize_scaled_block`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Run any network on Loihi or its emulator: one line is other than with Nengo.
+"""Run any network on Loihi or its emulator, as a network is run with Nengo.
 
 .. code-block:: python
 
@@ -11,10 +11,7 @@
 
 from __future__ import annotations
 
-import re
-import threading
 import warnings
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -42,6 +39,7 @@ from nengo_loihi.simulator import Simulator as LoihiSimulator
 from .building import ChipModel, ChipRates
 from .emulator import Emulator
 from .energy import Energy, energy
+from .messages import collected_warnings
 from .running import Batch, BatchData, HostSimulator, Lane, check_inputs, host_seed
 from .splitting import PassthroughCheck
 
@@ -50,76 +48,72 @@ __all__ = ["Energy", "Resources", "Simulator", "energy", "resources"]
 TARGETS = ("sim", "simreal", "loihi")
 MAX_DT = 0.1  # beyond it, membranes of usual neurons forget all in each step
 
-# casts of nan that nengo-loihi overwrites; what it says of Nengo's version
-_HARMLESS = re.compile("invalid value encountered in cast|has not been tested")
-_INITIAL = re.compile("does not support initial values")
-_SYNAPSES = re.compile(r"tau_s is (currently|already)")
-_LOST_BITS = re.compile(r"Lost (\d+) extra bits")
-_STEPS_AT_ONCE = 200  # between two signs of progress
-# where warnings are collected, which is one place for the whole process
-_COLLECTING = threading.RLock()
+_STEPS_AT_ONCE = 200  # between two updates of the progress bar
 
 
 class Simulator(LoihiSimulator):
-    """Runs a network on Loihi, or emulates it.
+    """Simulates a network on Loihi or on its emulator.
 
-    Networks without a `LegendreMemory` and without Poisson neurons run as with
-    ``nengo_loihi.Simulator``, only faster. For the others,
+    A network without a `LegendreMemory` and without Poisson neurons runs as with
+    ``nengo_loihi.Simulator``, only faster. In other networks,
 
-    - weights from population to population replace the nodes of a memory,
-    - the host sends inputs as binary numbers, one axon for each digit,
-    - what is read from ensembles is decoded from their spikes by the host,
-    - `ChipPoisson` neurons stand in for Poisson neurons,
-    - ensembles are split over as many cores as their axons and weights need.
+    - weights from population to population replace the nodes of a memory;
+    - the host sends inputs as binary numbers, with one axon for each digit;
+    - the host decodes the values of ensembles from their spikes;
+    - `ChipPoisson` neurons replace Poisson neurons;
+    - ensembles are split over as many cores as their axons and weights require.
 
-    The network itself is left as it is.
+    The network itself remains unchanged.
 
     Parameters
     ----------
     network : nengo.Network
+        The network to simulate.
     dt : float
-        Time step, in seconds, of at most 0.1.
+        Time step in seconds, at most 0.1.
     seed : int, optional
-        Of all that is random while the network runs. By default, the network's seed
-        plus one.
+        Seed of everything random while the network runs. By default, the network's
+        seed plus one.
     target : str, optional
-        ``"sim"``: the emulator, with the chip's integers; ``"simreal"``: the emulator
-        with real numbers; ``"loihi"``: the chip. By default the chip where NxSDK is
-        installed, else the emulator.
+        ``"sim"`` for the emulator with the chip's integers, ``"simreal"`` for the
+        emulator with real numbers, ``"loihi"`` for the chip. By default the chip if
+        NxSDK is installed, otherwise the emulator.
     precompute : bool, optional
-        Whether to compute all inputs of a run before the chip runs. By default, where
-        no input depends on what comes from the chip.
+        Whether to compute all inputs of a run before the chip runs. By default, this
+        is done if no input depends on the chip's output.
     progress_bar : bool or nengo.utils.progress.ProgressBar
+        As for `nengo.Simulator`.
     remove_passthrough : bool
-        Whether nodes that only pass values on become connections, where they have
-        nothing to do with a memory.
+        Whether to replace nodes that only pass values on by connections, except for
+        those around a memory.
     hardware_options : dict, optional
-        For ``nengo_loihi.hardware.HardwareInterface``.
+        Arguments of ``nengo_loihi.hardware.HardwareInterface``.
     minibatch_size : int, optional
-        Runs to make at once through the one network that is built. They differ by
-        the inputs that `run_steps` is given and by the noise of neurons.
+        Number of runs to make at once with the same built network. They differ in the
+        inputs given to `run_steps` and in the noise of neurons.
     model : nengo_loihi.builder.Model, optional
-        To build into, instead of one that fits; the network is then built as by
-        ``nengo_loihi.Simulator``.
+        The model to build into. The network is then built by ``nengo_loihi`` alone.
 
     Attributes
     ----------
     changes : list of str
-        What is other than in the network, in words.
+        Differences between the network and its version on the chip, one sentence each.
     neuron_types : dict of nengo.neurons.NeuronType
-        Of ensembles on the chip: with the rates that neurons have there.
-        ``memory.predict_rmse(sim.data)`` goes by them.
+        For each ensemble on the chip, neurons with the rates that they have there.
+        ``memory.predict_rmse(sim.data)`` uses them.
     resources : Resources or None
-        What it takes of the chip; None where ``nengo_loihi`` alone has built it.
+        The resources of the chip that the network requires; None if ``nengo_loihi``
+        alone has built it.
     data : mapping
-        Of each probe, (n_steps, size), or with minibatches (minibatch_size, n_steps,
-        size); and of what was built for ensembles and connections.
+        For each probe, an array (n_steps, size), or (minibatch_size, n_steps, size)
+        with minibatches; and the built parameters of ensembles and connections.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If an argument is out of range, the network is too large or uses what the
-        chip cannot do, or no chip is at hand for ``target="loihi"``.
+        If an argument is out of range, the network is too large for the chip or
+        requires what the chip does not have, or there is no chip for
+        ``target="loihi"``.
     """
 
     def __init__(
@@ -172,14 +166,14 @@ class Simulator(LoihiSimulator):
         if plan and model is None:
             self.resources = Budget(plan)
             model = ChipModel(plan, self.resources, dt)
-        with self._telling(), self._closing(), self._building(network, model):
+        build = network, dt, seed, model, precompute, target
+        with (
+            collected_warnings(self.changes, bool(self.resources)),
+            self._closing(),
+            self._building(network, model),
+        ):
             super().__init__(
-                network,
-                dt=dt,
-                seed=seed,
-                model=model,
-                precompute=precompute,
-                target=target,
+                *build,
                 remove_passthrough=remove_passthrough,
                 hardware_options=hardware_options,
             )
@@ -222,7 +216,7 @@ class Simulator(LoihiSimulator):
 
     @contextmanager
     def _closing(self) -> Iterator[None]:
-        """Leave nothing open if the network cannot be built."""
+        """Close everything if the network cannot be built."""
         try:
             yield
         except BaseException:
@@ -250,55 +244,8 @@ class Simulator(LoihiSimulator):
             model.build_callback = after
             yield
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Tell each warning of nengo-loihi once, and none that means nothing.
-
-        What other threads warn of meanwhile is shown as it would be without this.
-        """
-        builder, caught = threading.get_ident(), []
-        try:
-            with _COLLECTING, warnings.catch_warnings():
-                warnings.filterwarnings("always", module="nengo_loihi|spiking_lmu")
-                show = warnings.showwarning
-
-                def take(message: Any, category: Any, *where: Any, **more: Any) -> None:
-                    if threading.get_ident() == builder:
-                        caught.append((str(message), category))
-                    else:
-                        show(message, category, *where, **more)
-
-                warnings.showwarning = take
-                yield
-        finally:
-            self._tell(caught)
-
-    def _tell(self, caught: list[tuple[str, type[Warning]]]) -> None:
-        lost, initial = [], False
-        told: Counter[tuple[str, type[Warning]]] = Counter()
-        for message, category in caught:
-            bits = _LOST_BITS.search(message)
-            if bits:
-                lost.append(int(bits[1]))
-            elif self.resources and _INITIAL.search(message):
-                initial = True
-            elif self.resources and _SYNAPSES.search(message):
-                pass  # told in words of the network
-            elif not _HARMLESS.search(message):
-                told[message, category] += 1
-        if lost:
-            self.changes.append(
-                f"weights of {len(lost)} synapses are rounded to fewer bits, by up to "
-                f"{max(lost)}: much larger ones reach the same neurons"
-            )
-        if initial:
-            self.changes.append("all neurons start from zero voltage, as on the chip")
-        for (message, category), times in told.items():
-            suffix = f" ({times} times)" if times > 1 else ""
-            warnings.warn(message + suffix, category, stacklevel=5)
-
     def run(self, time_in_seconds: float) -> None:
-        """Simulate for a length of time, rounded to whole time steps.
+        """Simulate for a given time, rounded to whole time steps.
 
         Parameters
         ----------
@@ -309,28 +256,28 @@ class Simulator(LoihiSimulator):
         nengo.exceptions.SimulatorClosed
             If the simulator is closed.
         nengo.exceptions.ValidationError
-            If the time is negative or no finite number.
+            If the time is negative or not finite.
         """
         super().run(check_number("time_in_seconds", time_in_seconds, low=0))
 
     def run_steps(
         self, steps: int, data: Mapping[nengo.Node, ArrayLike] | None = None
     ) -> None:
-        """Simulate for a number of time steps.
+        """Simulate for a given number of time steps.
 
         Parameters
         ----------
         steps : int
         data : mapping of nengo.Node to array_like, optional
-            What nodes without inputs give during these steps instead of their own
-            output: (steps, size), or with minibatches (minibatch_size, steps, size).
+            Values that replace the output of nodes without inputs during these steps:
+            (steps, size), or (minibatch_size, steps, size) with minibatches.
 
         Raises
         ------
         nengo.exceptions.SimulatorClosed
             If the simulator is closed.
         nengo.exceptions.ValidationError
-            If the number is negative or not whole, or the data do not fit.
+            If the number is negative or not an integer, or the data have another shape.
         """
         if self.closed:
             raise SimulatorClosed("Simulator cannot run because it is closed.")
@@ -349,10 +296,10 @@ class Simulator(LoihiSimulator):
         finally:
             for lane in self._lanes:
                 lane.feed_no_more()
-            self._check_range()  # of a run that ends with an error, too
+            self._check_range()  # also after a run that ends with an error
 
     def _probe(self) -> None:
-        """Take from the chip what its probes have seen; the host keeps its own."""
+        """Collect the data of probes on the chip; the host records its own."""
         self._probe_step_time()
         for probe in self.model.nengo_probes:
             if probe in self.model.chip2host_params:
@@ -366,7 +313,7 @@ class Simulator(LoihiSimulator):
                 self._probe_outputs[probe].extend(rows)
 
     def _sampled(self, probe: nengo.Probe, rows: ArrayLike) -> np.ndarray:
-        """Of a row for each step up to now, those that Nengo would keep."""
+        """Of one row for each step until now, those that Nengo would record."""
         rows = np.asarray(rows)
         if probe.sample_every is None:
             return rows
@@ -374,39 +321,44 @@ class Simulator(LoihiSimulator):
         return rows[steps % (probe.sample_every / self.dt) < 1]
 
     def trange(self, sample_every: float | None = None, dt: Any = None) -> np.ndarray:
-        """The times of what probes have recorded; the first is ``dt``, not 0.
+        """The times of the probes' data; the first is ``dt``, not 0.
 
         Parameters
         ----------
         sample_every : float, optional
-            In seconds, as that of the probe; every time step by default.
+            Sampling period of the probe, in seconds; every time step by default.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If it is not positive and finite.
+            If the period is not positive and finite.
         """
         if sample_every is not None:
             check_number("sample_every", sample_every, low=0, exclusive=True)
         return super().trange(sample_every)
 
     def close(self) -> None:
-        """Close the simulator: what was recorded stays, but it runs no more."""
+        """Close the simulator. Recorded data remain; it cannot run again."""
         if self._batch is not None:
             self._batch.close()
         super().close()
 
     def reset(self, seed: int | None = None) -> None:
-        """Go back to the state before the first time step.
+        """Return to the state before the first time step.
 
-        What was built stays, such as neurons and decoders; what was learned and
-        recorded does not.
+        Everything that was built remains, such as neurons and decoders. Learned
+        weights are restored to their initial values, and recorded data are deleted.
 
         Parameters
         ----------
         seed : int, optional
-            Seed of everything random while the network runs; the same as before by
-            default.
+            Seed of everything random while the network runs. By default, the random
+            numbers are the same as before.
+
+        Raises
+        ------
+        nengo.exceptions.SimulatorClosed
+            If the simulator is closed.
         """
         if self.closed:
             raise SimulatorClosed("Cannot reset closed Simulator.")
@@ -467,7 +419,7 @@ def _target(target: Any) -> str:
         raise refusal(
             "target",
             target,
-            "'sim' or 'simreal' on this machine: a chip needs a board and Intel's "
+            "'sim' or 'simreal' on this machine: a chip requires a board and Intel's "
             "NxSDK, which cannot be imported",
         )
     return target

@@ -7,6 +7,8 @@ from typing import Any
 import nengo
 from nengo.params import Default
 
+from spiking_lmu.validation import check_seed
+
 # What our networks are made of. Neuron types, maximum rates, intercepts, noise and
 # seeds are the user's to configure.
 DESIGN = {
@@ -32,16 +34,29 @@ DESIGN = {
 }
 
 
-def ignore_configuration(network: nengo.Network) -> None:
-    """Give what a network is designed of Nengo's own defaults inside that network.
+class DesignedNetwork(nengo.Network):
+    """A network whose design does not depend on the configuration around it.
 
     A `nengo.Config` sets the defaults of everything that is created inside its network.
     A transform, gains or biases that were configured for other parts would silently
-    turn a memory into something else.
+    turn a memory into something else. Here, `DESIGN` has Nengo's own defaults.
+
+    Parameters
+    ----------
+    label, seed, add_to_container
+        As for `nengo.Network`.
     """
-    for kind, names in DESIGN.items():
-        for name in names:
-            setattr(network.config[kind], name, getattr(kind, name).default)
+
+    def __init__(
+        self,
+        label: str | None = None,
+        seed: int | None = None,
+        add_to_container: bool | None = None,
+    ) -> None:
+        super().__init__(label, check_seed(seed), add_to_container)
+        for kind, names in DESIGN.items():
+            for name in names:
+                setattr(self.config[kind], name, getattr(kind, name).default)
 
 
 def configured(name: str, value: Any, default: Any) -> Any:

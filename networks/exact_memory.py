@@ -41,7 +41,8 @@ class ExactMemory(Memory):
         seed: int | None = None,
         add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(theta, order, dt, size_in, label, seed, add_to_container)
+        own = {"label": label, "seed": seed, "add_to_container": add_to_container}
+        super().__init__(theta, order, dt, size_in, **own)
         Ad, Bd = discretize(self.A, self.B, self.dt)
         with self:
             self.input = nengo.Node(size_in=self.size_in, label="input")

@@ -16,14 +16,10 @@ from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import (
     ALLOCATIONS,
     MAX_RATES,
-    PoissonL2,
-    alternating_encoders,
     check_neurons,
-    noise_tau,
+    decoder_solver,
     poisson,
-    spike_height,
-    spread_intercepts,
-    tuned_eval_points,
+    tuning,
 )
 from spiking_lmu.noise import noise_rmse, spiking_noise
 from spiking_lmu.populations import Population
@@ -62,7 +58,7 @@ class LegendreMemory(Memory):
     Parameters
     ----------
     theta : float
-        Length of the window, in seconds.
+        Length of the sliding window, in seconds.
     order : int
         Number of state variables, d.
     n_neurons : int
@@ -174,7 +170,15 @@ class LegendreMemory(Memory):
         seed: int | None = None,
         add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(theta, order, dt, size_in, label, seed, add_to_container)
+        super().__init__(
+            theta,
+            order,
+            dt,
+            size_in,
+            label=label,
+            seed=seed,
+            add_to_container=add_to_container,
+        )
         self.n_neurons_per_dimension = check_integer("n_neurons", n_neurons, high=10**6)
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
@@ -226,9 +230,8 @@ class LegendreMemory(Memory):
             connection = nengo.Connection(
                 ensemble,
                 decoded[i],
-                solver=PoissonL2(
-                    noise_tau(self.realization.averaging, ensemble.n_neurons),
-                    height=spike_height(self.neuron_type),
+                solver=decoder_solver(
+                    self.realization.averaging, ensemble.n_neurons, self.neuron_type
                 ),
                 synapse=None,
             )
@@ -242,9 +245,6 @@ class LegendreMemory(Memory):
 
     def _add_ensemble(self, i: int, label: str) -> nengo.Ensemble:
         headroom = self.realization.headrooms[i]
-        intercepts = self.intercepts
-        if intercepts is None:
-            intercepts = spread_intercepts(headroom, self.allocation)
         n_neurons = int(self.n_neurons_per_ensemble[i])
         return nengo.Ensemble(
             n_neurons,
@@ -252,10 +252,8 @@ class LegendreMemory(Memory):
             radius=self.realization.radii[i],
             neuron_type=self.neuron_type,
             max_rates=self.max_rates,
-            intercepts=intercepts,
-            encoders=alternating_encoders(n_neurons),
-            eval_points=tuned_eval_points(headroom),
             label=label,
+            **tuning(n_neurons, headroom, self.allocation, self.intercepts),
         )
 
     def _connect_state(self, post: Any, weights: np.ndarray) -> None:
@@ -376,12 +374,13 @@ class LegendreMemory(Memory):
         Returns
         -------
         rmse : float
+            Root mean square error of the whole state.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If an argument is out of range, or no theory of these neurons is known:
-            of ``nengo.LIF``, for one.
+            If there is no theory for the neurons, such as ``nengo.LIF``, or an
+            argument is out of range.
         """
         if isinstance(self.neuron_type, nengo.Direct):
             return 0.0

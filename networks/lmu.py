@@ -19,9 +19,9 @@ from numpy.typing import ArrayLike
 from spiking_lmu.data.archives import path_error
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.training.parallel import configure_training, trainable_objects
-from spiking_lmu.validation import check_integer, check_number, check_seed, refusal
+from spiking_lmu.validation import check_integer, check_number, refusal
 
-from .configuration import ignore_configuration
+from .configuration import DesignedNetwork
 from .exact_memory import ExactMemory
 from .hidden_units import (
     check_biases,
@@ -41,7 +41,7 @@ OWN = ("theta", "order", "dt", "size_in", "label", "seed", "add_to_container")
 MAX_SIZE = 10**6
 
 
-class LMU(nengo.Network):
+class LMU(DesignedNetwork):
     r"""A recurrent unit that computes with a sliding window of its input.
 
     In each time step t (LMU 2019, equations 6 and 7, with :math:`\bar A, \bar B` the
@@ -179,8 +179,7 @@ class LMU(nengo.Network):
         seed: int | None = None,
         add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(label, check_seed(seed), add_to_container)
-        ignore_configuration(self)
+        super().__init__(label, seed, add_to_container)
         self.units = check_integer("units", units, high=MAX_SIZE)
         self.size_in = check_integer("size_in", size_in, high=MAX_SIZE)
         self.memory_d = check_integer("memory_d", memory_d, high=10**4)
@@ -367,6 +366,7 @@ class LMU(nengo.Network):
         Returns
         -------
         path : pathlib.Path
+            The file.
 
         Raises
         ------

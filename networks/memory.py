@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from spiking_lmu.legendre import sampled_readout, state_space
-from spiking_lmu.validation import check_integer, check_number, check_seed
+from spiking_lmu.validation import check_integer, check_number
 
-from .configuration import ignore_configuration
+from .configuration import DesignedNetwork
 from .expectations import warn_of_units
 
 
-class Memory(nengo.Network):
+class Memory(DesignedNetwork):
     """A sliding window over the last theta seconds of each input dimension.
 
     A subclass adds ``input``, ``output`` and the system between them.
@@ -38,12 +38,9 @@ class Memory(nengo.Network):
         order: int,
         dt: float,
         size_in: int,
-        label: str | None,
-        seed: int | None,
-        add_to_container: bool | None,
+        **own: Any,
     ) -> None:
-        super().__init__(label, check_seed(seed), add_to_container)
-        ignore_configuration(self)
+        super().__init__(**own)
         self.A, self.B = state_space(theta, order)
         self.theta, self.order = float(theta), int(order)
         self.dt = check_number("dt", dt, low=0, high=theta, exclusive=True)

@@ -25,12 +25,11 @@ from spiking_lmu.validation import (
     check_flag,
     check_integer,
     check_number,
-    check_seed,
     check_sequences,
     refusal,
 )
 
-from .configuration import ignore_configuration
+from .configuration import DesignedNetwork
 from .lmu import LMU
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
@@ -60,7 +59,7 @@ ACTIVATIONS = {
 }
 
 
-class SequenceNetwork(nengo.Network):
+class SequenceNetwork(DesignedNetwork):
     r"""A memory of the last items of a sequence, hidden layers on it, and a readout.
 
     The unit of CE 2021: each input dimension goes straight into a memory of its own
@@ -88,14 +87,8 @@ class SequenceNetwork(nengo.Network):
         depend on it; neurons have more time for it.
     dt : float
         Time step in seconds.
-    memory_args : mapping, optional
-        For a memory of neurons; see `LMU`. By default the memory is exact.
-    label : str, optional
-        Name of the network.
-    seed : int, optional
-        Seed of everything random: weights and neurons.
-    add_to_container : bool, optional
-        As for `nengo.Network`.
+    memory_args, label, seed, add_to_container
+        As for `LMU`: ``memory_args`` for a memory of neurons.
 
     Attributes
     ----------
@@ -129,8 +122,7 @@ class SequenceNetwork(nengo.Network):
         seed: int | None = None,
         add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(label, check_seed(seed), add_to_container)
-        ignore_configuration(self)
+        super().__init__(label, seed, add_to_container)
         self.in_neurons: dict[str, Any] = {}
         self.size_in = check_integer("size_in", size_in, high=10**4)
         self.size_out = check_integer("size_out", size_out, high=10**6)

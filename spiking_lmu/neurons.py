@@ -255,3 +255,51 @@ def alternating_encoders(n_neurons: int) -> np.ndarray:
     """Encoders (n_neurons, 1) that prefer up and down in turn: no side is short."""
     n_neurons = check_integer("n_neurons", n_neurons, high=MOST_NEURONS)
     return np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]
+
+
+def tuning(
+    n_neurons: int,
+    headroom: float,
+    allocation: str = "optimal",
+    intercepts: Distribution | None = None,
+) -> dict[str, Any]:
+    """Arguments of `nengo.Ensemble` that tune one population of a memory.
+
+    Parameters
+    ----------
+    n_neurons : int
+    headroom : float
+        The radius in standard deviations of the coordinate.
+    allocation : str
+        ``"optimal"`` or ``"equal"``: how neurons are spread over the radius.
+    intercepts : nengo.dists.Distribution, optional
+        Intercepts to use instead of `spread_intercepts`.
+
+    Returns
+    -------
+    arguments : dict
+        ``encoders``, ``intercepts`` and ``eval_points``.
+    """
+    if intercepts is None:
+        intercepts = spread_intercepts(headroom, allocation)
+    return {
+        "encoders": alternating_encoders(n_neurons),
+        "intercepts": intercepts,
+        "eval_points": tuned_eval_points(headroom),
+    }
+
+
+def decoder_solver(
+    averaging: float, n_neurons: int, neuron_type: NeuronType
+) -> PoissonL2:
+    """The solver for decoders of one population of a memory.
+
+    Parameters
+    ----------
+    averaging : float
+        Time over which the memory averages noise, in seconds.
+    n_neurons : int
+        Number of neurons of the population.
+    neuron_type : nengo.neurons.NeuronType
+    """
+    return PoissonL2(noise_tau(averaging, n_neurons), height=spike_height(neuron_type))

@@ -16,14 +16,11 @@ from scipy.special import ndtri
 
 from .neurons import (
     MAX_RATES,
-    PoissonL2,
-    alternating_encoders,
     check_neurons,
-    noise_tau,
+    decoder_solver,
     poisson,
     spike_height,
-    spread_intercepts,
-    tuned_eval_points,
+    tuning,
 )
 from .validation import check_integer, check_number, refusal
 
@@ -206,15 +203,12 @@ def draw_population(
         raise refusal("rng", rng, "a numpy.random.RandomState")
     neuron_type = poisson() if neuron_type is None else neuron_type
     check_neurons(neuron_type, max_rates, intercepts)
-    if intercepts is None:
-        intercepts = spread_intercepts(headroom, allocation)
+    tuned = tuning(n_neurons, headroom, allocation, intercepts)
     gain, bias = neuron_type.gain_bias(
         get_samples(max_rates, n_neurons, rng=rng),
-        get_samples(intercepts, n_neurons, rng=rng),
+        get_samples(tuned["intercepts"], n_neurons, rng=rng),
     )
-    encoders = alternating_encoders(n_neurons)[:, 0]
-    points = tuned_eval_points(headroom)
+    encoders, points = tuned["encoders"][:, 0], tuned["eval_points"]
     rates = neuron_type.rates(points * encoders, gain, bias)
-    solver = PoissonL2(noise_tau(tau, n_neurons), height=spike_height(neuron_type))
-    decoders, _ = solver(rates, points * radius)
+    decoders, _ = decoder_solver(tau, n_neurons, neuron_type)(rates, points * radius)
     return Population(encoders, gain, bias, decoders[:, 0], radius, neuron_type)

@@ -39,6 +39,15 @@ def make(n_neurons=50, neuron_type=None, **kwargs):
     return LegendreMemory(THETA, ORDER, n_neurons, neuron_type=neuron_type, **kwargs)
 
 
+IN_UNIT = {"n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5}
+
+
+def heard(lmu):
+    """A probe of what a unit makes of the stimulus."""
+    nengo.Connection(stimulus(), lmu.input, synapse=None)
+    return nengo.Probe(lmu.output, synapse=0.02)
+
+
 def stimulus(*signals):
     values = np.stack([*signals] or [U], axis=1)
     return nengo.Node(nengo.processes.PresentInput(values, DT))
@@ -582,12 +591,9 @@ def test_whole_units_with_feedback_from_the_host(kind, target):
             e_h=np.full((1, units), 0.04),
             W_h=0.1 * np.eye(units),
             neuron_type=UNITS[kind],
-            memory_args={
-                "n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5
-            },
-        )  # fmt: skip
-        nengo.Connection(stimulus(), lmu.input, synapse=None)
-        probe = nengo.Probe(lmu.output, synapse=0.02)
+            memory_args=IN_UNIT,
+        )
+        probe = heard(lmu)
     sim = run(network, target)
     assert any("stay on the host: hidden" in text for text in sim.changes)
     expected = run(network, "nengo").data[probe][SETTLED]
@@ -613,12 +619,9 @@ def test_whole_units_of_random_neurons_with_feedback(target):
             neuron_type=nengo.PoissonSpiking(nengo.RectifiedLinear()),
             scale=10000,
             synapse=0.005,
-            memory_args={
-                "n_neurons": 60, "neuron_type": nengo.LIF(), "freq": 5, "rms": 0.5
-            },
-        )  # fmt: skip
-        nengo.Connection(stimulus(), lmu.input, synapse=None)
-        probe = nengo.Probe(lmu.output, synapse=0.02)
+            memory_args=IN_UNIT,
+        )
+        probe = heard(lmu)
     sim = run(network, target)
     assert any("'hidden'> stays on the host" in text for text in sim.changes)
     expected = run(network, "nengo").data[probe][SETTLED]
