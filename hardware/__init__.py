@@ -1,1 +1,1 @@
-"""Neuromorphic chips: what Loihi can run, how to put a network on it, its cost."""
+"""Neuromorphic chips: running networks on Loihi, and what they require of it."""

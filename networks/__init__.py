@@ -1,4 +1,4 @@
-"""Networks for Nengo: the spiking memory and what is built of it."""
+"""Networks for Nengo: the spiking memory and networks that use it."""
 
 from typing import TYPE_CHECKING
 

@@ -1,13 +1,13 @@
 """Many sequences at once through one memory of neurons.
 
-A simulator of networks in general spends its time on passing values around. What a
-`LegendreMemory` computes is always the same: a linear step for its state, and for every
-neuron a current, a spike or none, and a decoder. Here that is done for all neurons and
-a batch of sequences in a few NumPy operations on arrays that stay in the processor's
-cache, with the neurons and decoders that Nengo has built, in the same order of events.
+A general simulator spends its time on passing values around. A `LegendreMemory` always
+computes the same: a linear step of its state, and for every neuron a current, spikes
+and a decoder. This module does so for all neurons and a batch of sequences in a few
+NumPy operations on arrays that fit the processor's cache. Neurons and decoders are
+those that Nengo builds, and events have the same order.
 
-Arrays are (neurons, sequences). Neurons stand in blocks of a few that share one
-population, so that currents and decoded values are products of many small matrices.
+Arrays have the shape (neurons, sequences). Neurons of one population form small blocks,
+so currents and decoded values are products of many small matrices.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from .sequence import SequenceNetwork
 
 __all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]
 
-CACHE = 2**17  # neurons times sequences at once, so that a few arrays stay in cache
-FEWEST = 32  # sequences at once: with fewer, too much time goes into Python
-BLOCK = 16  # neurons
-MEASURED = 64  # sequences
+CACHE = 2**17  # neurons times sequences at once: a few such arrays fit the cache
+FEWEST = 32  # sequences at once: with fewer, Python takes most of the time
+BLOCK = 16  # neurons in a block
+MEASURED = 64  # sequences to measure errors with
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,16 +65,20 @@ def run_sequences(
     seed: int = 0,
     progress: bool = False,
 ) -> Answers:
-    """Answers of a trained network to many sequences; its memory exact or of neurons.
+    """Run a trained network on many sequences, with an exact memory or one of neurons.
 
-    What Nengo computes for the network, some ten times as fast as NengoDL does.
+    The answers are those of Nengo, about ten times as fast as with NengoDL.
 
     Parameters
     ----------
     network : SequenceNetwork
+        The trained network.
     inputs : (n, n_items, size_in) array_like
-    seed, progress
-        As for `BatchedMemory`.
+        The sequences.
+    seed : int
+        Seed of everything random, as for `BatchedMemory`.
+    progress : bool
+        Whether to show a progress bar on stderr.
 
     Returns
     -------
@@ -83,7 +87,7 @@ def run_sequences(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the inputs do not fit, or there is no way to run these neurons.
+        If the inputs have another shape, or this function does not support the neurons.
     """
     _check_network(network)
     x = check_sequences(inputs, network.size_in)
@@ -101,19 +105,18 @@ def state_noise(
 ) -> np.ndarray:
     """Covariance of the noise in the state of a network's memory of neurons.
 
-    What to give `training.fit` as its ``noise``, by ``network.lmu.state``, so that a
-    network learns to do with these neurons. For Poisson neurons theory predicts it; for
-    others it is taken to be of the form that Poisson spikes would give it, and as large
-    as the errors are that a few sequences show.
+    Noise-aware training requires it: ``training.fit(..., noise={network.lmu.state:
+    covariance})``. For Poisson neurons it comes from theory. For other neurons, it has
+    the form that Poisson spikes would cause, scaled to the errors of some sequences.
 
     Parameters
     ----------
     network : SequenceNetwork
-        As `freeze` returns it, with a memory of neurons.
+        A network that `freeze` has returned, with a memory of neurons.
     inputs : (n, n_items, size_in) array_like
-        Such as it was trained on; of many, some are taken.
+        Examples of the sequences that it was trained on. At most 64 of them are used.
     seed : int
-        As for `BatchedMemory`.
+        Seed of everything random, as for `BatchedMemory`.
 
     Returns
     -------
@@ -122,7 +125,7 @@ def state_noise(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the memory is not of neurons, or the inputs do not fit.
+        If the memory is not made of neurons, or the inputs have another shape.
     """
     _check_network(network)
     x = check_sequences(inputs, network.size_in)
@@ -149,31 +152,32 @@ def _final_states(
     progress: bool = False,
 ) -> np.ndarray:
     late = memory.run(x, network.presentation, progress)
-    # a memory of neurons gives the state of the step before: see LMU
+    # a memory of neurons gives the state of the step before, see LMU
     Ad, Bd = discretize(*state_space(network.lmu.theta, network.order), network.dt)
     m = late.reshape(len(x), network.size_in, -1) @ Ad.T + x[:, -1, :, None] * Bd[:, 0]
     return np.asarray(m.reshape(len(x), -1))
 
 
 class BatchedMemory:
-    """A built `LegendreMemory` that hears batches of sequences.
+    """A built `LegendreMemory` that runs batches of sequences.
 
     Parameters
     ----------
     memory : LegendreMemory
-        Of Poisson neurons, ``nengo.LIF``, ``nengo.SpikingRectifiedLinear``, or neurons
-        that do not spike.
+        A memory of Poisson neurons, ``nengo.LIF``, ``nengo.SpikingRectifiedLinear`` or
+        neurons that do not spike.
     seed : int
-        Of neurons without a seed of their own, initial voltages and Poisson spikes.
+        Seed of neurons without a seed of their own, initial voltages and Poisson
+        spikes.
 
     Attributes
     ----------
     n_neurons : int
-        In all.
+        Number of all neurons.
     populations : list of Population
-        The neurons, of each coordinate of each memory.
+        The neurons of each coordinate of each memory.
     spikes : float
-        Of all neurons, for each sequence of the last `run`.
+        Mean number of spikes for a sequence of the last `run`.
     """
 
     def __init__(self, memory: LegendreMemory, seed: int = 0) -> None:
@@ -190,7 +194,7 @@ class BatchedMemory:
         self._currents = np.stack(
             [gain, _in_blocks([p.bias for p in populations])], axis=2
         )
-        # what the spikes of a block add up to: decoded, and counted
+        # the sums over the spikes of a block: decoded values and counts
         decoders = _in_blocks([p.decoders for p in populations])
         ones = _in_blocks([np.ones(size) for size in sizes])
         self._sums = np.stack([decoders, ones], axis=1)
@@ -208,14 +212,14 @@ class BatchedMemory:
         ----------
         inputs : (n, n_items, size_in) array_like
         presentation : int
-            Time steps for which each item is shown.
+            Number of time steps for which each item is shown.
         progress : bool
             Whether to show a progress bar on stderr.
 
         Returns
         -------
         states : (n, size_in * order) ndarray
-            m, as ``memory.output`` gives it in the last step.
+            m, the value of ``memory.output`` in the last step.
         """
         x = check_sequences(inputs, self.memory.size_in).astype(np.float32)
         check_integer("presentation", presentation)
@@ -235,9 +239,10 @@ class BatchedMemory:
         return np.concatenate(states)
 
     def noise(self) -> np.ndarray:
-        """Covariance of the noise in the state m of one memory, by theory.
+        """Covariance of the noise in the state m of one memory, from theory.
 
-        As if spikes were Poisson: for other neurons, its form, but not its size.
+        The theory is for Poisson spikes. For other neurons, it gives the form of the
+        covariance but not its size.
         """
         r, d = self.memory.realization, self.memory.order
         P = error_covariance(r, spiking_noise(r, self.populations[:d], poisson=True))
@@ -278,20 +283,20 @@ class BatchedMemory:
 
 
 def _in_blocks(parts: list[np.ndarray]) -> np.ndarray:
-    """Numbers of each population, filled up with zeros, as (n_blocks, BLOCK)."""
+    """The numbers of each population as (n_blocks, BLOCK), padded with zeros."""
     padded = [np.pad(part, (0, -len(part) % BLOCK)) for part in parts]
     return np.concatenate(padded).reshape(-1, BLOCK)
 
 
 class _Neurons:
-    """Neurons in an array of any shape that turn currents into outputs.
+    """Neurons in an array of any shape, from currents to outputs.
 
     Attributes
     ----------
     gain : float
-        What `step` wants currents to be multiplied by.
+        Factor by which currents are to be multiplied before `step`.
     height : float
-        Of an output of 1, in spikes per second.
+        Height of an output of 1, in spikes per second.
     spiking : bool
         Whether outputs are numbers of spikes.
     """
@@ -311,14 +316,14 @@ class _Neurons:
         self.start(shape)
 
     def start(self, shape: tuple[int, ...]) -> None:
-        """Set up what the neurons remember."""
+        """Set up the state of the neurons."""
 
     def step(self, J: np.ndarray) -> np.ndarray:
         """Outputs of this time step; may change and return J."""
         raise NotImplementedError
 
     def voltages(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Of the beginning, as the neuron type has them."""
+        """Initial voltages of the neuron type."""
         rng = np.random.RandomState(self.rng.integers(2**32))
         size = int(np.prod(shape))
         voltage = self.neuron_type.make_state(size, rng, np.float32)["voltage"]
@@ -337,7 +342,7 @@ class _Rates(_Neurons):
 
 
 def _rates(neuron_type: Any, dt: float, J: np.ndarray, active: np.ndarray) -> Any:
-    """Rates in the place of currents; for LIF neurons without Nengo's indexing."""
+    """Replace currents by rates; for LIF neurons without Nengo's indexing."""
     if type(neuron_type) is not nengo.LIFRate:
         neuron_type.step(dt, J, J)
         return J
@@ -372,7 +377,7 @@ class _LIF(_Neurons):
         self.voltage = self.voltages(shape)
         self.gain = -np.expm1(-self.dt / kind.tau_rc)
         self.fired = np.empty(shape, bool)
-        # who fired in the last steps, the last one first, and how long before its end
+        # neurons that fired in each of the last steps, and how long before its end
         none = np.empty(0, np.intp), np.empty(0, np.float32)
         n_steps = int(np.ceil(kind.tau_ref / self.dt - 1e-6))
         self.refractory = deque([none] * n_steps, maxlen=n_steps)
@@ -382,7 +387,7 @@ class _LIF(_Neurons):
         self.voltage *= np.float32(1 - self.gain)
         self.voltage += J
         v, drive = self.voltage.reshape(-1), J.reshape(-1)
-        # the few that are refractory, for all of the step or for a part of it
+        # the few that are refractory for the whole step or a part of it
         for k, (who, before) in enumerate(self.refractory, 1):
             left = before + np.float32(k * self.dt - kind.tau_ref)
             late = left < self.dt
@@ -407,8 +412,8 @@ class _Poisson(_Neurons):
 
     def step(self, J: np.ndarray) -> np.ndarray:
         rates = _rates(self.neuron_type.base_type, self.dt, J, self.active)
-        # a first spike after an exponential time: if u < 1 - exp(-rate dt), so only if
-        # u < rate dt, for which 16 bits of u are enough to tell nearly all
+        # the first spike comes after an exponential time: if u < 1 - exp(-rate dt),
+        # hence only if u < rate dt, which 16 bits of u decide for nearly all neurons
         coarse = self.rng.bit_generator.random_raw(-(-J.size // 4)).view(np.uint16)
         coarse = coarse[: J.size].reshape(J.shape)
         np.copyto(self.drawn, coarse)
@@ -422,7 +427,7 @@ class _Poisson(_Neurons):
         counts[...] = 0
         while len(who := who[left > 0]):
             flat[who] += 1
-            # and the next one, in what is left of the step
+            # the next spike, in the rest of the step
             left = left[left > 0] + np.log1p(-self.rng.random(len(who)))
         return counts
 
@@ -439,6 +444,6 @@ def _kind_of(neuron_type: nengo.neurons.NeuronType) -> type[_Neurons]:
     if kind is None and not neuron_type.spiking and not neuron_type.state:
         kind = _Rates
     if kind is None or (kind is _Poisson and neuron_type.negative):
-        allowed = "Poisson, LIF, integrate-and-fire or rates"
+        allowed = "Poisson, LIF, integrate-and-fire or rate neurons"
         raise refusal("neuron_type", neuron_type, allowed)
     return kind

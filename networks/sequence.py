@@ -1,4 +1,4 @@
-"""Networks that hear a sequence and answer, to be trained in parallel form."""
+"""Networks that classify or predict sequences and train in parallel form."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from .configuration import DesignedNetwork
 from .lmu import LMU
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
-LARGEST = 2**25  # numbers in the matrices A of all memories
+LARGEST = 2**25  # entries of the matrices A of all memories
 MAX_UNITS = 10**6
 MAX_LAYERS = 100
 
 
 @dataclass(frozen=True)
 class Activation:
-    """What hidden units make of their input; neurons, and f and f' of arrays."""
+    """The response of hidden units: as neurons, and as f and f' of arrays."""
 
     neuron_type: nengo.neurons.NeuronType
     value: Callable[[np.ndarray], np.ndarray]
@@ -60,31 +60,31 @@ ACTIVATIONS = {
 
 
 class SequenceNetwork(DesignedNetwork):
-    r"""A memory of the last items of a sequence, hidden layers on it, and a readout.
+    r"""A memory of the last items of a sequence, hidden layers, and a readout.
 
-    The unit of CE 2021: each input dimension goes straight into a memory of its own
-    (:math:`u = x`), and hidden units hear memory and input but not each other. Nothing
-    that learns has a memory, so that `training.fit` trains it in parallel form, at
-    thousands of sequences a second; and what it then computes is the same, step by
-    step, on any simulator.
+    This is the unit of CE 2021. Each input dimension has a memory of its own
+    (:math:`u = x`), and hidden units receive the memory and the input but not each
+    other. The trained weights come after all that is recurrent, so `training.fit`
+    trains them in parallel form, at thousands of sequences a second. The trained
+    network computes the same, step by step, on any simulator.
 
     Parameters
     ----------
     size_in : int
         Size of an item of the sequence.
     size_out : int
-        Size of the answer; for classes, their number.
+        Size of the answer; the number of classes for classification.
     order : int
         Number of state variables of the memory of each input dimension.
     window : int
         Length of the memory's window, in items.
     units : int or sequence of int
-        Hidden units: of the unit itself, then of further layers on it.
+        Number of hidden units of the first layer, or of each layer.
     activation : str
-        Of hidden units: ``"relu"``, or ``"tanh"`` as in LMU 2019.
+        Response of the hidden units: ``"relu"``, or ``"tanh"`` as in LMU 2019.
     presentation : int
-        Time steps for which each item is shown. What the network computes does not
-        depend on it; neurons have more time for it.
+        Number of time steps for which each item is shown. It does not change the exact
+        network's answers; spikes have more time to represent an item.
     dt : float
         Time step in seconds.
     memory_args, label, seed, add_to_container
@@ -93,18 +93,19 @@ class SequenceNetwork(DesignedNetwork):
     Attributes
     ----------
     stimulus : nengo.Node
-        Where the sequence goes in, of ``size_in``.
+        The input, of size ``size_in``.
     lmu : LMU
         Memory and first hidden layer.
     layers : list of nengo.Ensemble
         All hidden layers, that of ``lmu`` first.
     output : nengo.Node
-        The answer, of ``size_out``, at each step; logits for classes.
+        The answer in each step, of size ``size_out``; logits for classes.
     probe : nengo.Probe
-        On ``output``.
+        A probe of ``output``.
     in_neurons : dict
-        Where `freeze` has made it: with what memory, how many neurons in all, which
-        synapse and presentation. `save` keeps this, and `deploy` goes by it.
+        For a network that `freeze` has returned: its kind of memory, number of neurons,
+        synapse, presentation and seed. `save` stores them, and ``spiking-lmu deploy``
+        uses them.
     """
 
     def __init__(
@@ -191,7 +192,7 @@ class SequenceNetwork(DesignedNetwork):
 
     @property
     def architecture(self) -> dict[str, Any]:
-        """What it takes to build the network again, with an exact memory."""
+        """The arguments of this network with an exact memory."""
         return {
             "size_in": self.size_in,
             "size_out": self.size_out,
@@ -208,12 +209,12 @@ class SequenceNetwork(DesignedNetwork):
         path: str | os.PathLike[str],
         about: Mapping[str, Any] | None = None,
     ) -> Path:
-        """Save what the network has learned and what it is.
+        """Save the network's arguments and trained weights.
 
         Parameters
         ----------
         path, about
-            As for `training.save`. Where ``about`` has ``"labels"``, they are a list
+            As for `training.save`. If ``about`` has ``"labels"``, they must be a list
             of words or numbers, one for each of ``size_out`` classes.
 
         Returns
@@ -225,7 +226,7 @@ class SequenceNetwork(DesignedNetwork):
         about = {**about, **({"frozen": self.in_neurons} if self.in_neurons else {})}
         content = {"kind": KIND, "network": self.architecture, "about": about}
         exact = self
-        if self.in_neurons:  # what learns is the same, and named by its place
+        if self.in_neurons:  # trained weights are the same, named by their place
             exact = SequenceNetwork(**self.architecture)
             exact.learn_from(self)
         return training.save(path, exact, content)
@@ -234,12 +235,18 @@ class SequenceNetwork(DesignedNetwork):
     def load(
         cls, path: str | os.PathLike[str]
     ) -> tuple[SequenceNetwork, dict[str, Any]]:
-        """A network that `save` has saved, and what was kept with it.
+        """Read a network that `save` has written, with an exact memory.
+
+        Returns
+        -------
+        network : SequenceNetwork
+        about : dict
+            What was saved with it.
 
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the file is damaged or no such file.
+            If the file is damaged, or was not written by `save`.
         """
         with open_saved(path) as archive:
             content = archive.text("about")
@@ -255,7 +262,7 @@ class SequenceNetwork(DesignedNetwork):
 
     @property
     def kernels(self) -> dict[str, nengo.Connection]:
-        """All connections that learn, by name."""
+        """All connections with trained weights, by name."""
         readouts = {c.label: c for c in self.connections if c.label in self._dense}
         return {**{k: self.lmu.weights[k] for k in ("W_x", "W_m")}, **readouts}
 
@@ -269,7 +276,7 @@ class SequenceNetwork(DesignedNetwork):
         return arrays
 
     def learn_from(self, other: SequenceNetwork) -> None:
-        """Take over weights and biases from a network of the same sizes."""
+        """Copy weights and biases from a network of the same sizes."""
         if not isinstance(other, SequenceNetwork):
             raise refusal("other", other, "a SequenceNetwork")
         kept = ("size_in", "size_out", "order", "units", "activation")
@@ -284,14 +291,14 @@ class SequenceNetwork(DesignedNetwork):
     def sensitivity(
         self, inputs: np.ndarray, classes: bool | None = None
     ) -> np.ndarray:
-        """How the answer to sequences changes with the memory's state at their end.
+        """Change of the answer with the memory's state at the end of sequences.
 
         Parameters
         ----------
         inputs : (n, n_items, size_in) array_like
         classes : bool, optional
-            Whether the answer is made of logits: what counts is then how they change
-            against each other. By default, where there is more than one number.
+            Whether the answer consists of logits, of which only differences matter.
+            True by default if there is more than one number.
 
         Returns
         -------
@@ -306,7 +313,7 @@ class SequenceNetwork(DesignedNetwork):
         m = self.final_states(x)
         weights, f = self._arrays, ACTIVATIONS[self.activation]
         z = m @ weights["W_m"].T + x[:, -1] @ weights["W_x"].T + self.layers[0].bias
-        # J from the back: of the answer by what goes into each layer
+        # J, backwards: the derivative of the answer by the input of each layer
         inner, slopes = [weights["W_m"]], [f.slope(z)]
         for layer, name in zip(self.layers[1:], self._dense):
             z = f.value(z) @ weights[name].T + layer.bias
@@ -318,11 +325,11 @@ class SequenceNetwork(DesignedNetwork):
         if classes:
             J = J - J.mean(axis=1, keepdims=True)
         J = J.reshape(-1, J.shape[-1]) / np.sqrt(len(x))
-        # as many rows as columns hold the same
+        # a matrix of no more rows than columns has the same C'C
         return J if len(J) <= J.shape[1] else np.asarray(np.linalg.qr(J, mode="r"))
 
     def answer(self, states: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """What the network makes of memory states and the last items, by its equations.
+        """The answers to memory states and last items, from the equations.
 
         Parameters
         ----------
@@ -348,7 +355,7 @@ class SequenceNetwork(DesignedNetwork):
     def final_states(self, inputs: np.ndarray) -> np.ndarray:
         """States (n, size_in * order) of the exact memory after the last item.
 
-        By the responses to impulses (CE 2021): as `states`, without the steps between.
+        They are computed from impulse responses (CE 2021), without the steps between.
         """
         x = check_sequences(inputs, self.size_in)
         Ad, Bd = discretize(*state_space(float(self.window), self.order), 1.0)
@@ -361,12 +368,13 @@ class SequenceNetwork(DesignedNetwork):
         return m.reshape(len(x), self.size_in * self.order)
 
     def states(self, inputs: np.ndarray, every: int = 1) -> np.ndarray:
-        """States of the exact memory after every so many items, and after the last.
+        """States of the exact memory, some on the way and the last.
 
         Parameters
         ----------
         inputs : (n, n_items, size_in) array_like
         every : int
+            Number of items between two states.
 
         Returns
         -------
@@ -389,7 +397,7 @@ class SequenceNetwork(DesignedNetwork):
 def _check_saved(
     architecture: Any, shapes: Collection[tuple[int, ...]]
 ) -> dict[str, Any]:
-    """The arguments of a saved network, once its weights can be of that size."""
+    """The arguments of a saved network, checked against the sizes of its weights."""
     names = {
         "size_in", "size_out", "order", "window", "units", "activation",
         "presentation", "dt",
@@ -399,7 +407,7 @@ def _check_saved(
     sizes = [architecture[name] for name in ("size_in", "order")]
     for size in sizes:
         check_integer("network", size)
-    # what it takes to build a network grows with its sizes: so they are checked first
+    # building takes longer the larger the sizes are: check them first
     if not any(len(s) == 2 and s[1] == sizes[0] * sizes[1] for s in shapes):
         raise refusal("network", sizes, "of as many state variables as the weights")
     return architecture
@@ -420,7 +428,7 @@ def _check_about(name: str, about: Any, size_out: int) -> None:
 
 
 def _mark(network: SequenceNetwork) -> None:
-    """Say what learns: kernels, readouts and biases; the memory's input does not."""
+    """Mark kernels, readouts and biases as trainable, but not the memory's input."""
     configure_training(network)
     network.lmu.config[network.lmu.weights["e_x"]].trainable = False
     for layer in network.layers[1:]:

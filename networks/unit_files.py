@@ -1,4 +1,4 @@
-"""Files of single units: a unit with its weights, as arrays and JSON text."""
+"""Files of single units: weights as arrays, arguments as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spiking_lmu.training.weights import LARGEST_WEIGHT
 from spiking_lmu.validation import check_number, refusal
 
 KIND = "spiking_lmu.networks.LMU"
-#: Neurons that a file may hold, by name.
+#: Neuron types that a file may hold, by name.
 NEURONS: dict[str, type[nengo.neurons.NeuronType]] = {
     kind.__name__: kind
     for kind in (
@@ -33,8 +33,8 @@ NEURONS: dict[str, type[nengo.neurons.NeuronType]] = {
     )
 }
 SIZES = {"units", "order", "theta", "size_in", "memory_d", "dt", "amplitude", "scale"}
-MAX_MEMORIES = 1000  # of a unit in a file
-LARGEST = 2**25  # numbers in the matrices A of all memories
+MAX_MEMORIES = 1000  # of one unit
+LARGEST = 2**25  # entries of the matrices A of all memories
 
 
 def write_unit(
@@ -48,7 +48,7 @@ def write_unit(
         raise refusal("about", about, "a mapping")
     synapse = arguments["synapse"]
     if synapse is not None and type(synapse) is not nengo.Lowpass:
-        raise refusal("synapse", synapse, "a Lowpass or None, to be kept in a file")
+        raise refusal("synapse", synapse, "a Lowpass or None, to be stored in a file")
     unit = {
         **{name: arguments[name] for name in SIZES},
         "neuron_type": _describe(arguments["neuron_type"]),
@@ -65,11 +65,11 @@ def write_unit(
 def read_unit(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The arguments of a unit with its weights among them, and what is about it."""
+    """Read the arguments of a unit, with its weights, and what was saved with it."""
     with open_saved(path) as archive:
         content = archive.text("about")
         if not isinstance(content, dict) or content.get("kind") != KIND:
-            raise path_error(path, "what LMU.save has written")
+            raise path_error(path, "a file that LMU.save has written")
         unit, about = content.get("unit"), content.get("about")
         names = SIZES | {"neuron_type", "synapse", "fixed"}
         if not isinstance(unit, dict) or set(unit) != names:
@@ -94,7 +94,7 @@ def read_unit(
 
 
 def shapes(unit: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Of all weights that a unit may have."""
+    """The shapes of all weights that a unit may have."""
     states = unit["memory_d"] * unit["order"]
     n, k, size = unit["units"], unit["memory_d"], unit["size_in"]
     return {
@@ -114,10 +114,10 @@ def _check_shapes(headers: Mapping[str, Any], unit: Mapping[str, Any]) -> None:
 
 
 def _describe(neuron_type: nengo.neurons.NeuronType) -> dict[str, Any]:
-    """A neuron type in JSON."""
+    """A neuron type as JSON."""
     kind = type(neuron_type)
     if NEURONS.get(kind.__name__) is not kind or neuron_type.initial_state:
-        allowed = f"one of {', '.join(NEURONS)}, to be kept in a file"
+        allowed = f"one of {', '.join(NEURONS)}, to be stored in a file"
         raise refusal("neuron_type", neuron_type, allowed)
     values = {name: getattr(neuron_type, name) for name in _parameters(kind)}
     if "base_type" in values:

@@ -736,9 +736,9 @@ def test_what_files_do_not_hold(tmp_path):
     path = tmp_path / "unit.npz"
     with pytest.raises(ValidationError, match="network.*must be trained"):
         LMU(5, 3, 0.02).save(path)
-    with pytest.raises(ValidationError, match="neuron_type.*kept in a file"):
+    with pytest.raises(ValidationError, match="neuron_type.*stored in a file"):
         trained_unit(neuron_type=nengo.AdaptiveLIF()).save(path)
-    with pytest.raises(ValidationError, match="synapse.*kept in a file"):
+    with pytest.raises(ValidationError, match="synapse.*stored in a file"):
         trained_unit(synapse=nengo.Alpha(0.01)).save(path)
     with pytest.raises(ValidationError, match="about.*must be a mapping"):
         trained_unit().save(path, [1])
