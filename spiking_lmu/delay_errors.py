@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .legendre import MAX_ORDER, state_space
-from .linear_systems import transfer
+from .legendre import MAX_ORDER
 from .validation import check_array, check_integer, check_number, refusal
 
 MAX_CYCLES = 1e12
@@ -61,9 +60,20 @@ def delay_error(order: ArrayLike, theta_times_freq: ArrayLike) -> np.ndarray:
     error = np.empty(cycles.shape)
     for d in np.unique(orders):
         s = 2j * np.pi * cycles[orders == d]
-        response = transfer(*state_space(1.0, int(d)), s).sum(axis=1)  # C = 1, ..., 1
-        error[orders == d] = np.abs(np.exp(-s) - response)
+        error[orders == d] = np.abs(np.exp(-s) - _oldest(int(d), s))
     return error
+
+
+def _oldest(order: int, s: np.ndarray) -> np.ndarray:
+    """C (s I - A)^-1 B with theta = 1 and C = 1, ..., 1: the input theta ago.
+
+    It is the Padé approximant [order - 1 / order] of exp(-s): one over a convergent of
+    the continued fraction exp(s) = 1 + s/(1 - s/(2 + s/(3 - s/(2 + s/(5 - ...
+    """
+    tail = np.zeros_like(s)
+    for k in range(2 * order - 1, 0, -1):
+        tail = s / (k + tail) if k % 2 else -s / (2 + tail)
+    return 1 / (1 + tail)
 
 
 def _check_orders(order: Any) -> np.ndarray:
@@ -144,10 +154,16 @@ def usable_band(order: int, tolerance: float = 0.01) -> float:
         low, high = high, 2 * high
     # beyond there, errors may come back: to find the first, do not skip any
     high = low + 0.1 if tolerance > 1e-3 else high
-    while delay_error(order, high)[0] <= tolerance:
-        low, high = high, high + 0.1
+    while True:
+        ahead = np.cumsum([high] + [0.1] * 31)  # many at once cost no more than one
+        outside = np.flatnonzero(delay_error(order, ahead) > tolerance)
+        if outside.size:
+            break
+        low, high = ahead[-1], ahead[-1] + 0.1
+    first = int(outside[0])
+    low, high = (ahead[first - 1] if first else low), ahead[first]
     while high - low > 1e-4 * high:
         middle = (low + high) / 2
         inside = delay_error(order, middle)[0] <= tolerance
         low, high = (middle, high) if inside else (low, middle)
-    return low
+    return float(low)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
-from scipy.linalg import expm
+from scipy.linalg import expm, schur
 
 from .validation import check_array, check_choice, check_positive, refusal
 
@@ -133,14 +133,28 @@ def map_to_synapse(
 
 def transfer(A: np.ndarray, B: np.ndarray, s: np.ndarray) -> np.ndarray:
     """(s I - A)^-1 B for each ``s`` (n,), as (n, d) (one input)."""
-    d = len(A)
-    # a block of frequencies at a time: n matrices of d x d need not fit in memory
-    block = max(1, 2**22 // d**2)
-    pieces = [
-        np.linalg.solve(s[i : i + block, None, None] * np.eye(d) - A, B[None])[..., 0]
-        for i in range(0, len(s), block)
-    ]
+    # A = Q U Q*, U triangular: once for all s, and then each takes d² operations
+    U, Q = schur(A, output="complex")
+    # a block at a time: what is between need not fit in memory as a whole
+    block = max(1, 2**22 // len(A))
+    pieces = []
+    for i in range(0, len(s), block):
+        part = s[i : i + block]
+        x = _solve_shifted(U, Q, part, np.repeat(B, len(part), axis=1))
+        # one step of iterative refinement, as exact as elimination for each s
+        x += _solve_shifted(U, Q, part, B - (x * part - A @ x))
+        pieces.append(x.T)
     return np.concatenate(pieces)
+
+
+def _solve_shifted(
+    U: np.ndarray, Q: np.ndarray, s: np.ndarray, b: np.ndarray
+) -> np.ndarray:
+    """(s I - Q U Q*)^-1 b for each ``s`` (n,) and its column of b (d, n)."""
+    b = Q.conj().T @ b
+    for j in reversed(range(len(U))):
+        b[j] = (b[j] + U[j, j + 1 :] @ b[j + 1 :]) / (s - U[j, j])
+    return Q @ b
 
 
 def lag_of(C: np.ndarray, Ad: np.ndarray, Bd: np.ndarray) -> np.ndarray:

@@ -18,16 +18,18 @@ Transactions on Acoustics, Speech, and Signal Processing 25(4), 1977.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cholesky, eigh, solve_discrete_lyapunov, svd
 
-from .linear_systems import check_system, discretize, map_to_synapse, transfer
+from .balancing import NOTHING, balance, noise_root, root_of
+from .linear_systems import check_system, discretize, map_to_synapse
 from .neurons import ALLOCATIONS
 from .signals import Spectrum
+from .transients import covariance, jump_deviations, response, transient_tail
 from .validation import (
     check_array,
     check_choice,
@@ -39,9 +41,6 @@ from .validation import (
 
 COORDINATES = ("legendre", "balanced")
 
-# transients in the spectrum that balances the coordinates: power relative to the
-# band's, falling with the square of the frequency, as that of jumps does
-TRANSIENT_DB = -25.0
 # directions that data do not show, or an outcome does not ask for, have these powers,
 # relative to the mean: noise gets everywhere, and reaches the others from there
 STATE_FLOOR = 1e-2
@@ -55,8 +54,6 @@ MAX_TOTAL = 10**9
 # panels of the integral over the spectrum for each time that a step is remembered
 RESOLUTION = 0.05
 MAX_FREQUENCIES = 20_000
-# a gain of noise below this is zero but for rounding
-NOTHING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +108,7 @@ class Realization:
         """Number of state variables, d."""
         return len(self.A)
 
-    @property
+    @cached_property
     def averaging(self) -> float:
         """Seconds over which the loop averages noise, and in which biases add up.
 
@@ -218,12 +215,7 @@ def realize(
     ----------
     Mullis & Roberts 1976; Hwang 1977.
     """
-    A, B = check_system(A, B)
-    if B.shape[1] != 1:
-        raise refusal("B", B.shape, "a matrix of one column")
-    dt = check_positive("dt", dt)
-    tau = check_positive("tau", tau)
-    check_choice("coordinates", coordinates, COORDINATES)
+    A, B, dt, tau = _check_system(A, B, dt, tau, coordinates)
     if not isinstance(spectrum, Spectrum):
         raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
     slowest = _slowest(A)
@@ -236,34 +228,31 @@ def realize(
 
     Ad, Bd = discretize(A, B, dt)
     frequencies, powers = spectrum.sample(dt, resolution=RESOLUTION / slowest)
-    H = _response(Ad, Bd, frequencies, dt)
-    K = _covariance(H, powers)
-    tail, tail_powers = _transient_tail(spectrum, dt)
-    K_transient = K + _covariance(_response(Ad, Bd, tail, dt), tail_powers)
-    noise_root = _noise_root(Ad, np.exp(-dt / tau), np.eye(len(A)))
-
+    tail, tail_powers = transient_tail(spectrum, dt)
+    responses = response(Ad, Bd, np.concatenate([frequencies, tail]), dt)
+    H, H_tail = np.split(responses, [len(frequencies)])
+    K = covariance(H, powers)
+    K_transient = K + covariance(H_tail, tail_powers)
     if not np.all(np.diag(K_transient) > 0):
         raise refusal("B", B, "such that the input reaches every state")
-    root = _root(K_transient)
-    T = np.eye(len(A)) if coordinates == "legendre" else _balance(root, noise_root)
-    T_inv = np.linalg.inv(T)
-    deviations = np.linalg.norm(T_inv @ root, axis=1)
-    jumps = _jump_deviations(Ad, H, frequencies, powers, dt, slowest, T_inv)
-    radii = spectrum.peak * np.maximum(deviations, jumps)
-    weight = (noise_root @ T).T @ (noise_root @ T)
-    shares = np.sqrt(radii * deviations * np.diag(weight))
-    return Realization(
-        A=A,
-        B=B,
-        dt=dt,
-        tau=tau,
-        coordinates=coordinates,
-        T=T,
-        radii=radii,
-        deviations=deviations,
-        allocation=_normalized(shares),
-        covariance=T_inv @ K @ T_inv.T,
-        noise_weight=weight,
+
+    def radii(T: np.ndarray, T_inv: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        jumps = jump_deviations(
+            T_inv @ Ad @ T,
+            T_inv @ Bd,
+            H @ T_inv.T,
+            2 * np.pi * frequencies * dt,
+            powers,
+            settled=6 * slowest / dt,
+        )
+        return spectrum.peak * np.maximum(deviations, jumps)
+
+    return _realized(
+        (A, B, dt, tau, coordinates),
+        root_of(K_transient),
+        noise_root(Ad, np.exp(-dt / tau), np.eye(len(A))),
+        K,
+        radii,
         largest_input=spectrum.peak * spectrum.rms,
     )
 
@@ -310,11 +299,8 @@ def realize_for(
     ----------
     Mullis & Roberts 1976; Hwang 1977.
     """
-    A, B = check_system(A, B)
+    A, B, dt, tau = _check_system(A, B, dt, tau, coordinates)
     d = len(A)
-    dt = check_positive("dt", dt)
-    tau = check_positive("tau", tau)
-    check_choice("coordinates", coordinates, COORDINATES)
     largest_input = check_number("largest_input", largest_input, low=0, exclusive=True)
     states = check_array("states", states, ndims=(2,))
     if states.shape[1] != d:
@@ -332,15 +318,52 @@ def realize_for(
         if not 0 < np.trace(moments) < np.inf:
             size = np.abs(states if name == "states" else C).max()
             raise refusal(name, size, "of squares above 0, and finite")
-    root = _root(K + STATE_FLOOR * np.trace(K) / d * np.eye(d))
     weight += WEIGHT_FLOOR * np.trace(weight) / d * np.eye(d)
-    noise_root = _noise_root(Ad, np.exp(-dt / tau), weight)
-    T = np.eye(d) if coordinates == "legendre" else _balance(root, noise_root)
+
+    def radii(T: np.ndarray, T_inv: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        covered = 1.1 * np.abs(states @ T_inv.T).max(axis=0)
+        return np.maximum(covered, 2 * deviations)
+
+    return _realized(
+        (A, B, dt, tau, coordinates),
+        root_of(K + STATE_FLOOR * np.trace(K) / d * np.eye(d)),
+        noise_root(Ad, np.exp(-dt / tau), weight),
+        K,
+        radii,
+        largest_input,
+    )
+
+
+def _check_system(
+    A: ArrayLike, B: ArrayLike, dt: float, tau: float, coordinates: str
+) -> tuple[np.ndarray, np.ndarray, float, float]:
+    A, B = check_system(A, B)
+    if B.shape[1] != 1:
+        raise refusal("B", B.shape, "a matrix of one column")
+    check_choice("coordinates", coordinates, COORDINATES)
+    return A, B, check_positive("dt", dt), check_positive("tau", tau)
+
+
+def _realized(
+    system: tuple[np.ndarray, np.ndarray, float, float, str],
+    root: np.ndarray,
+    weight_root: np.ndarray,
+    K: np.ndarray,
+    radii: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    largest_input: float,
+) -> Realization:
+    """The realization that roots of a state's covariance and of its weight give.
+
+    ``radii`` takes T, its inverse and the deviations of the coordinates. K is the
+    covariance in the long run, ``root`` is of one that holds all that is covered.
+    """
+    A, B, dt, tau, coordinates = system
+    T = np.eye(len(A)) if coordinates == "legendre" else balance(root, weight_root)
     T_inv = np.linalg.inv(T)
     deviations = np.linalg.norm(T_inv @ root, axis=1)
-    radii = np.maximum(1.1 * np.abs(states @ T_inv.T).max(axis=0), 2 * deviations)
-    weight = (noise_root @ T).T @ (noise_root @ T)
-    shares = np.sqrt(radii * deviations * np.diag(weight))
+    ranges = radii(T, T_inv, deviations)
+    weight = (weight_root @ T).T @ (weight_root @ T)
+    shares = np.sqrt(ranges * deviations * np.diag(weight))
     return Realization(
         A=A,
         B=B,
@@ -348,7 +371,7 @@ def realize_for(
         tau=tau,
         coordinates=coordinates,
         T=T,
-        radii=radii,
+        radii=ranges,
         deviations=deviations,
         allocation=_normalized(shares),
         covariance=T_inv @ K @ T_inv.T,
@@ -361,85 +384,6 @@ def _slowest(A: np.ndarray) -> float:
     """Time constant of the slowest pole; not positive where A is not stable."""
     largest = float(np.max(np.real(np.linalg.eigvals(A))))
     return -1 / largest if largest else 0.0
-
-
-def _response(
-    Ad: np.ndarray, Bd: np.ndarray, frequencies: np.ndarray, dt: float
-) -> np.ndarray:
-    """State (n, d) for an input of unit amplitude at each frequency."""
-    return transfer(Ad, Bd, np.exp(2j * np.pi * frequencies * dt))
-
-
-def _covariance(H: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """Of the state, under an input of these powers at the frequencies of H."""
-    return np.real((H.T * powers) @ H.conj())
-
-
-def _transient_tail(spectrum: Spectrum, dt: float) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies and powers beyond the band of an input that sometimes jumps."""
-    nyquist = 0.5 / dt
-    if spectrum.freq >= nyquist:
-        return np.array([nyquist]), np.array([0.0])
-    edges = np.geomspace(spectrum.freq, nyquist, 400)
-    frequencies = np.sqrt(edges[1:] * edges[:-1])
-    density = spectrum.rms**2 / spectrum.freq * 10 ** (TRANSIENT_DB / 10)
-    return frequencies, density * (spectrum.freq / frequencies) ** 2 * np.diff(edges)
-
-
-def _jump_deviations(
-    Ad: np.ndarray,
-    H: np.ndarray,
-    frequencies: np.ndarray,
-    powers: np.ndarray,
-    dt: float,
-    slowest: float,
-    T_inv: np.ndarray,
-) -> np.ndarray:
-    """Largest deviation (d,) of each coordinate after the input has jumped.
-
-    Some steps after the input jumped from one stretch of signal to another, unrelated
-    one, the state is what is left of the first plus what has come of the second.
-    Starting and stopping are the halves of that.
-    """
-    K = _covariance(H, powers)
-    # the higher the order, the faster a coordinate rises and falls: look as often
-    steps = np.geomspace(1, max(2, 6 * slowest / dt), 40 * max(6, len(Ad)))
-    largest = np.zeros(len(Ad))
-    decay, before = np.eye(len(Ad)), 0
-    for n in np.unique(np.round(steps).astype(int)):
-        decay = decay @ np.linalg.matrix_power(Ad, n - before)
-        before = n
-        phase = np.exp(-2j * np.pi * frequencies * dt * n)
-        started = H - phase[:, None] * (H @ decay.T)
-        after = _covariance(started, powers) + decay @ K @ decay.T
-        largest = np.maximum(largest, np.diag(T_inv @ after @ T_inv.T))
-    return np.sqrt(largest)
-
-
-def _noise_root(Ad: np.ndarray, a: float, weight: np.ndarray) -> np.ndarray:
-    """R with R'R = W: some directions of W are so small that W itself loses them."""
-    X = solve_discrete_lyapunov(Ad.T, weight)
-    return cholesky((X + X.T) / 2) @ (Ad - a * np.eye(len(Ad)))
-
-
-def _root(K: np.ndarray) -> np.ndarray:
-    """R with RR' = K."""
-    powers, directions = eigh((K + K.T) / 2)
-    # beyond this, directions of K are rounding errors
-    return directions * np.sqrt(np.maximum(powers, 1e-13 * powers[-1]))
-
-
-def _balance(root: np.ndarray, noise_root: np.ndarray) -> np.ndarray:
-    """T with inv(T) K inv(T)' = T' W T, diagonal, largest first; from roots of both.
-
-    The largest entry of each column is positive: signs are no accident.
-    """
-    _, mu, V = svd(noise_root @ root)
-    # noise in a direction that small does nothing: any scale will do; and where the
-    # system is no more than the synapse itself, no noise does anything at all
-    scale = np.maximum(mu, 1e-6 * mu[0]) if mu[0] > NOTHING else np.ones(len(mu))
-    T = root @ V.T / np.sqrt(scale)
-    return T * np.sign(T[np.argmax(np.abs(T), axis=0), np.arange(len(T))])
 
 
 def _normalized(shares: np.ndarray) -> np.ndarray:

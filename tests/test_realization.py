@@ -9,8 +9,9 @@ from scipy.linalg import matmul_toeplitz
 
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
-from spiking_lmu.realization import TRANSIENT_DB, realize
+from spiking_lmu.realization import realize
 from spiking_lmu.signals import Spectrum, switched, white_noise
+from spiking_lmu.transients import TRANSIENT_DB
 
 THETA, DT, TAU, FREQ, RMS = 1.0, 0.002, 0.1, 1.0, 0.4
 ORDERS = [3, 6, 12, 24]
