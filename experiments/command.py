@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from nengo.exceptions import ValidationError
-
-from spiking_lmu.experiments.arguments import (
-    FOLDERS,
-    Parser,
-    add_execution,
-    chosen,
-    folder,
-    integers,
-    numbers,
-    results_folder,
-    words,
-)
+from spiking_lmu import __version__
+from spiking_lmu.experiments import old_command
 
 if TYPE_CHECKING:
-    from spiking_lmu.experiments.pages.report import Report
-    from spiking_lmu.experiments.publishing import Figures
-    from spiking_lmu.experiments.sweeps.tasks import SweepResult
+    from cyclopts import App, CycloptsError
 
+    from spiking_lmu.experiments.experiment import Experiment
 
+#: Every command: the module of its experiment, where that is not ``experiment`` with
+#: its name after a colon, and what it measures. Nothing is imported before it runs.
+EXPERIMENTS = {
+    "precision": (".precision", "RMSE of the spiking memory against its neurons"),
+    "approximation": ("", "What the linear memory can hold"),
+    "energy": (".energy", "Precision against spikes and energy on Loihi"),
+    "hardware": ("", "A benchmark that chips were measured on"),
+    "psmnist": ("", "Classify images seen pixel by pixel, shuffled"),
+    "seqmnist": ("", "Classify images seen pixel by pixel, in order"),
+    "mackey-glass": ("", "Predict a chaotic series: LSTM, LMU, both, spikes"),
+    "copy": ("", "Keep ten symbols for up to thousands of steps"),
+    "capacity": ("", "Recall a long window: the memory, and an LSTM"),
+    "information": ("", "Linear and nonlinear processing, by delay and degree"),
+    "deploy": ("", "Run a trained network on a simulator or a chip"),
+}
+
+PROGRAM = "spiking-lmu"
+COMMAND = "command"  # the name of the functions that `options` makes
+COMPLETION = "--install-completion"
 MOST_LAWS = 6  # that are printed; the report lists them all
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for: an experiment, and how it is to be run."""
+
+    experiment: Experiment
+    arguments: dict[str, Any]
+    folder: Path
+    execution: dict[str, Any] = field(default_factory=dict)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,49 +63,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     try:
-        return _main(argv)
+        return _main(sys.argv[1:] if argv is None else list(argv))
     except KeyboardInterrupt:  # while packages are imported, or after the run
         print("\nInterrupted.", file=sys.stderr)
         return 130
 
 
-def _unrecognized(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
-    """What to type instead of arguments that an experiment does not have."""
-    for action in parser._actions:
-        name = f"--{action.dest}"
-        if not action.option_strings and any(
-            one == name or one.startswith(f"{name}=") for one in unknown
-        ):
-            return f"{name} is no option: give {action.metavar} without it"
-    return (
-        f"unrecognized arguments: {' '.join(unknown)}; {parser.prog} --help lists "
-        "what there is"
-    )
-
-
-def _main(argv: Sequence[str] | None) -> int:
-    argv = sys.argv[1:] if argv is None else list(argv)
+def _main(argv: list[str]) -> int:
     # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    args, unknown = make_parser().parse_known_args(argv)
-    if unknown:
-        args.parser.error(_unrecognized(unknown, args.parser))
-    args.out = args.out or results_folder(args.name, args)
-    command = shlex.join(["spiking-lmu", *argv])
+    if argv and EXPERIMENTS.get(argv[0], (" ",))[0] == "":
+        return old_command.main(argv)
+    asked = parse(argv)
+    command = shlex.join([PROGRAM, *argv])
     try:
-        page, n_failed = args.run(args, args.out, command)
-    except (ValidationError, ImportError) as error:
-        args.parser.error(_in_words(error, args.parser))
-    except OSError as error:
-        print(f"spiking-lmu: {error}", file=sys.stderr)
-        return 1
+        page, n_failed = asked.experiment.publish(
+            asked.arguments, command, asked.folder, **asked.execution
+        )
     except KeyboardInterrupt:
         print(
-            f"\nInterrupted. Finished trials are kept in {args.out}: the same "
+            f"\nInterrupted. Finished trials are kept in {asked.folder}: the same "
             "command goes on from there.",
             file=sys.stderr,
         )
         return 130
+    except OSError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        refuse(argv[0], _in_words(error, asked.experiment))
     print(_headline(page))
     print(f"Report: {page}")
     if n_failed:
@@ -100,6 +103,12 @@ def _main(argv: Sequence[str] | None) -> int:
     return 1 if n_failed else 0
 
 
+def refuse(name: str, text: str) -> NoReturn:
+    """Print an error on one line, and end with status 2."""
+    print(f"{PROGRAM} {name}".rstrip() + f": error: {text}", file=sys.stderr)
+    raise SystemExit(2)
+
+
 def _headline(page: Path) -> str:
     """What was found, in a few lines: the lead of the page, and its laws."""
     facts = json.loads(page.with_name("summary.json").read_text("utf-8"))
@@ -108,296 +117,151 @@ def _headline(page: Path) -> str:
     return "\n".join(found)
 
 
-def _in_words(error: Exception, parser: Parser) -> str:
-    """One line that names the argument, as those of argparse do."""
+def _in_words(error: Exception, experiment: Experiment) -> str:
+    """A refused argument or a missing package in one line; other errors go on."""
+    from nengo.exceptions import ValidationError
+
     if isinstance(error, ValidationError) and error.obj is None:
-        name = parser.named("out" if error.attr == "folder" else error.attr)
-        text = f"argument {name}: {error.args[0]}"
-    else:
+        text = f"argument {_typed(error.attr, experiment)}: {error.args[0]}"
+    elif isinstance(error, (ValidationError, ImportError)):
         text = str(error)
+    else:
+        raise error
     return " ".join(text.split())
 
 
-def make_parser() -> Parser:
-    """The parser of the whole command line."""
-    from spiking_lmu import __version__
-    from spiking_lmu.experiments import (
-        approximation,
-        capacity,
-        copying,
-        energy,
-        information,
-        mackey_glass,
+def _typed(argument: str, experiment: Experiment) -> str:
+    """An argument as the user types it."""
+    if argument in experiment.required:
+        return argument.upper()
+    named = {"folder": "out", "progress": "quiet"}.get(argument, argument)
+    every = [experiment, *experiment.variants.values()]
+    switch = any(
+        e.parameters[argument].default is True
+        for e in every
+        if argument in e.parameters
     )
-    from spiking_lmu.experiments import chips as hardware
-    from spiking_lmu.experiments import classification as psmnist
-    from spiking_lmu.experiments import deployment as deploy
+    return f"--{'no-' if switch else ''}{named.replace('_', '-')}"
 
-    parser = Parser(
-        prog="spiking-lmu",
-        description="Experiments with spiking Legendre memories. Each writes its "
-        "trials, figures and a report into one folder.",
+
+# ---- What is asked for --------------------------------------------------------------
+
+
+def parse(argv: Sequence[str]) -> Request:
+    """What is asked for; help and the version are printed, and end the process."""
+    from cyclopts import CycloptsError
+
+    name = argv[0] if argv and argv[0] in EXPERIMENTS else ""
+    app, experiment = make_app([name] if name else [])
+    if COMPLETION in argv[:1]:
+        app, _ = make_app(EXPERIMENTS)
+    try:
+        command, bound, _ = app.parse_args(
+            list(argv), print_error=False, exit_on_error=False
+        )
+    except CycloptsError as error:
+        refuse(name, _wrong(error, experiment))
+    if experiment is None or command.__name__ != COMMAND:
+        command(*bound.args, **bound.kwargs)
+        raise SystemExit(0)
+    return request(experiment, name, dict(bound.arguments))
+
+
+def make_app(names: Collection[str]) -> tuple[App, Experiment | None]:
+    """The command line with the options of these commands, and the last one's object.
+
+    Of the others it knows the names and what they measure.
+    """
+    from cyclopts import App
+
+    app = App(
+        name=PROGRAM,
+        help="Experiments with spiking Legendre memories. Each writes its trials, "
+        "figures and a report into one folder.",
+        help_format="plaintext",
+        version=__version__,
     )
-    parser.add_argument("--version", action="version", version=__version__)
-    experiments = parser.add_subparsers(metavar="EXPERIMENT", required=True)
+    app.register_install_completion_command(help="Install completion for your shell.")
+    experiment = None
+    for place, (name, (module, summary)) in enumerate(EXPERIMENTS.items()):
+        options: Callable[..., None] = _not_asked_for
+        if name in names:
+            from spiking_lmu.experiments.options import command_function
 
-    one = _experiment(
-        experiments,
-        "precision",
-        "RMSE of the spiking memory against neurons, order and time constants",
-    )
-    _add_precision(one)
-    one.set_defaults(run=run_precision)
-
-    one = _experiment(
-        experiments,
-        "approximation",
-        "what the linear memory can hold: delay error, windows, discretization",
-    )
-    approximation.add_arguments(one)
-    one.set_defaults(run=run_approximation)
-
-    one = _experiment(
-        experiments,
-        "energy",
-        "precision against spikes and energy on the emulator of Loihi",
-    )
-    energy.add_arguments(one)
-    one.set_defaults(run=energy.main)
-
-    one = _experiment(
-        experiments,
-        "hardware",
-        "a benchmark that chips were measured on, on every backend",
-    )
-    hardware.add_arguments(one)
-    one.set_defaults(run=hardware.main)
-
-    one = _experiment(
-        experiments,
-        "psmnist",
-        "classify images seen pixel by pixel, shuffled: trained, in neurons, on chip",
-    )
-    psmnist.add_arguments(one)
-    one.set_defaults(run=psmnist.main)
-
-    one = _experiment(
-        experiments, "seqmnist", "the same with the pixels in their order"
-    )
-    psmnist.add_arguments(one)
-    one.set_defaults(run=partial(psmnist.main, permuted=False))
-
-    one = _experiment(
-        experiments,
-        "mackey-glass",
-        "predict a chaotic series: LSTM, LMU, hybrid, parallel LMU, and it in spikes",
-    )
-    mackey_glass.add_arguments(one)
-    one.set_defaults(run=mackey_glass.main)
-
-    one = _experiment(
-        experiments,
-        "copy",
-        "the copy memory task: ten symbols kept for up to thousands of steps, LMU and "
-        "LSTM",
-    )
-    copying.add_arguments(one)
-    one.set_defaults(run=copying.main)
-
-    one = _experiment(
-        experiments,
-        "capacity",
-        "how well a long window is recalled: the memory as it is, and a trained LSTM",
-    )
-    capacity.add_arguments(one)
-    one.set_defaults(run=capacity.main)
-
-    one = _experiment(
-        experiments,
-        "information",
-        "linear and nonlinear processing: capacities by delay and by degree",
-    )
-    information.add_arguments(one)
-    one.set_defaults(run=information.main)
-
-    one = _experiment(
-        experiments,
-        "deploy",
-        "run a trained network on a simulator or on chip: accuracy, spikes, energy",
-    )
-    deploy.add_arguments(one)
-    one.set_defaults(run=deploy.main)
-    return parser
+            experiment = load(module)
+            options = command_function(experiment)
+        app.command(options, name=name, help=f"{summary}.", sort_key=place)
+    return app, experiment
 
 
-def _experiment(experiments: Any, name: str, text: str) -> argparse.ArgumentParser:
-    parser = experiments.add_parser(
-        name,
-        help=text,
-        description=text[0].upper() + text[1:] + ".",
-    )
-    asked = "-".join(option.upper() for option in FOLDERS.get(name, {}))
-    default = f"results/{name}" + (f", or results/{name}-{asked}" if asked else "")
-    if name == "deploy":
-        default = f"results/deploy/{asked}"
-    parser.add_argument(
-        "--out",
-        type=folder,
-        metavar="DIR",
-        help=f"folder of the results ({default})",
-    )
-    parser.set_defaults(parser=parser, name=name)
-    return parser
+def _not_asked_for() -> None:
+    """Stands for commands whose experiments are not imported."""
 
 
-def run_approximation(args: Any, out: Path, command: str) -> tuple[Path, int]:
-    """Run the approximation experiment."""
-    from spiking_lmu.experiments import approximation
-
-    return approximation.main(args, out, command), 0
-
-
-def _add_precision(parser: argparse.ArgumentParser) -> None:
-    # defaults that depend on --network and --full are None here
-    add = parser.add_argument
-    add(
-        "--network",
-        choices=("memory", "channel"),
-        default="memory",
-        help="the memory, or a single population that communicates a sine (memory)",
-    )
-    add("--full", action="store_true", help="the publication grid; takes days")
-    add("--orders", type=integers, metavar="D,...", help="state variables (3,6,12)")
-    add(
-        "--neurons",
-        type=integers,
-        metavar="N,...",
-        help="mean neurons per dimension (30,100,300); of the channel, in all "
-        "(100 to 20,000)",
-    )
-    add(
-        "--neuron-types",
-        type=words,
-        metavar="TYPE,...",
-        help="poisson, lif, rate, relu (spiking rectified linear), poisson-relu "
-        "(poisson,lif)",
-    )
-    add(
-        "--designs",
-        type=words,
-        metavar="C/A,...",
-        help="coordinates/allocation (legendre/equal,balanced/optimal)",
-    )
-    add("--thetas", type=numbers, metavar="S,...", help="windows in seconds (0.5)")
-    add("--synapses", type=numbers, metavar="S,...", help="recurrent synapses (0.1 s)")
-    add("--trials", type=int, metavar="N", help="runs of each combination (3; 5)")
-    add(
-        "--cycles",
-        type=float,
-        metavar="N",
-        help="highest frequency of the white noise, in cycles per window (1)",
-    )
-    add("--rms", type=float, metavar="X", help="root mean square of the input (0.5)")
-    add("--duration", type=float, metavar="S", help="seconds that count (5)")
-    add("--readout-synapse", type=float, metavar="S", help="of the probe (0.005 s)")
-    add("--dt", type=float, metavar="S", help="time step (0.001 s)")
-    add("--freq", type=float, metavar="HZ", help="of the channel's sine (10)")
-    add(
-        "--signal",
-        metavar="FILE",
-        help="a recording instead of white noise: .csv, .tsv, .npy or .wav",
-    )
-    add(
-        "--rate",
-        type=float,
-        metavar="HZ",
-        help="sampling rate of the recording, where the file does not say",
-    )
-    add(
-        "--no-floor",
-        action="store_true",
-        help="leave out what tells where the floor of LIF neurons comes from",
-    )
-    add(
-        "--backend",
-        metavar="NAME",
-        help="simulator: nengo, nengo-dl, or loihi, its emulator (nengo)",
-    )
-    add("--seed", type=int, default=0, help="from which all others are derived (0)")
-    add_execution(parser)
+def load(place: str) -> Experiment:
+    """The experiment that stands at a place of `EXPERIMENTS`."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module, __package__), name or "experiment")
 
 
-_MEMORY_ONLY = (
-    "orders", "designs", "thetas", "synapses", "cycles", "rms", "duration",
-    "readout_synapse", "dt", "signal", "rate", "backend",
-)  # fmt: skip
+def request(experiment: Experiment, name: str, given: dict[str, Any]) -> Request:
+    """How to run an experiment, from the options that were given."""
+    full = given.pop("full", False)
+    execution = {k: given.pop(k) for k in ("jobs", "scheduler") if k in given}
+    execution["progress"] = not given.pop("progress", False)
+    folder = given.pop("folder", None)
+    asked = experiment
+    choice: dict[str, str] = {}
+    if experiment.choice:
+        option, usual, _ = experiment.choice
+        variants = {usual: experiment, **experiment.variants}
+        value = given.pop(option, usual)
+        choice = {option: value}
+        if value not in variants:
+            known = " or ".join(variants)
+            refuse(name, f"argument --{option}: must be {known}, but is {value!r}")
+        asked = variants[value]
+        for one in given:
+            if one not in asked.parameters:
+                fitting = next(v for v, e in variants.items() if one in e.parameters)
+                text = (
+                    f"argument {_typed(one, experiment)}: is for --{option} {fitting}"
+                )
+                refuse(name, text)
+    arguments = asked.complete(given, full)
+    if folder is None:
+        folder = experiment.results_folder({**choice, **arguments})
+    return Request(asked, arguments, folder, execution)
 
 
-def run_precision(args: Any, out: Path, command: str) -> tuple[Path, int]:
-    """Run the precision experiment, on the memory or on the channel."""
-    if args.network == "channel":
-        return _run_channel(args, out, command)
-    if args.freq is not None:
-        raise ValidationError("is for --network channel; see --cycles", attr="freq")
-    if args.rate is not None and args.signal is None:
-        raise ValidationError("is for a recording, --signal FILE", attr="rate")
+def _wrong(error: CycloptsError, experiment: Experiment | None) -> str:
+    """What is wrong with a command line, in one line."""
+    import cyclopts
 
-    from spiking_lmu.data.recordings import load_signal
-    from spiking_lmu.experiments import precision
-    from spiking_lmu.experiments.precision import report as precision_report
-    from spiking_lmu.experiments.precision.figures import run_example
-    from spiking_lmu.experiments.precision.trials import make_tasks
-    from spiking_lmu.experiments.publishing import publish
+    from spiking_lmu.experiments.options import abbreviated
 
-    options = chosen(precision.run, args, precision.FULL_GRID if args.full else {})
-    options["floor"] = not args.no_floor
-    arguments = {"network": "memory", **options, "rate": args.rate}
-    if args.signal is not None:
-        options["signal"] = load_signal(args.signal, args.rate, options["dt"])
-    tasks = make_tasks(**options)
-    signal = options["signal"]
-
-    def present(result: SweepResult) -> tuple[Report, Figures]:
-        failed = [task for task, _ in result.failures]
-        finished = [task for task in tasks if task not in failed]
-        example = run_example(finished, signal)
-        drawn = precision_report.figures(result.frame, example)
-        return precision_report.report(result.frame, example), drawn
-
-    return publish(
-        args,
-        out,
-        command,
-        arguments,
-        partial(precision.execute, tasks, signal, options["backend"]),
-        present,
-    )
-
-
-def _run_channel(args: Any, out: Path, command: str) -> tuple[Path, int]:
-    from spiking_lmu.experiments import channel
-    from spiking_lmu.experiments.precision import FULL_GRID
-    from spiking_lmu.experiments.publishing import publish
-
-    for name in _MEMORY_ONLY:
-        if getattr(args, name) is not None:
-            raise ValidationError("is for --network memory", attr=name)
-    if args.no_floor:
-        raise ValidationError("is for --network memory", attr="no_floor")
-    full = {"trials": FULL_GRID["trials"]} if args.full else {}
-    options = chosen(channel.run, args, full)
-    tasks = channel.make_tasks(**options)
-    return publish(
-        args,
-        out,
-        command,
-        {"network": "channel", **options},
-        partial(channel.execute, tasks),
-        lambda result: (
-            channel.report(result.frame),
-            {"channel": channel.plot(result.frame)},
-        ),
-    )
+    argument = error.argument.name if error.argument else ""
+    argument = getattr(error, "keyword", None) or argument
+    required = experiment.required if experiment else []
+    argument = argument.removeprefix("--").upper() if argument in required else argument
+    if isinstance(error, cyclopts.CoercionError):
+        told = str(error.msg) if error.msg else "takes no value"
+        return f"argument {argument}: {told}"
+    if isinstance(error, cyclopts.UnknownCommandError):
+        unknown = abbreviated(" ".join(error.unused_tokens or []))
+        return f"EXPERIMENT must be one of {', '.join(EXPERIMENTS)}, but is {unknown}"
+    if isinstance(error, cyclopts.MissingArgumentError):
+        if argument in [name.upper() for name in required]:
+            return f"{argument} is required"
+        return f"argument {argument}: expected one argument"
+    if isinstance(error, cyclopts.UnknownOptionError):
+        unknown = error.token.keyword or error.token.value
+        for name in required:
+            if unknown == f"--{name}":
+                return f"{unknown} is no option: give {name.upper()} without it"
+    else:
+        unknown = " ".join(error.unused_tokens or [str(error)])
+    return f"unrecognized arguments: {abbreviated(unknown)}; --help lists what there is"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import channel
+from spiking_lmu.experiments.channel import trials
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.metrics import fit_scaling
 from spiking_lmu.populations import Population
@@ -108,15 +110,15 @@ def test_noise_by_simulating_the_filter():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=400_000) * 3
     filtered = lowpass(noise, 0.01, 0.001)
-    assert channel.filtered_rmse(9, 0.01, 0.001) == pytest.approx(
+    assert trials.filtered_rmse(9, 0.01, 0.001) == pytest.approx(
         filtered.std(), rel=0.01
     )
 
 
 def test_theory_by_summing_over_neurons():
     """A neuron at a time, and the limit of small time steps."""
-    (task,) = channel.make_tasks(**ARGUMENTS)
-    model, ensemble, decoded = channel.make_model(50, "poisson", 1e-3, task["seed"])
+    (task,) = trials.make_tasks(**ARGUMENTS)
+    model, ensemble, decoded = trials.make_model(50, "poisson", 1e-3, task["seed"])
     with nengo.Simulator(model.network, dt=1e-4, progress_bar=False) as sim:
         population = Population.solved(sim.data, ensemble, decoded)
     x = np.sin(2 * np.pi * np.arange(1000) / 1000)
@@ -129,13 +131,13 @@ def test_theory_by_summing_over_neurons():
             population.bias,
         )
     )
-    (row,) = channel.run_task(task)
+    (row,) = trials.run_task(task)
     assert row["predicted_rmse"] == pytest.approx(np.sqrt(noise / (2 * 1e-3)), rel=0.01)
 
 
 def test_faster_sines_are_represented_by_fewer_spikes():
     slow, fast = (
-        channel.run_task(channel.make_tasks(**{**ARGUMENTS, "freq": freq})[0])[0]
+        trials.run_task(trials.make_tasks(**{**ARGUMENTS, "freq": freq})[0])[0]
         for freq in (10, 40)
     )
     ratio = fast["predicted_rmse"] / slow["predicted_rmse"]
@@ -150,8 +152,8 @@ def test_equal_arguments_give_equal_numbers(frame, tmp_path):
     assert len(both) == len(again) == 4
     for name in NUMBERS:
         np.testing.assert_array_equal(both[f"{name}_x"], both[f"{name}_y"])
-    other = channel.make_tasks(**{**ARGUMENTS, "seed": 1})
-    assert other[0]["seed"] != channel.make_tasks(**ARGUMENTS)[0]["seed"]
+    other = trials.make_tasks(**{**ARGUMENTS, "seed": 1})
+    assert other[0]["seed"] != trials.make_tasks(**ARGUMENTS)[0]["seed"]
 
 
 @pytest.mark.parametrize(
@@ -211,8 +213,12 @@ def test_figure_shows_each_type_and_theory(frame):
     assert labels == ["LIF"]
 
 
+def report_of(frame):
+    return channel.experiment.report(Result(frame))[0]
+
+
 def test_report_tells_what_the_trials_say(frame):
-    report = channel.report(frame)
+    report = report_of(frame)
     laws = {(law.values["law"], law.values["neuron_type"]): law for law in report.laws}
     law = laws["neurons", "poisson"]
     assert law.values["low"] <= -0.5 <= law.values["high"]
@@ -233,13 +239,13 @@ def test_report_tells_what_the_trials_say(frame):
 def test_a_single_trial_is_shown_and_told(frame, kind):
     one = of(frame, kind).head(1)
     assert style.render(channel.plot(one), "svg")
-    report = channel.report(one)
+    report = report_of(one)
     assert all(law.values["law"] == "theory" for law in report.laws)
     assert "too few" in report.laws[0].words if report.laws else kind != "poisson"
 
 
 def test_no_trials_are_refused(frame):
     with pytest.raises(ValidationError, match="frame"):
-        channel.report(frame.head(0))
+        report_of(frame.head(0))
     with pytest.raises(ValidationError, match="frame"):
         channel.plot(pd.DataFrame())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
+import dataclasses
+import inspect
 import subprocess
 import sys
 
@@ -12,8 +13,9 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import __version__
-from spiking_lmu.experiments import arguments, command, precision
+from spiking_lmu.experiments import arguments, command, old_command, options, precision
 from spiking_lmu.experiments.approximation import errors as approximation_errors
+from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.pages import report
 from spiking_lmu.experiments.sweeps import tasks as sweep
 from spiking_lmu.simulators import Backend
@@ -112,7 +114,7 @@ def test_bad_options_of_the_channel(capsys, name, value):
 
 def test_options_of_the_other_network(capsys):
     error = refused(capsys, "precision", "--freq", "10")
-    assert "argument --freq: is for --network channel; see --cycles" in error
+    assert "argument --freq: is for --network channel" in error
     error = refused(capsys, "precision", "--network", "channel", "--no-floor")
     assert "argument --no-floor: is for --network memory" in error
 
@@ -189,7 +191,6 @@ def test_signal_and_rate_go_together(capsys, tmp_path):
 @pytest.mark.parametrize(
     "argv, named",
     [
-        ((), "EXPERIMENT"),
         (("nonsense",), "nonsense"),
         (("precision", "--nonsense"), "--nonsense"),
         (("precision", "stray"), "stray"),
@@ -208,7 +209,7 @@ def test_a_backend_that_is_not_installed(capsys, monkeypatch):
     absent = Backend(lambda *args: [], packages=("no-such-package",))
     monkeypatch.setattr(precision, "backend", lambda name: absent)
     error = refused(capsys, "precision", "--backend", "nengo-dl")
-    assert "argument --backend: 'nengo-dl' needs no-such-package" in error
+    assert "the backend 'nengo-dl' needs no-such-package; install it with: " in error
 
 
 def test_what_is_missing_and_what_is_wrong_take_one_line(capsys, monkeypatch):
@@ -225,7 +226,7 @@ def test_what_is_missing_and_what_is_wrong_take_one_line(capsys, monkeypatch):
         def fail(*args, error=error, **kwargs):
             raise error
 
-        monkeypatch.setattr(precision, "execute", fail)
+        monkeypatch.setattr(Experiment, "execute", fail)
         assert words in refused(capsys, "precision")
 
 
@@ -246,64 +247,93 @@ def test_version(capsys):
     assert capsys.readouterr().out.strip() == __version__
 
 
-def test_help_names_the_defaults_of_run():
-    """What the help says in words is what a call without options takes."""
-    parser = command.make_parser()
-    args = parser.parse_args(["precision"])
-    options = arguments.chosen(precision.run, args)
-    assert options["orders"] == (3, 6, 12) and options["neurons"] == (30, 100, 300)
-    text = " ".join(args.parser.format_help().split())
-    for name, shown in {
-        "orders": "(3,6,12)",
-        "neurons": "(30,100,300)",
-        "neuron_types": "(poisson,lif)",
-        "designs": "(legendre/equal,balanced/optimal)",
-        "thetas": "(0.5)",
-        "rms": "(0.5)",
-        "duration": "(5)",
-    }.items():
-        assert shown in text
-        default = options[name]
-        default = default if isinstance(default, tuple) else (default,)
-        assert shown.strip("()") == ",".join(
-            f"{v:g}" if isinstance(v, float) else str(v) for v in default
-        )
-    for name, unit in (("synapses", " s"), ("readout_synapse", " s"), ("dt", " s")):
-        default = options[name][0] if name == "synapses" else options[name]
-        assert f"({default:g}{unit})" in text
+def shown_help(capsys, name):
+    """The help of a command, as one line of words."""
+    with pytest.raises(SystemExit):
+        command.main([name, "--help"])
+    return " ".join(capsys.readouterr().out.replace("│", " ").split())
+
+
+def test_help_names_the_defaults_of_run(capsys):
+    """What the help says is what a call without options takes."""
+    text = shown_help(capsys, "precision")
+    defaults = inspect.signature(precision.run).parameters
+    assert defaults["orders"].default == (3, 6, 12)
+    for name, p in precision.experiment.parameters.items():
+        flag = f"--{name.replace('_', '-')}"
+        assert f"{flag} " in text
+        assert p.default == defaults[name].default
+        shown = options.typed(p.default)
+        if not isinstance(p.default, bool) and shown:
+            after = text.partition(f" {flag} ")[2].partition(" --")[0]
+            assert f"[default: {shown}" in text.partition(f" {flag} ")[2], after
+    for words in (
+        "Windows, in seconds. [default: 0.5]",
+        "Time step, in seconds. [default: 0.001]",
+        "[default: 3,6,12; with --full: 3,6,12,24,48]",
+        "3; with --full: 20; channel: 5]",
+        "results/precision, or results/precision-NETWORK-SIGNAL-BACKEND]",
+        "--no-floor",
+    ):
+        assert words in text
+
+
+def test_run_has_the_signature_and_the_docstring_of_its_parts():
+    names = list(inspect.signature(precision.run).parameters)
+    assert names[-4:] == ["folder", "jobs", "scheduler", "progress"]
+    text = precision.run.__doc__
+    for name in names:
+        assert f"\n{name} : " in text
+    places = [text.index(f"\n{w}\n--") for w in ("Parameters", "Returns", "Raises")]
+    assert places == sorted(places)
+    with pytest.raises(TypeError, match="nonsense"):
+        precision.run(nonsense=1)
+
+
+def test_the_command_alone_lists_the_experiments(capsys):
+    with pytest.raises(SystemExit) as exit:
+        command.main([])
+    assert exit.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, (_, summary) in command.EXPERIMENTS.items():
+        assert any(f" {name} " in line and f" {summary}." in line for line in lines)
 
 
 def test_full_grid_gives_way_to_options():
-    parser = command.make_parser()
-    args = parser.parse_args(["precision", "--full", "--orders", "3"])
-    options = arguments.chosen(precision.run, args, precision.FULL_GRID)
-    assert options["orders"] == (3,)
-    assert options["neurons"] == precision.FULL_GRID["neurons"]
-    assert options["trials"] == 20
-    assert not {"folder", "jobs", "scheduler", "progress"} & set(options)
+    chosen = command.parse(["precision", "--full", "--orders", "3"]).arguments
+    assert chosen["orders"] == (3,)
+    assert chosen["neurons"] == precision.FULL_GRID["neurons"]
+    assert chosen["trials"] == 20
+    assert not {"folder", "jobs", "scheduler", "progress"} & set(chosen)
+    channel = command.parse(["precision", "--full", "--network", "channel"])
+    assert channel.arguments["trials"] == 20
+    assert channel.experiment.name == "channel"
 
 
 @pytest.mark.parametrize(
-    "kind, text, expected",
+    "text, kind, expected",
     [
-        (arguments.integers, "3,6", (3, 6)),
-        (arguments.integers, " 3 , -6", (3, -6)),
-        (arguments.numbers, "0.1,1e-3", (0.1, 0.001)),
-        (arguments.words, "poisson, lif", ("poisson", "lif")),
-        (arguments.address, "tcp://host:8786", "tcp://host:8786"),
-        (arguments.address, "127.0.0.1:8786", "127.0.0.1:8786"),
+        ("3,6", int, (3, 6)),
+        (" 3 , -6", int, (3, -6)),
+        ("0.1,1e-3", float, (0.1, 0.001)),
+        ("poisson, lif", str, ("poisson", "lif")),
     ],
 )
-def test_types_of_arguments(kind, text, expected):
-    assert kind(text) == expected
+def test_lists(text, kind, expected):
+    assert options.items(text, kind) == expected
+
+
+def test_addresses():
+    for text in ("tcp://host:8786", "127.0.0.1:8786"):
+        assert options.address(text) == text
 
 
 def test_folders_need_not_exist(tmp_path):
-    assert arguments.folder(str(tmp_path)) == tmp_path
-    assert arguments.folder(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
+    assert options.folder(str(tmp_path)) == tmp_path
+    assert options.folder(str(tmp_path / "a" / "b")) == tmp_path / "a" / "b"
     assert not (tmp_path / "a").exists()
-    with pytest.raises(argparse.ArgumentTypeError):
-        arguments.folder("")
+    with pytest.raises(ValueError, match="must be a folder"):
+        options.folder("")
 
 
 @pytest.mark.parametrize(
@@ -360,9 +390,12 @@ def test_the_process_ends_with_status_2(tmp_path, argv, words):
     ],
 )
 def test_each_question_has_a_folder(argv, expected):
-    parser = command.make_parser()
-    args = parser.parse_args(argv.split())
-    folder = args.out or arguments.results_folder(args.name, args)
+    name = argv.split()[0]
+    if command.EXPERIMENTS[name][0]:
+        folder = command.parse(argv.split()).folder
+    else:  # not an `Experiment` yet
+        args = old_command.make_parser().parse_args(argv.split())
+        folder = args.out or arguments.results_folder(args.name, args)
     assert folder.as_posix() == (
         expected if expected == "mine" else f"results/{expected}"
     )
@@ -381,7 +414,6 @@ def test_each_question_has_a_folder(argv, expected):
         ["precision", "--network", "x"],
         ["precision", "--seed"],
         ["nonsense"],
-        [],
         ["precision", "--trials", "9" * 3000],
     ],
 )
@@ -408,11 +440,11 @@ def test_a_command_ends_with_what_was_found(capsys, monkeypatch, tmp_path):
         "precision", "A title", "It errs by 0.25.", laws=(report.Law("RMSE ∝ m"),)
     )
 
-    def run(args, out, text):
+    def publish(self, arguments, text, out, **execution):
         frame = pd.DataFrame({"rmse": [0.25]})
         return report.write(out, found, frame, {}, report.Run(text, {}, 0, 1.0)), 0
 
-    monkeypatch.setattr(command, "run_precision", run)
+    monkeypatch.setattr(Experiment, "publish", publish)
     assert command.main(["precision", "--backend", "loihi"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "It errs by 0.25.",
@@ -423,12 +455,13 @@ def test_a_command_ends_with_what_was_found(capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_errors_of_workers_take_one_line(capsys, monkeypatch, tmp_path, jobs):
-    def fail(task, recording):  # within, so that workers need not import this file
+    def fail(task):  # within, so that workers need not import this file
         raise ValidationError("is bad\ntwice", attr="data")
 
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(precision, "run_task", fail)
+    failing = dataclasses.replace(precision.experiment, run_task=fail)
+    monkeypatch.setattr(command, "load", lambda place: failing)
     argv = ["precision", "--orders", "3", "--no-floor", "--quiet", "--jobs", str(jobs)]
     assert command.main([*argv, "--designs", "balanced/optimal"]) == 1
     error = capsys.readouterr().err
@@ -466,10 +499,10 @@ def test_bad_data_is_told_before_anything_runs(
 
 
 def test_ctrl_c_while_packages_are_imported_is_one_line(monkeypatch, capsys):
-    def interrupted():
+    def interrupted(place):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "make_parser", interrupted)
+    monkeypatch.setattr(command, "load", interrupted)
     assert command.main(["precision"]) == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
 

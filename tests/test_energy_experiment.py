@@ -14,8 +14,8 @@ from spiking_lmu.experiments import energy
 from spiking_lmu.experiments.command import main
 from spiking_lmu.experiments.energy.figures import cells, front
 from spiking_lmu.experiments.energy.laws import fit_clustered
-from spiking_lmu.experiments.energy.report import report
 from spiking_lmu.experiments.energy.trials import make_tasks, run_task
+from spiking_lmu.experiments.experiment import Result
 
 ARGUMENTS = {
     "orders": (2,),
@@ -30,6 +30,10 @@ ARGUMENTS = {
     "duration": 0.2,
     "seed": 0,
 }
+
+
+def report(frame):
+    return energy.experiment.report(Result(frame))[0]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,7 @@ def test_random_neurons_run_no_range_twice():
 )  # fmt: skip
 def test_bad_arguments(name, value):
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        make_tasks(**{**ARGUMENTS, name: value})
+        energy.experiment.plan({**ARGUMENTS, name: value})
 
 
 def test_bad_rates_on_the_command_line(capsys, tmp_path):
@@ -139,7 +143,7 @@ def test_without_nengo_loihi_it_says_what_to_install(monkeypatch, tmp_path):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(energy.metadata, "version", missing)
+    monkeypatch.setattr(metadata, "version", missing)
     with pytest.raises(ImportError, match=r"pip install 'spiking-lmu\[loihi\]'"):
         energy.run(**ARGUMENTS, folder=tmp_path)
 

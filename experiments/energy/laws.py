@@ -10,9 +10,9 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from spiking_lmu.experiments.energy.figures import front
-from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.pages.report import Law, number
 from spiking_lmu.metrics import NORMAL_QUANTILE
+
+Law = dict[str, Any]  # numbers of a law; the template has its words
 
 DRAWS = 2000
 EXACT = {
@@ -101,20 +101,14 @@ def rate_laws(frame: pd.DataFrame) -> Iterator[Law]:
         m = rows["total_neurons"].to_numpy(dtype=float)
         rate = rows["spikes_per_second"].to_numpy() / m
         fit = _fit(rows, np.log(m), np.log(rate))
-        (_, a, b), (_, *low), (_, *high) = fit
-        words = (
-            f"{style.NAMES[kind]}, order {order}: RMSE goes as the number of neurons "
-            f"to the power of {number(a)} ({_between(low[0], high[0])}) and as their "
-            f"mean rate to the power of {number(b)} ({_between(low[1], high[1])})."
-        )
-        values = {"law": "rates", "order": int(order), "neuron_type": kind}
-        exponents = {"neurons": float(a), "rate": float(b)}
-        bounds = {
-            f"{name}_{end}": float(value)
-            for end, pair in (("low", low), ("high", high))
-            for name, value in zip(exponents, pair)
-        }
-        yield Law(words, {**values, **exponents, **bounds})
+        law = {"law": "rates", "order": int(order), "neuron_type": kind}
+        for k, name in enumerate(("neurons", "rate"), start=1):
+            law[name] = float(fit.values[k])
+            law[f"{name}_low"], law[f"{name}_high"] = (
+                float(fit.low[k]),
+                float(fit.high[k]),
+            )
+        yield law
 
 
 def scaling_laws(frame: pd.DataFrame, means: pd.DataFrame) -> Iterator[Law]:
@@ -126,63 +120,39 @@ def scaling_laws(frame: pd.DataFrame, means: pd.DataFrame) -> Iterator[Law]:
             continue
         fit = _fit(trials, np.log(trials["energy"].to_numpy()))
         exponent, low, high = (float(v[1]) for v in fit)
-        words = (
-            f"{style.NAMES[kind]}, order {order}: RMSE goes as the energy per step to "
-            f"the power of {number(exponent)} ({_between(low, high)}), "
-            "over all numbers of neurons and rates."
-        )
-        values = {"law": "energy", "order": int(order), "neuron_type": kind}
-        bounds = {"low": low, "high": high, "constant": float(np.exp(fit.values[0]))}
-        yield Law(words, {**values, "exponent": exponent, **bounds})
-
-
-def _between(low: float, high: float) -> str:
-    if not np.isfinite([low, high]).all():
-        return "too few trials for an interval"
-    return f"95 % interval {number(low)} to {number(high)}"
+        yield {
+            "law": "energy",
+            "order": int(order),
+            "neuron_type": kind,
+            "exponent": exponent,
+            "low": low,
+            "high": high,
+            "constant": float(np.exp(fit.values[0])),
+        }
 
 
 def exact_laws(means: pd.DataFrame) -> Iterator[Law]:
     """What the linear memory takes without any neurons, beside the front."""
     for order, rows in means.groupby("order"):
         joules = {name: float(rows[column].iloc[0]) for name, column in EXACT.items()}
-        best = front(rows, "energy")
-        low, high = float(best["energy"].min()), float(best["energy"].max())
-        said = ", ".join(
-            f"{number(nano)} nJ on {'an' if name == 'ARM' else 'a'} {name}"
-            for name, nano in joules.items()
-        )
-        yield Law(
-            f"Without neurons and without their error, the linear memory of order "
-            f"{order} takes {int(order * (order + 1))} multiply-adds a step: {said} "
-            f"processor. The best memories of neurons on Loihi take {number(low)} to "
-            f"{number(high)} nJ.",
-            {"law": "exact", "order": int(order), **joules, "front": [low, high]},
-        )
+        best = front(rows, "energy")["energy"]
+        bounds = [float(best.min()), float(best.max())]
+        yield {"law": "exact", "order": int(order), **joules, "front": bounds}
 
 
 def front_laws(means: pd.DataFrame) -> Iterator[Law]:
     """From where to where the Pareto front goes."""
     for order, rows in means.groupby("order"):
         best = front(rows, "energy")
-        first, last = best.iloc[0], best.iloc[-1]
-        words = (
-            f"At order {order} the Pareto front goes from an RMSE of "
-            f"{number(first['rmse'])} at {number(first['energy'])} nJ per step to "
-            f"{number(last['rmse'])} at {number(last['energy'])} nJ."
-        )
         kinds = {kind: int(n) for kind, n in best["neuron_type"].value_counts().items()}
-        yield Law(
-            words,
-            {
-                "law": "front",
-                "order": int(order),
-                "combinations": len(best),
-                "of_types": kinds,
-                "rmse": [float(first["rmse"]), float(last["rmse"])],
-                "energy": [float(first["energy"]), float(last["energy"])],
-            },
-        )
+        yield {
+            "law": "front",
+            "order": int(order),
+            "combinations": len(best),
+            "of_types": kinds,
+            "rmse": [float(best["rmse"].iloc[k]) for k in (0, -1)],
+            "energy": [float(best["energy"].iloc[k]) for k in (0, -1)],
+        }
 
 
 def processor_laws(means: pd.DataFrame) -> Iterator[Law]:
@@ -190,9 +160,4 @@ def processor_laws(means: pd.DataFrame) -> Iterator[Law]:
     for name in EXACT:
         ratios = means[f"{name.lower()}_factors_energy"] / means["energy"]
         low, high = float(ratios.min()), float(ratios.max())
-        yield Law(
-            f"On the {name}, as Nengo computes it, the same network takes "
-            f"{number(low)} to {number(high)} times what it is estimated to take on "
-            "Loihi.",
-            {"law": "processor", "processor": name, "low": low, "high": high},
-        )
+        yield {"law": "processor", "processor": name, "low": low, "high": high}

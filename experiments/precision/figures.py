@@ -12,6 +12,7 @@ from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.precision.laws import floor_study, floors, gains, grid
 from spiking_lmu.experiments.precision.trials import (
+    as_recording,
     make_input,
     make_model,
     warm_up,
@@ -181,9 +182,10 @@ class Example:
 
 
 def run_example(
-    tasks: list[dict[str, Any]], recording: np.ndarray | None = None
+    tasks: list[dict[str, Any]], signal: np.ndarray | None = None
 ) -> Example:
     """Run one network again, on Nengo, and record each spike."""
+    recording = as_recording(signal)
     candidates = [
         task
         for task in tasks

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, fit_floor, fit_scaling
+
+Law = dict[str, Any]  # numbers of a law; the template has its words
 
 CELL = ["neuron_type", "design", "order", "n_neurons"]
 
@@ -139,3 +143,43 @@ def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
         ],
         columns=["change", "rmse", "low", "high", "m"],
     )
+
+
+def neuron_laws(frame: pd.DataFrame) -> list[Law]:
+    """How the error falls with neurons, for each kind of network."""
+    table = scaling_table(frame)
+    return [
+        {
+            "law": "neurons",
+            "neuron_type": kind,
+            "design": design,
+            "exponents": rows.drop(columns=CELL[:2]).to_dict("records"),
+        }
+        for (kind, design), rows in table.groupby(CELL[:2], sort=False)
+    ]
+
+
+def order_laws(frame: pd.DataFrame) -> list[Law]:
+    """How the error grows with the order, at the largest number of neurons."""
+    rows = order_table(frame).to_dict("records")
+    return [{"law": "order", **row} for row in rows]
+
+
+def floor_laws(frame: pd.DataFrame) -> list[Law]:
+    """Where the error of LIF neurons ends, for each design."""
+    by_design: dict[str, list[Law]] = {}
+    for (design, order), fitted in floors(frame).items():
+        low, high = fitted.floor_interval
+        by_design.setdefault(design, []).append(
+            {
+                "order": order,
+                "floor": fitted.floor,
+                "low": low,
+                "high": high,
+                "exponent": fitted.exponent,
+            }
+        )
+    return [
+        {"law": "floor", "neuron_type": "lif", "design": design, "floors": found}
+        for design, found in by_design.items()
+    ]

@@ -16,6 +16,7 @@ import numpy as np
 
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments.sweeps import backends
+from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import nrmse
@@ -44,24 +45,80 @@ WINDOW_POINTS = 50  # delays at which the reconstructed window is compared
 
 
 def make_tasks(
-    orders: Sequence[int],
-    neurons: Sequence[int],
-    thetas: Sequence[float],
-    synapses: Sequence[float],
-    neuron_types: Sequence[str],
-    designs: Sequence[str],
-    trials: int,
-    cycles: float,
-    rms: float,
-    duration: float,
-    readout_synapse: float,
-    dt: float,
-    floor: bool,
-    signal: np.ndarray | None,
-    backend: str,
-    seed: int,
+    orders: Sequence[int] = (3, 6, 12),
+    neurons: Sequence[int] = (30, 100, 300),
+    thetas: Sequence[float] = (0.5,),
+    synapses: Sequence[float] = (0.1,),
+    neuron_types: Sequence[str] = ("poisson", "lif"),
+    designs: Sequence[str] = DESIGNS,
+    trials: int = 3,
+    cycles: float = 1.0,
+    rms: float = 0.5,
+    duration: float = 5.0,
+    readout_synapse: float = 0.005,
+    dt: float = 0.001,
+    floor: bool = True,
+    signal: str | np.ndarray | None = None,
+    rate: float | None = None,
+    backend: str = "nengo",
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Complete descriptions of all networks to run, checked; see `precision.run`."""
+    """Measure the RMSE of spiking memories over a grid; one row a trial.
+
+    The decoded state is compared with that of the exact linear memory, both
+    filtered by the same readout synapse. The first theta and five of the longer
+    synapse are run but not counted.
+
+    Parameters
+    ----------
+    orders : sequence of int
+        Numbers of state variables.
+    neurons : sequence of int
+        Mean numbers of neurons per dimension.
+    thetas : sequence of float
+        Windows, in seconds.
+    synapses : sequence of float
+        Recurrent time constants, in seconds.
+    neuron_types : sequence of str
+        ``poisson``, ``lif``, ``rate``, ``relu`` (integrate-and-fire) or
+        ``poisson-relu`` (Poisson neurons with rectified linear tuning curves).
+    designs : sequence of str
+        Coordinates and allocation of neurons, such as ``balanced/optimal``.
+    trials : int
+        Runs of each combination, each with neurons and input of its own.
+    cycles : float
+        Highest frequency of the white-noise input, in cycles per window:
+        theta times f. With a ``signal`` it has no meaning.
+    rms : float
+        Root mean square of the input.
+    duration : float
+        Seconds that count, of each run.
+    readout_synapse : float
+        Time constant of the probe, in seconds.
+    dt : float
+        Time step, in seconds.
+    floor : bool
+        Whether to add trials that tell where the floor of LIF neurons comes from: the
+        largest network with half the time step, with twice the synapse, with half the
+        input's frequencies, and without spikes.
+    signal : str or (n,) or (n, 1) array_like, optional
+        A recording instead of white noise: the name of a file (.csv, .tsv, .npy or
+        .wav), or values at steps of ``dt``, of mean 0 and rms 1, as `load_signal` gives
+        them. It is multiplied by ``rms`` and played in a loop, from another point in
+        each trial.
+    rate : float, optional
+        Sampling rate of the recording, in Hz, where the file does not say.
+    backend : str
+        Simulator: ``nengo``; ``nengo-dl``, on which the trials of a combination run as
+        one minibatch and share their neurons; or ``loihi``, the emulator of the chip.
+    seed : int
+        From which all others are derived.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    """
     check_each("orders", orders, check_integer, 1, 256)
     check_each("neurons", neurons, check_integer, 1, 10**6)
     check_each("thetas", thetas, check_number, *SECONDS)
@@ -69,8 +126,6 @@ def make_tasks(
     check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     allowed = ["/".join(pair) for pair in product(COORDINATES, ALLOCATIONS)]
     check_each("designs", designs, check_choice, allowed)
-    check_integer("trials", trials, high=10**4)
-    check_integer("seed", seed, low=0, high=2**32 - 1)
     check_choice("backend", backend, backends.backends())
     backends.check_fits(backend, orders, neurons, neuron_types)
     for name, value in (
@@ -96,7 +151,7 @@ def make_tasks(
         raise refusal("cycles", cycles, f"at most {highest:g}, the Nyquist frequency")
     if signal is not None:
         Spectrum.from_signal(signal, dt)  # refuses what is of no use
-        signal = np.ravel(signal).astype(float)
+        signal = as_recording(signal)
 
     common = {
         "study": "grid",
@@ -172,20 +227,18 @@ def _with_seeds(cell: dict[str, Any], seed: int, trials: int) -> list[dict[str, 
     pair by pair; all else is independent.
     """
     axes = ("order", "n_neurons", "theta", "synapse")
-    key = zlib.crc32(repr([cell[name] for name in axes]).encode())
-    seeds = [
-        int(np.random.SeedSequence([seed, key, k]).generate_state(1)[0] >> 1)
-        for k in range(trials)
-    ]
+    cell_axes = [cell[name] for name in axes]
+    seeds = [derived_seed(seed, cell_axes, k) for k in range(trials)]
     if backends.backend(cell["backend"]).shares_network:
         return [{**cell, "seeds": seeds}]
     return [{**cell, "seeds": [one]} for one in seeds]
 
 
 def run_task(
-    task: dict[str, Any], recording: np.ndarray | None = None
+    task: dict[str, Any], signal: np.ndarray | None = None
 ) -> list[dict[str, Any]]:
     """Run the networks of one task; one row for each of its seeds."""
+    recording = as_recording(signal)
     inputs = [make_input(task, one, recording) for one in task["seeds"]]
     built = [make_model(task, one, recording) for one in task["seeds"]]
     recordings = backends.backend(task["backend"]).run(
@@ -199,6 +252,11 @@ def run_task(
             task["seeds"], built, inputs, recordings
         )
     ]
+
+
+def as_recording(signal: np.ndarray | None) -> np.ndarray | None:
+    """The values of a recording, or None for white noise."""
+    return None if signal is None else np.ravel(signal).astype(float)
 
 
 def warm_up(task: dict[str, Any]) -> int:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
@@ -37,12 +39,15 @@ class SweepResult:
         Number of tasks whose rows were stored already.
     new : int
         Number of tasks that were run and finished.
+    finished : list of dict
+        The tasks that finished, in their order.
     """
 
     frame: pd.DataFrame
     failures: list[tuple[Task, str]]
     reused: int
     new: int
+    finished: list[Task] = field(default_factory=list)
 
     def __repr__(self) -> str:
         tasks = (
@@ -135,7 +140,32 @@ def sweep(
         [row for key in texts if key in finished for row in json.loads(finished[key])]
     )
     failures = [(task, errors[key]) for key, task in zip(texts, tasks) if key in errors]
-    return SweepResult(frame, failures, reused, len(finished) - reused)
+    done = [task for key, task in zip(texts, tasks) if key in finished]
+    return SweepResult(frame, failures, reused, len(finished) - reused, done)
+
+
+def join(results: Sequence[SweepResult]) -> SweepResult:
+    """Several sweeps as one: their rows and failures, one after the other."""
+    if len(results) == 1:
+        return results[0]
+    return SweepResult(
+        pd.concat([r.frame for r in results], ignore_index=True)
+        if results
+        else pd.DataFrame(),
+        [failure for r in results for failure in r.failures],
+        sum(r.reused for r in results),
+        sum(r.new for r in results),
+        [task for r in results for task in r.finished],
+    )
+
+
+def derived_seed(seed: int, *path: Any) -> int:
+    """A seed of its own for each path of integers, and of what else `repr` tells apart.
+
+    Trials of one path, whatever else they differ in, have the same seed.
+    """
+    keys = [p if isinstance(p, int) else zlib.crc32(repr(p).encode()) for p in path]
+    return int(np.random.SeedSequence([seed, *keys]).generate_state(1)[0] >> 1)
 
 
 def check_tasks(tasks: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import command, precision
+from spiking_lmu.experiments.experiment import Experiment, Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import Run, read_trials, summary
 from spiking_lmu.experiments.precision import figures as precision_figures
@@ -274,7 +276,9 @@ def test_a_second_run_computes_nothing(folder, monkeypatch):
         yield from ()
 
     monkeypatch.setattr(sweep, "run", run)
-    result = precision.execute(tasks_of(), None, "nengo", str(folder), jobs=1)
+    result = precision.experiment.execute(
+        precision.experiment.complete(ARGUMENTS), folder, jobs=1
+    )
     assert (result.reused, result.new) == (len(before), 0)
     assert stored() == before
     (folder / "trials.csv").write_bytes(b"")
@@ -428,7 +432,9 @@ def test_the_headline_says_what_of_a_recording_the_memory_holds(tmp_path):
     low, high = frame["exact_nrmse_window"]
     assert low > 0.5 > 0.1 > high
     np.testing.assert_allclose(frame["nrmse_window"], [low, high], atol=0.05)
-    lead = precision_report._lead(frame)
+    tasks = make_tasks(**given)
+    result = Result(frame, given, tasks)
+    lead = precision.experiment.report(result)[0].lead
     theta = ARGUMENTS["thetas"][0]
     assert f"an NRMSE of {low:.2f} at d = 3 and {theta:g} s" in lead
     assert f"{high:.2f} at d = 12" in lead
@@ -461,7 +467,7 @@ def test_interruption(tmp_path, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(precision, "execute", interrupted)
+    monkeypatch.setattr(Experiment, "execute", interrupted)
     assert command.main([*options(**FEW), f"--out={tmp_path}"]) == 130
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -470,14 +476,13 @@ def test_interruption(tmp_path, monkeypatch, capsys):
 
 
 def failing(monkeypatch, fails):
-    whole = precision.run_task
-
-    def run_task(task, recording=None):
+    def run_task(task, signal=None):
         if fails(task):
             raise RuntimeError("no luck today")
-        return whole(task, recording)
+        return precision.experiment.run_task(task, signal)
 
-    monkeypatch.setattr(precision, "run_task", run_task)
+    changed = replace(precision.experiment, run_task=run_task)
+    monkeypatch.setattr(command, "load", lambda place: changed)
 
 
 def test_all_trials_fail(tmp_path, monkeypatch, capsys):
@@ -591,11 +596,17 @@ def example():
     return precision_figures.run_example(tasks_of())
 
 
+def shown_page(frame, example):
+    """The page and all its figures."""
+    values, figures = precision_report.show(frame, example)
+    page = precision.experiment.fill(values, figures)
+    return page, {name: draw() for name, draw in figures.items()}
+
+
 @pytest.mark.parametrize("changes", FRAMES.values(), ids=FRAMES)
 def test_any_grid_can_be_shown(changes, example):
     frame = made_up(**changes)
-    page = precision_report.report(frame, example)
-    drawn = precision_report.figures(frame, example)
+    page, drawn = shown_page(frame, example)
     shown = {section.figure for section in page.sections} - {None}
     assert shown == set(drawn)
     if "orders" not in drawn:  # a user may ask for it all the same
@@ -618,8 +629,7 @@ def test_trials_that_failed_are_missed_by_nobody(example):
         frame[~((frame["order"] == 3) & (frame["coordinates"] == "balanced"))],
         frame[::3],
     ):
-        precision_report.report(left, example)
-        precision_report.figures(left, example)
+        shown_page(left, example)
 
 
 def test_floor_study_compares_with_the_same_network():

@@ -1,0 +1,106 @@
+"""What the trials of the channel experiment say: fitted laws, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spiking_lmu.intervals import mean_interval
+from spiking_lmu.metrics import LEVELS_OF_FLOOR, fit_floor, fit_scaling
+from spiking_lmu.neurons import NEURON_TYPES
+from spiking_lmu.validation import refusal
+
+Law = dict[str, Any]  # numbers of a law; the template has its words
+
+
+def check_frame(frame: pd.DataFrame) -> None:
+    if len(frame) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
+
+
+def by_type(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows of each neuron type, in the order in which they are always shown."""
+    for kind in NEURON_TYPES:
+        rows = frame[frame["neuron_type"] == kind]
+        if len(rows):
+            yield kind, rows
+
+
+def of_theory(frame: pd.DataFrame) -> pd.DataFrame:
+    """Trials that the theory is about: of Poisson neurons."""
+    return frame[frame["neuron_type"] == "poisson"]
+
+
+def predicted(frame: pd.DataFrame) -> pd.Series:
+    """Noise and static distortion together: independent, so that their squares add."""
+    return np.hypot(frame["predicted_rmse"], frame["distortion"])
+
+
+def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """How the error falls with neurons."""
+    for kind, rows in by_type(frame[frame["rmse"] > 0]):
+        sizes = rows["n_neurons"]
+        if sizes.nunique() < 2:
+            continue
+        fit = fit_scaling(sizes, rows["rmse"])
+        yield {
+            "law": "neurons",
+            "neuron_type": kind,
+            "exponent": fit.exponent,
+            "low": fit.low,
+            "high": fit.high,
+            "constant": fit.constant,
+            "sizes": [int(sizes.min()), int(sizes.max())],
+        }
+
+
+def theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """The measured error of Poisson neurons, relative to theory."""
+    for kind, rows in by_type(of_theory(frame)):
+        ratio, low, high = mean_interval(rows["rmse"] / predicted(rows), "positive")
+        law = {"law": "theory", "neuron_type": kind}
+        yield {**law, "ratio": ratio, "low": low, "high": high}
+
+
+def floor_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """Floors of neurons whose spikes are not random, and what is alike each period."""
+    for kind, rows in by_type(frame[frame["neuron_type"].isin(["lif", "relu"])]):
+        if rows["n_neurons"].nunique() < LEVELS_OF_FLOOR:
+            continue
+        fit = fit_floor(rows["n_neurons"], rows["rmse"])
+        largest = rows[rows["n_neurons"] == rows["n_neurons"].max()]
+        share = float(np.mean(largest["locked"] ** 2) / np.mean(largest["rmse"] ** 2))
+        yield {
+            "law": "floor",
+            "neuron_type": kind,
+            "floor": fit.floor,
+            "low": fit.floor_interval[0],
+            "high": fit.floor_interval[1],
+            "locked_share": share,
+        }
+
+
+def costs(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Time of the largest network of each type, in seconds for each neuron.
+
+    ``"overhead"`` and ``"slope"``, of a step and of each neuron in it, are of a
+    straight line through all sizes, where that is one.
+    """
+    for kind, rows in by_type(frame):
+        largest = rows[rows["n_neurons"] == rows["n_neurons"].max()]
+        n = int(largest["n_neurons"].iloc[0])
+        cost = {
+            "neuron_type": kind,
+            "n_neurons": n,
+            "step": float((largest["run_seconds"] / (largest["steps"] * n)).mean()),
+            "build": float((largest["build_seconds"] / n).mean()),
+        }
+        if rows["n_neurons"].nunique() > 2:
+            seconds = rows["run_seconds"] / rows["steps"]
+            slope, overhead = np.polyfit(rows["n_neurons"], seconds, 1)
+            if slope > 0 and overhead > 0:
+                cost.update(slope=float(slope), overhead=float(overhead))
+        yield cost

@@ -1,0 +1,410 @@
+"""What an experiment is, and the one way from its arguments to its results folder.
+
+An `Experiment` declares what differs from one experiment to the next. Arguments become
+tasks, tasks become rows, rows become a frame, and a frame becomes figures and a page:
+that is the same for all, and is here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spiking_lmu.experiments.pages import report as pages
+from spiking_lmu.experiments.pages.templates import fill
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, join, sweep
+from spiking_lmu.validation import check_integer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+Task = dict[str, Any]
+Rows = list[dict[str, Any]]
+#: Figures by their names, each as a function that draws it.
+Figures = dict[str, Callable[[], "Figure"]]
+
+TEMPLATE = "report.j2"
+PARAMETERS = "Parameters\n----------\n"
+FAILURES = "failures.txt"  # with all tracebacks, where there is no report to hold them
+LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
+#: The extra of this package that each optional package comes with.
+EXTRAS = {"nengo-dl": "dl", "tensorflow": "dl", "nengo-loihi": "loihi"}
+
+
+def execution(
+    folder: str | None = None,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    progress: bool = False,
+) -> None:
+    """Where and how visibly an experiment runs: what does not change its results.
+
+    Parameters
+    ----------
+    folder : str, optional
+        Folder of the results. Finished trials are stored there, and found again.
+    jobs : int, optional
+        Number of local processes; by default one for each core.
+    scheduler : str, optional
+        Address of a running Dask scheduler, such as ``tcp://host:8786``, whose workers
+        run the trials instead of local processes.
+    progress : bool
+        Whether to show a progress bar.
+    """
+
+
+@dataclass(frozen=True)
+class Result:
+    """What has been run, for figures and page.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        The rows of all trials that finished.
+    arguments : dict
+        All arguments, those left at their defaults too.
+    tasks : list of dict
+        The tasks that finished.
+    folder : pathlib.Path
+        The results folder.
+    """
+
+    frame: DataFrame
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    folder: Path = Path()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Tasks that run after those of the stage before.
+
+    Attributes
+    ----------
+    tasks : list of dict, or callable
+        The tasks; or what gives them from the `SweepResult` of all stages before.
+    sequential : bool
+        Whether they run in this process, one after the other.
+    """
+
+    tasks: list[Task] | Callable[[SweepResult], list[Task]]
+    sequential: bool = False
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """Defaults that take the place of those in the signature.
+
+    Attributes
+    ----------
+    when : str
+        In words, for the help: "MNIST".
+    applies : callable
+        Whether they do, from the other arguments.
+    defaults : mapping
+        The defaults, by argument.
+    """
+
+    when: str
+    applies: Callable[[Mapping[str, Any]], bool]
+    defaults: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """An experiment: what is run, and how its page is made.
+
+    Attributes
+    ----------
+    name : str
+        Of the command, and of the folder of its results.
+    make_tasks : callable
+        Checks the arguments and returns the tasks: a list of dicts, each the complete
+        description of a trial; or a list of `Stage`, whose tasks run after those of
+        the stage before. Its signature and its numpydoc docstring are where arguments
+        are declared: names, types, defaults, units and meaning. The first sentence
+        says what is measured.
+    run_task : callable
+        Turns a task into rows. Where it has further parameters, it gets the argument
+        of that name; ``folder``, the results folder; or ``progress``.
+    present : callable
+        Of a `Result`: the values that the template shows, and the figures, by name,
+        each as a function without arguments that draws it.
+    returns : str
+        What the rows are, for the documentation of `run`.
+    template : str, optional
+        Text of the page's template; by default ``report.j2`` beside ``make_tasks``.
+    full, full_help : mapping, str
+        What ``--full`` sets, if there is that option, and what its help says.
+    otherwise : Otherwise, optional
+        Other defaults, for some values of another argument.
+    fixed : mapping
+        What the command fixes: arguments that it does not offer, and their values.
+    folders : mapping
+        Arguments by which another question is asked, with the values that ask the
+        usual one. Others have a folder of their own.
+    needs : callable
+        Of the arguments: the optional packages whose versions the rows depend on, each
+        with who needs it: ``{"nengo-dl": "the backend 'nengo-dl'"}``.
+    prepare : callable, optional
+        Of the arguments: those that are to be run, for instance with a file read.
+    choice : tuple of str, optional
+        The option that chooses among variants of the experiment, its value for this
+        one, and its help.
+    variants : mapping
+        Other experiments that the same command runs, by the value of that option.
+    """
+
+    name: str
+    make_tasks: Callable[..., Sequence[Task] | Sequence[Stage]]
+    run_task: Callable[..., Rows]
+    present: Callable[[Result], tuple[Mapping[str, Any], Figures]]
+    returns: str = ""
+    template: str | None = None
+    full: Mapping[str, Any] = field(default_factory=dict)
+    full_help: str = ""
+    otherwise: Otherwise | None = None
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    folders: Mapping[str, Any] = field(default_factory=dict)
+    needs: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda arguments: {}
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda arguments: arguments
+    choice: tuple[str, str, str] | None = None
+    variants: Mapping[str, Experiment] = field(default_factory=dict)
+
+    # ---- Arguments -----------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The arguments of the experiment, without those of `execution`."""
+        return inspect.signature(self.make_tasks).parameters
+
+    @property
+    def required(self) -> list[str]:
+        """The arguments without a default."""
+        return [n for n, p in self.parameters.items() if p.default is p.empty]
+
+    def complete(self, given: Mapping[str, Any], full: bool = False) -> dict[str, Any]:
+        """All arguments: the defaults, what ``--full`` sets, and what was given."""
+        defaults = {name: p.default for name, p in self.parameters.items()}
+        defaults.update({n: v for n, v in self.fixed.items() if n in defaults})
+        if self.otherwise and self.otherwise.applies({**defaults, **given}):
+            defaults.update(self.otherwise.defaults)
+        return {**defaults, **(self.full if full else {}), **given}
+
+    def results_folder(self, arguments: Mapping[str, Any]) -> Path:
+        """Where results go by default: ``results/NAME``, and what is asked of it.
+
+        So that what is asked of another network, recording, model or simulator does
+        not take the place of what was found before. An experiment with a required
+        argument has a folder for each of its values.
+        """
+        given = [
+            value
+            for name, usual in self.folders.items()
+            if (value := arguments.get(name)) not in (None, "", usual)
+        ]
+        texts = ["-".join(v) if isinstance(v, (tuple, list)) else v for v in given]
+        parts = [
+            re.sub(r"[^\w.-]+", "_", Path(t).stem if "." in t else t).strip("._-")
+            for t in map(str, texts)
+        ]
+        words = [part[:LONGEST_NAME] for part in parts if part]
+        if self.required:
+            return Path("results", self.name, "-".join(words) or self.required[0])
+        return Path("results", "-".join([self.name, *words]))
+
+    # ---- From arguments to rows ----------------------------------------------------
+
+    @cached_property
+    def run(self) -> Callable[..., DataFrame]:
+        """The experiment as a function: of its arguments, and of those of `execution`.
+
+        It returns a pandas.DataFrame with the rows of all trials that finished.
+        """
+        parameters = [
+            *self.parameters.values(),
+            *inspect.signature(execution).parameters.values(),
+        ]
+        signature = inspect.Signature(
+            [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters],
+            return_annotation="pd.DataFrame",
+        )
+
+        def run(*args: Any, **kwargs: Any) -> DataFrame:
+            given = signature.bind(*args, **kwargs).arguments
+            where = {n: given.pop(n) for n in list(given) if n in _EXECUTION}
+            arguments = self.prepare(self.complete(given))
+            return self.execute(arguments, **where).frame
+
+        run.__signature__ = signature  # type: ignore[attr-defined]
+        run.__doc__ = self._documentation()
+        run.__module__ = self.make_tasks.__module__.rpartition(".")[0]
+        run.__qualname__ = run.__name__
+        return run
+
+    def _documentation(self) -> str:
+        """The docstring of `run`: that of the arguments, with what all have in common.
+
+        That of `execution` stands after the other parameters.
+        """
+        before, own, after = documentation(self.make_tasks)
+        returns = " ".join(["Failed trials are left out.", self.returns]).strip()
+        return (
+            f"{before}{PARAMETERS}{own}\n{documentation(execution)[1]}\n\n"
+            f"Returns\n-------\ntrials : pandas.DataFrame\n    {returns}{after}\n"
+        )
+
+    def plan(self, arguments: dict[str, Any]) -> list[Stage]:
+        """The stages of tasks, from arguments that are all checked here."""
+        for name, low, high in (("seed", 0, 2**32 - 1), ("trials", 1, 10**4)):
+            if name in arguments:
+                check_integer(name, arguments[name], low, high)
+        tasks = self.make_tasks(**arguments)
+        return [t for t in tasks if isinstance(t, Stage)] or [Stage(list(tasks))]
+
+    def execute(
+        self,
+        arguments: dict[str, Any],
+        folder: str | Path | None = None,
+        jobs: int | None = None,
+        scheduler: str | None = None,
+        progress: bool = False,
+    ) -> SweepResult:
+        """Run the tasks of complete and prepared arguments; see `execution`.
+
+        Tasks of a sequential stage run here, one after the other.
+        """
+        stages = self.plan(arguments)
+        context = self._versions(arguments, scheduler)
+        folder = self.results_folder(arguments) if folder is None else folder
+        wanted = list(inspect.signature(self.run_task).parameters)[1:]
+        known = {**arguments, "folder": str(folder)}
+        beside = {name: known[name] for name in wanted if name in known}
+        done: list[SweepResult] = []
+        for stage in stages:
+            tasks = stage.tasks(join(done)) if callable(stage.tasks) else stage.tasks
+            if "progress" in wanted:
+                beside["progress"] = progress and stage.sequential
+            if tasks:
+                done.append(
+                    sweep(
+                        partial(self.run_task, **beside),
+                        tasks,
+                        folder,
+                        context=context,
+                        jobs=1 if stage.sequential else jobs,
+                        scheduler=None if stage.sequential else scheduler,
+                        progress=progress,
+                    )
+                )
+        return join(done)
+
+    def _versions(
+        self, arguments: Mapping[str, Any], scheduler: str | None
+    ) -> dict[str, str | None]:
+        """Versions of the optional packages; those that are missing are named."""
+        installed: dict[str, str | None] = {}
+        for package, user in self.needs(arguments).items():
+            try:
+                installed[package] = metadata.version(package)
+            except metadata.PackageNotFoundError:
+                if scheduler is None:
+                    raise ImportError(
+                        f"{user} needs {package}; install it with: "
+                        f"pip install 'spiking-lmu[{EXTRAS.get(package, 'all')}]'"
+                    ) from None
+                installed[package] = None
+        return installed
+
+    # ---- From rows to a page -------------------------------------------------------
+
+    def report(self, result: Result) -> tuple[pages.Report, Figures]:
+        """The page on a result, and its figures, not drawn yet."""
+        values, figures = self.present(result)
+        return self.fill(values, figures), figures
+
+    def fill(self, values: Mapping[str, Any], figures: Collection[str]) -> pages.Report:
+        """The page of these values, and of figures with these names."""
+        source = self.template
+        if source is None:
+            package = self.make_tasks.__module__.rpartition(".")[0]
+            source = resources.files(package).joinpath(TEMPLATE).read_text("utf-8")
+        return fill(self.name, source, values, figures)
+
+    def publish(
+        self,
+        arguments: dict[str, Any],
+        command: str,
+        folder: str | Path | None = None,
+        jobs: int | None = None,
+        scheduler: str | None = None,
+        progress: bool = True,
+    ) -> tuple[Path, int]:
+        """Run, draw and write everything into the results folder.
+
+        Parameters
+        ----------
+        arguments : dict
+            All of them, as `complete` gives them.
+        command : str
+            The exact command, for the record.
+        folder, jobs, scheduler, progress
+            See `execution`.
+
+        Returns
+        -------
+        page : pathlib.Path
+            Of the report.
+        n_failed : int
+            How many trials failed.
+
+        Raises
+        ------
+        nengo.exceptions.ValidationError
+            If an argument is of no use.
+        ImportError
+            If a package that the experiment needs is not installed.
+        OSError
+            If all trials failed, or a file cannot be written.
+        """
+        start = time.perf_counter()
+        folder = Path(self.results_folder(arguments) if folder is None else folder)
+        prepared = self.prepare(dict(arguments))
+        done = self.execute(prepared, folder, jobs, scheduler, progress)
+        try:
+            done.check_some()
+        except OSError as error:
+            told = "\n".join(f"{task}\n{text}" for task, text in done.failures)
+            pages.write_files(folder, {FAILURES: told.encode(errors=pages.LEGIBLE)})
+            raise OSError(f"{error}; all errors are in {folder / FAILURES}") from None
+        result = Result(done.frame, prepared, done.finished, folder)
+        report, figures = self.report(result)
+        drawn = {name: draw() for name, draw in figures.items()}
+        run = pages.Run(
+            command,
+            {**self.fixed, **arguments},
+            arguments.get("seed"),
+            time.perf_counter() - start,
+            done.failures,
+            done.reused + done.new,
+        )
+        page = pages.write(folder, report, done.frame, drawn, run)
+        return page, len(done.failures)
+
+
+_EXECUTION = tuple(inspect.signature(execution).parameters)
+
+
+def documentation(function: Callable[..., Any]) -> tuple[str, str, str]:
+    """A numpydoc docstring: before its parameters, the parameters, and after them."""
+    before, _, rest = (inspect.getdoc(function) or "").partition(PARAMETERS)
+    own, after = re.fullmatch(r"(.*?)(\n\n\w+\n---+\n.*)?", rest, re.S).groups("")
+    return before, own.rstrip(), after
