@@ -72,16 +72,18 @@ def fill(
         If the template is wrong, or shows a value that there is not.
     """
     page = _Page(figures)
-    environment().from_string(source).render(
-        values,
-        figures=tuple(figures),
-        title=page.title,
-        lead=page.lead,
-        law=page.law,
-        section=page.section,
-        figure=page.figure,
-        table=page.table,
-    )
+    ours = {
+        "figures": tuple(figures),
+        "title": page.title,
+        "lead": page.lead,
+        "law": page.law,
+        "section": page.section,
+        "figure": page.figure,
+        "table": page.table,
+    }
+    if not ours.keys().isdisjoint(values):
+        raise refusal("values", list(values), f"named other than {', '.join(ours)}")
+    environment().from_string(source).render(values, **ours)
     return Report(
         name, page.words["title"], page.words["lead"], tuple(page.sections), page.laws
     )
