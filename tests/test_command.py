@@ -18,7 +18,7 @@ from spiking_lmu.experiments.approximation import errors as approximation_errors
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.pages import report
 from spiking_lmu.experiments.sweeps import tasks as sweep
-from spiking_lmu.simulators import Backend
+from spiking_lmu.experiments.sweeps.backends import Backend
 
 
 @pytest.fixture(autouse=True)

@@ -213,12 +213,12 @@ def results():
     from spiking_lmu import Floor, Scaling, realize
     from spiking_lmu.data.datasets import Dataset, Split
     from spiking_lmu.experiments.pages.report import Report
+    from spiking_lmu.experiments.sweeps.backends import Recording
     from spiking_lmu.experiments.sweeps.tasks import SweepResult
     from spiking_lmu.hardware.energy import Counts, Energy, estimate
     from spiking_lmu.hardware.resources import resources
     from spiking_lmu.legendre import state_space
     from spiking_lmu.networks.batched import Answers
-    from spiking_lmu.simulators import Recording
     from spiking_lmu.training.fitting import Training
 
     with nengo.Network() as network:

@@ -14,6 +14,7 @@ import nengo
 import numpy as np
 from nengo.dists import Uniform
 
+from spiking_lmu.experiments.sweeps.backends import Model, run_nengo
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import rmse
 from spiking_lmu.neurons import (
@@ -24,7 +25,6 @@ from spiking_lmu.neurons import (
 )
 from spiking_lmu.populations import Population, predictable
 from spiking_lmu.signals import lowpass
-from spiking_lmu.simulators import Model, run_nengo
 from spiking_lmu.validation import (
     check_choice,
     check_each,

@@ -17,6 +17,12 @@ import numpy as np
 from nengo.dists import Choice, Uniform
 from nengo.solvers import LstsqL2
 
+from spiking_lmu.experiments.sweeps.backends import (
+    Model,
+    Recording,
+    run_nengo,
+    run_nengo_dl,
+)
 from spiking_lmu.legendre import readout, state_space
 from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
 from spiking_lmu.metrics import nrmse
@@ -24,12 +30,6 @@ from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
 from spiking_lmu.realization import Realization, realize_for
 from spiking_lmu.signals import PEAK_OF_NOISE, lowpass
-from spiking_lmu.simulators import (
-    Model,
-    Recording,
-    run_nengo,
-    run_nengo_dl,
-)
 
 THETA, ORDER = 0.1, 3  # seconds, dimensions
 FREQ, RMS = 3.0, 1.0  # of the input, in Hz

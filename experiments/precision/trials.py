@@ -16,6 +16,7 @@ import numpy as np
 
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments.sweeps import backends
+from spiking_lmu.experiments.sweeps.backends import Model, Recording
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
@@ -30,7 +31,6 @@ from spiking_lmu.neurons import (
 from spiking_lmu.populations import predictable
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
-from spiking_lmu.simulators import Model, Recording
 from spiking_lmu.validation import (
     check_choice,
     check_each,

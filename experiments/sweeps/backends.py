@@ -1,15 +1,113 @@
-"""The simulators that experiments can run on, by name."""
+"""Backends: simulators that run networks on given inputs, and tell how long it took."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
 
+import nengo
 import numpy as np
-from nengo.processes import PresentInput
 
-from spiking_lmu.simulators import Backend, Model, Recording, run_nengo, run_nengo_dl
+from spiking_lmu.compatibility import require
+from spiking_lmu.simulators import precision_kept, presented, repeatable
 from spiking_lmu.validation import check_choice, refusal
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A network and where to plug in.
+
+    Attributes
+    ----------
+    network : nengo.Network
+    stimulus : nengo.Node
+        Without inputs: what it gives is replaced by the input of each run.
+    probes : dict of nengo.Probe
+    """
+
+    network: nengo.Network
+    stimulus: nengo.Node
+    probes: Mapping[str, nengo.Probe]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What a simulator gave back.
+
+    Attributes
+    ----------
+    data : dict of (n_steps, size) ndarray
+        By the names of the probes.
+    parameters : mapping
+        The simulator's ``sim.data``, as far as it concerns what was built.
+    build_seconds, run_seconds : float
+        Wall time, the share of this run where several ran at once.
+    neuron_types : dict of nengo.neurons.NeuronType
+        By ensemble, where the simulator has neurons of its own.
+    """
+
+    data: Mapping[str, np.ndarray]
+    parameters: Any
+    build_seconds: float
+    run_seconds: float
+    neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType] = field(
+        default_factory=dict
+    )
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {np.shape(d)}" for name, d in self.data.items())
+        return f"<Recording: {shapes}, {self.run_seconds:.3g} s>"
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A simulator.
+
+    Attributes
+    ----------
+    run : callable
+        ``run(models, inputs, dt, seeds)``, a sequence of each; gives the recordings.
+    shares_network : bool
+        Whether runs that come together share one network, that of the first
+        model, and differ by input and spikes alone.
+    spiking_only : bool
+        Whether it has no neurons that give rates.
+    most_neurons : int, optional
+        Of a memory, in all.
+    packages : tuple of str
+        Distributions that the results depend on, beside Nengo.
+    """
+
+    run: Callable[..., list[Recording]]
+    shares_network: bool = False
+    spiking_only: bool = False
+    most_neurons: int | None = None
+    packages: tuple[str, ...] = ()
+
+    def versions(self) -> dict[str, str]:
+        """The installed versions of its packages; ``"none"`` where one is missing."""
+        return {name: _version(name) for name in self.packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"
+
+
+def run_nengo(
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seeds: Sequence[int],
+) -> list[Recording]:
+    """Run each model on its input, one after the other, on `nengo.Simulator`."""
+    runs = zip(models, inputs, seeds)
+    return [_run_one(model, u, dt, seed, repeatable) for model, u, seed in runs]
 
 
 def run_loihi(
@@ -18,24 +116,76 @@ def run_loihi(
     dt: float,
     seeds: Sequence[int],
 ) -> list[Recording]:
-    """Run each model on its input on Loihi's emulator, one after the other."""
-    return [_run_one(*run, dt=dt) for run in zip(models, inputs, seeds)]
+    """Run each model on its input, one after the other, on Loihi's emulator."""
+    from spiking_lmu.hardware import loihi  # slow to import
+
+    def emulated(network: nengo.Network, dt: float, seed: int) -> Any:
+        return loihi.Simulator(
+            network, dt=dt, seed=seed, target="sim", progress_bar=False
+        )
+
+    runs = zip(models, inputs, seeds)
+    return [_run_one(model, u, dt, seed, emulated) for model, u, seed in runs]
 
 
-def _run_one(model: Model, u: np.ndarray, seed: int, dt: float) -> Recording:
-    from spiking_lmu.hardware import loihi
-
+def _run_one(
+    model: Model,
+    u: np.ndarray,
+    dt: float,
+    seed: int,
+    simulator: Callable[[nengo.Network, float, int], Any],
+) -> Recording:
     start = time.perf_counter()
-    model.stimulus.output = PresentInput(u[:, None], dt)
-    simulator = loihi.Simulator(
-        model.network, dt=dt, seed=seed, target="sim", progress_bar=False
-    )
-    with simulator as sim:
+    with (
+        presented(model.stimulus, u[:, None], dt),
+        simulator(model.network, dt, seed) as sim,
+    ):
         built = time.perf_counter()
         sim.run_steps(len(u))
         data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
     times = built - start, time.perf_counter() - built
-    return Recording(data, sim.data, *times, neuron_types=sim.neuron_types)
+    # simulators with neurons of their own tell which
+    return Recording(data, sim.data, *times, getattr(sim, "neuron_types", {}))
+
+
+def run_nengo_dl(
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seeds: Sequence[int],
+) -> list[Recording]:
+    """Run the first model on all inputs at once, as one minibatch, on NengoDL."""
+    nengo_dl = require("nengo_dl")
+    start = time.perf_counter()
+    model, batch = models[0], np.stack(inputs)[..., None]
+    # NengoDL takes the size of the input from the process that it replaces
+    with presented(model.stimulus, batch[0], dt), precision_kept():
+        simulator = nengo_dl.Simulator(
+            model.network,
+            dt=dt,
+            seed=seeds[0],
+            minibatch_size=len(batch),
+            progress_bar=False,
+        )
+    with simulator as sim:
+        built = time.perf_counter()
+        sim.run_steps(batch.shape[1], data={model.stimulus: batch})
+        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
+        parameters = sim.data
+        share = len(batch)
+        times = (built - start) / share, (time.perf_counter() - built) / share
+        parameters = {
+            o: parameters[o]
+            for o in [*model.network.all_ensembles, *_decoded(model.network)]
+        }
+    return [
+        Recording({name: d[k] for name, d in data.items()}, parameters, *times)
+        for k in range(share)
+    ]
+
+
+def _decoded(network: nengo.Network) -> list[nengo.Connection]:
+    return [c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)]
 
 
 _BACKENDS = {

@@ -6,13 +6,13 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.compatibility import require
+from spiking_lmu.experiments.sweeps.backends import Model, run_nengo, run_nengo_dl
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import poisson
 from spiking_lmu.signals import white_noise
-from spiking_lmu.simulators import Model, run_nengo, run_nengo_dl
 
 THETA, ORDER, DT = 0.1, 4, 0.001
 
