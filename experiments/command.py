@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: its name after a colon, and what it measures. Nothing is imported before it runs.
 EXPERIMENTS = {
     "precision": (".precision", "RMSE of the spiking memory against its neurons"),
-    "approximation": ("", "What the linear memory can hold"),
+    "approximation": (".approximation", "What the linear memory can hold"),
     "energy": (".energy", "Precision against spikes and energy on Loihi"),
     "hardware": ("", "A benchmark that chips were measured on"),
     "psmnist": ("", "Classify images seen pixel by pixel, shuffled"),

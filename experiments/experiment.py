@@ -11,7 +11,7 @@ import inspect
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib import metadata, resources
 from pathlib import Path
@@ -140,6 +140,8 @@ class Experiment:
         each as a function without arguments that draws it.
     returns : str
         What the rows are, for the documentation of `run`.
+    columns : mapping
+        Columns of the frame and their types, where the rows alone do not tell.
     template : str, optional
         Text of the page's template; by default ``report.j2`` beside ``make_tasks``.
     full, full_help : mapping, str
@@ -168,6 +170,7 @@ class Experiment:
     run_task: Callable[..., Rows]
     present: Callable[[Result], tuple[Mapping[str, Any], Figures]]
     returns: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
     template: str | None = None
     full: Mapping[str, Any] = field(default_factory=dict)
     full_help: str = ""
@@ -305,7 +308,11 @@ class Experiment:
                         progress=progress,
                     )
                 )
-        return join(done)
+        whole = join(done)
+        if not self.columns:
+            return whole
+        frame = whole.frame.reindex(columns=list(self.columns)).astype(self.columns)
+        return replace(whole, frame=frame)
 
     def _versions(
         self, arguments: Mapping[str, Any], scheduler: str | None

@@ -115,7 +115,6 @@ def make_parser() -> Parser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
     from spiking_lmu.experiments import (
-        approximation,
         capacity,
         copying,
         information,
@@ -132,14 +131,6 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     experiments = parser.add_subparsers(metavar="EXPERIMENT", required=True)
-
-    one = _experiment(
-        experiments,
-        "approximation",
-        "what the linear memory can hold: delay error, windows, discretization",
-    )
-    approximation.add_arguments(one)
-    one.set_defaults(run=run_approximation)
 
     one = _experiment(
         experiments,
@@ -224,13 +215,6 @@ def _experiment(experiments: Any, name: str, text: str) -> argparse.ArgumentPars
     )
     parser.set_defaults(parser=parser, name=name)
     return parser
-
-
-def run_approximation(args: Any, out: Path, command: str) -> tuple[Path, int]:
-    """Run the approximation experiment."""
-    from spiking_lmu.experiments import approximation
-
-    return approximation.main(args, out, command), 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from fractions import Fraction
@@ -13,10 +12,10 @@ from numpy.polynomial import legendre
 from scipy.signal import cont2discrete
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments import approximation
+from spiking_lmu.experiments import approximation, command
 from spiking_lmu.experiments.approximation import errors as approximation_errors
 from spiking_lmu.experiments.approximation import figures as approximation_figures
-from spiking_lmu.experiments.approximation import report as approximation_report
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import read_trials
 from spiking_lmu.legendre import readout, state_space
@@ -32,9 +31,19 @@ SMALL = {
 }
 
 
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    """Where results go by default."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
-def frame():
-    return approximation.run(**SMALL)
+def frame(tmp_path_factory):
+    return approximation.run(**SMALL, folder=tmp_path_factory.mktemp("frame"))
+
+
+def page(frame):
+    return approximation.experiment.report(Result(frame))[0]
 
 
 def chosen(frame, **values):
@@ -292,7 +301,7 @@ def test_unusual_arguments_render_too(arguments):
     for plot in FIGURES:
         with style.rc():
             plot(frame).draw_without_rendering()
-    assert approximation_report.report(frame).sections
+    assert page(frame).sections
 
 
 def test_axes_of_the_figures(frame):
@@ -307,7 +316,7 @@ def test_axes_of_the_figures(frame):
 
 def laws(frame):
     found = {}
-    for law in approximation_report.report(frame).laws:
+    for law in page(frame).laws:
         found.setdefault(law.values["law"], []).append(law)
     return found
 
@@ -341,7 +350,7 @@ def test_laws_of_steps_are_the_orders_of_the_methods():
 
 
 def test_tables_say_where_a_method_is_unstable(frame):
-    table = approximation_report.report(frame).sections[-1].table.set_index("Method")
+    table = page(frame).sections[-1].table.set_index("Method")
     assert table.loc["Euler", "4 steps"] == "unstable"
     assert "unstable" not in table.loc["Zero-order hold"].to_numpy()
     assert not table.reset_index().duplicated().any()
@@ -397,57 +406,34 @@ def test_bad_arguments_are_named(name, value):
         approximation.run(**{**SMALL, name: value})
 
 
-def parsed(*options):
-    parser = argparse.ArgumentParser()
-    approximation.add_arguments(parser)
-    return parser.parse_args(options)
-
-
-def test_the_command_has_the_defaults_of_run():
-    assert approximation.run.__defaults__ == tuple(
-        getattr(parsed(), name) for name in approximation.OPTIONS
-    )
-    assert parsed("--step-orders", "6,12").step_orders == (6, 12)
-    assert parsed("--methods", "zoh,euler").methods == ("zoh", "euler")
-
-
-def test_help_shows_the_defaults():
-    parser = argparse.ArgumentParser()
-    approximation.add_arguments(parser)
-    shown = " ".join(parser.format_help().split())
-    assert "(default: 1,2,3,6,12,24,48)" in shown
-    assert "(default: 50)" in shown
-
-
-@pytest.mark.parametrize("seed", [-1, 2**40])
+@pytest.mark.parametrize("seed", [-1, 2**31, 2**40])
 def test_bad_seeds_are_refused_before_anything_is_written(tmp_path, seed):
-    args = parsed("--seed", str(seed))
-    with pytest.raises(ValidationError, match="seed"):
-        approximation.main(args, tmp_path / "out", "command")
+    with pytest.raises(SystemExit):
+        command.main(["approximation", f"--seed={seed}", f"--out={tmp_path / 'out'}"])
     assert not (tmp_path / "out").exists()
 
 
 def test_main_writes_the_folder(tmp_path, frame):
     options = ["--orders", "1,3,6", "--max-cycles", "5", "--points", "21"]
     options += ["--cycles", "1,2", "--steps", "4,8,50,100,1000", "--step-orders", "6"]
-    page = approximation.main(parsed(*options), tmp_path / "out", "the command")
-    assert page == tmp_path / "out" / "report.html"
-    names = {path.name for path in page.parent.iterdir()}
+    argv = ["approximation", *options, "--quiet", "--out", str(tmp_path / "out")]
+    assert command.main(argv) == 0
+    out = tmp_path / "out"
+    names = {path.name for path in out.iterdir()}
     figures = {
         f"{n}.{f}" for n in ("delay", "windows", "methods") for f in ("png", "svg")
     }
-    assert names == figures | {"report.html", "trials.csv", "summary.json"}
-    summary = json.loads((page.parent / "summary.json").read_text(encoding="utf-8"))
+    assert names == figures | {
+        "report.html", "trials.csv", "summary.json", "trials.sqlite"
+    }  # fmt: skip
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert summary["experiment"] == "approximation"
-    assert summary["command"] == "the command"
+    assert summary["command"].startswith("spiking-lmu approximation --orders 1,3,6 ")
     assert summary["arguments"]["orders"] == [1, 3, 6]
     assert summary["arguments"]["seed"] == summary["seeds"] == 0
-    stored = read_trials(page.parent)
+    stored = read_trials(out)
     np.testing.assert_array_equal(stored["error"], frame["error"])
     # the figures and the words can be had again from what is stored
     for plot in FIGURES:
         assert style.render(plot(stored), "svg") == style.render(plot(frame), "svg")
-    assert (
-        approximation_report.report(stored).laws
-        == approximation_report.report(frame).laws
-    )
+    assert page(stored).laws == page(frame).laws

@@ -12,12 +12,8 @@ from scipy.special import gammaln, spherical_jn
 
 from spiking_lmu.delay_errors import choose_order, delay_error, usable_band
 from spiking_lmu.legendre import readout, state_space, window_weights
-from spiking_lmu.linear_systems import METHODS, discretize, transfer
+from spiking_lmu.linear_systems import discretize, transfer
 from spiking_lmu.signals import white_noise
-from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
-
-LARGEST_ORDER = 256
-STEPS = (20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000)
 
 #: Steps by which the state of each method is late, beyond the delay of theta.
 LAGS = {
@@ -29,6 +25,7 @@ LAGS = {
     "impulse": 0.0,
 }
 
+#: Types of the columns of all rows; one that does not apply is empty.
 COLUMNS = {
     "kind": "object",
     "order": "int64",
@@ -46,135 +43,7 @@ COLUMNS = {
 Row = dict[str, Any]
 
 
-def run(
-    orders: Sequence[int] = (1, 2, 3, 6, 12, 24, 48),
-    max_cycles: float = 50.0,
-    points: int = 401,
-    tolerances: Sequence[float] = (0.01, 0.1),
-    cycles: Sequence[float] = (1, 2, 5, 10, 20, 50),
-    window_cycles: float = 3.0,
-    methods: Sequence[str] = METHODS,
-    steps: Sequence[int] = STEPS,
-    step_orders: Sequence[int] = (6, 24),
-    step_cycles: float = 1.0,
-) -> pd.DataFrame:
-    r"""Errors of the linear memory, in continuous time and with time steps.
-
-    Parameters
-    ----------
-    orders : sequence of int
-        Orders of the memory, at most 256.
-    max_cycles : float
-        Highest theta * f, the number of cycles that the window holds.
-    points : int
-        How many frequencies, in equal ratios from 0.005 cycles up.
-    tolerances : sequence of float
-        Errors to be kept to, 1e-9 to 0.5.
-    cycles : sequence of float
-        Numbers of cycles, at most 100, for which to find the order needed.
-    window_cycles : float
-        The whole window is reconstructed of a signal of flat spectrum that is
-        limited to this theta * f.
-    methods : sequence of str
-        Of `spiking_lmu.discretize`.
-    steps : sequence of int
-        Time steps in a window, theta / dt.
-    step_orders : sequence of int
-        Orders at which to compare methods.
-    step_cycles : float
-        The theta * f at which to compare them; below half the least of ``steps``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a number; a column that does not apply is empty. By ``kind``:
-
-        ======== ===================================================================
-        delay    ``error`` of a delay of theta at ``theta_times_freq``, in continuous
-                 time
-        band     the ``theta_times_freq`` up to which ``error`` <= ``tolerance``
-        need     the ``order`` which that takes
-        window   ``error``, the rms over the window relative to the rms of the signal,
-                 of ``method`` "memory" or "projection" (the best polynomial)
-        limit    ``steps`` from which on ``method`` "euler" is stable
-        step     ``error`` of ``method`` with ``steps`` in a window; missing where the
-                 system is not ``stable``, for its ``spectral_radius`` is 1 or more
-        ======== ===================================================================
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is none of the above.
-
-    Notes
-    -----
-    With steps, the frequency response H(z), :math:`z = e^{i \omega dt}`, is held
-    against an ideal delay: ``error`` is
-    :math:`|H(z) - e^{-i \omega (\theta + \mathrm{lag} \cdot dt)}|`. What a method
-    yields is a state space of four matrices, and `discretize` returns two of them.
-    Hence three fair comparisons, by ``reading``:
-
-    "state"
-        C m with C = ``readout(order, 1)``, all that a network has whose neurons
-        hold the state; what it knows of the input is one step old. "foh" and
-        "impulse" leave a share of the response to the direct path from input to
-        output, and C m lacks that.
-    "shifted"
-        The same, against a delay that is longer by the ``lag`` of the method,
-        which is half a step for "zoh" and "bilinear" and a whole one for
-        "backward_diff": what remains if one reads ``1 - lag / steps`` instead
-        of 1, or takes the delay for what it is.
-    "system"
-        The output equation of `scipy.signal.cont2discrete` too, with its direct path.
-    """
-    orders = _check_integers("orders", orders, high=LARGEST_ORDER)
-    max_cycles = check_number("max_cycles", max_cycles, 0.01, 1000)
-    points = check_integer("points", points, 2, 10_000)
-    tolerances = _check_numbers("tolerances", tolerances, 1e-9, 0.5)
-    cycles = _check_numbers("cycles", cycles, 0.01, 100)
-    window_cycles = check_number("window_cycles", window_cycles, 0.01, 100)
-    methods = _check_methods(methods)
-    steps = _check_integers("steps", steps, low=2, high=10**6)
-    step_orders = _check_integers("step_orders", step_orders, high=LARGEST_ORDER)
-    step_cycles = check_number("step_cycles", step_cycles, 0.001)
-    if step_cycles >= min(steps) / 2:
-        allowed = f"below {min(steps) / 2:g}, half the least of steps"
-        raise refusal("step_cycles", step_cycles, allowed)
-    rows = [
-        *_delays(orders, np.geomspace(0.005, max_cycles, points)),
-        *_bands(orders, tolerances, cycles),
-        *_windows(orders, window_cycles),
-        *_limits(orders),
-        *_steps(step_orders, methods, steps, step_cycles),
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-
-
-def _check_sequence(name: str, values: Any) -> list[Any]:
-    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
-    if not listed or isinstance(values, str) or not len(values):
-        raise refusal(name, values, "a sequence of at least one value")
-    return list(values)
-
-
-def _check_integers(
-    name: str, values: Any, low: int = 1, high: int | None = None
-) -> list[int]:
-    values = _check_sequence(name, values)
-    return sorted({check_integer(name, value, low, high) for value in values})
-
-
-def _check_numbers(name: str, values: Any, low: float, high: float) -> list[float]:
-    values = _check_sequence(name, values)
-    return sorted({check_number(name, value, low, high) for value in values})
-
-
-def _check_methods(values: Any) -> list[str]:
-    values = _check_sequence("methods", values)
-    return list(dict.fromkeys(check_choice("methods", v, METHODS) for v in values))
-
-
-def _delays(orders: Sequence[int], cycles: np.ndarray) -> Iterator[Row]:
+def delay_rows(orders: Sequence[int], cycles: np.ndarray) -> Iterator[Row]:
     for order in orders:
         for freq, error in zip(cycles, delay_error(order, cycles)):
             yield {
@@ -185,7 +54,7 @@ def _delays(orders: Sequence[int], cycles: np.ndarray) -> Iterator[Row]:
             }
 
 
-def _bands(
+def band_rows(
     orders: Sequence[int], tolerances: Sequence[float], cycles: Sequence[float]
 ) -> Iterator[Row]:
     for tolerance in tolerances:
@@ -205,7 +74,7 @@ def _bands(
             }
 
 
-def _windows(orders: Sequence[int], cycles: float) -> Iterator[Row]:
+def window_rows(orders: Sequence[int], cycles: float) -> Iterator[Row]:
     """Relative rms errors of the window, over its whole length and all frequencies."""
     nodes, weights = np.polynomial.legendre.leggauss(32 + int(8 * cycles))
     freqs, weights = cycles * (nodes + 1) / 2, weights / 2
@@ -277,13 +146,13 @@ def euler_limit(order: int) -> float:
     return float(np.max(np.abs(a) ** 2 / (-2 * a.real)))
 
 
-def _limits(orders: Sequence[int]) -> Iterator[Row]:
+def limit_rows(orders: Sequence[int]) -> Iterator[Row]:
     for order in orders:
         steps = int(np.floor(euler_limit(order) * (1 + 1e-9))) + 1
         yield {"kind": "limit", "order": order, "method": "euler", "steps": steps}
 
 
-def _steps(
+def step_rows(
     orders: Sequence[int], methods: Sequence[str], steps: Sequence[int], cycles: float
 ) -> Iterator[Row]:
     for order, method, n in product(orders, methods, steps):

@@ -1,0 +1,159 @@
+"""What the approximation experiment computes: one task a kind of number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spiking_lmu.experiments.approximation import errors
+from spiking_lmu.experiments.experiment import Stage
+from spiking_lmu.linear_systems import METHODS
+from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+
+LARGEST_ORDER = 256
+STEPS = (20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000)
+
+
+def make_tasks(
+    orders: Sequence[int] = (1, 2, 3, 6, 12, 24, 48),
+    max_cycles: float = 50.0,
+    points: int = 401,
+    tolerances: Sequence[float] = (0.01, 0.1),
+    cycles: Sequence[float] = (1, 2, 5, 10, 20, 50),
+    window_cycles: float = 3.0,
+    methods: Sequence[str] = METHODS,
+    steps: Sequence[int] = STEPS,
+    step_orders: Sequence[int] = (6, 24),
+    step_cycles: float = 1.0,
+    seed: int = 0,
+) -> list[Stage]:
+    r"""Compute errors of the linear memory, in continuous time and with time steps.
+
+    Parameters
+    ----------
+    orders : sequence of int
+        Orders of the memory, at most 256.
+    max_cycles : float
+        Highest theta * f, the number of cycles that the window holds.
+    points : int
+        Number of frequencies, in equal ratios from 0.005 cycles up.
+    tolerances : sequence of float
+        Errors to be kept to, 1e-9 to 0.5.
+    cycles : sequence of float
+        Numbers of cycles, at most 100, for which to find the order needed.
+    window_cycles : float
+        The whole window is reconstructed of a signal of flat spectrum that is
+        limited to this theta * f.
+    methods : sequence of str
+        Of `spiking_lmu.discretize`.
+    steps : sequence of int
+        Time steps in a window, theta / dt.
+    step_orders : sequence of int
+        Orders at which to compare methods.
+    step_cycles : float
+        The theta * f at which to compare them; below half the least of ``steps``.
+    seed : int
+        Of the example signal that the figure of windows shows.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is none of the above.
+
+    Notes
+    -----
+    With steps, the frequency response H(z), :math:`z = e^{i \omega dt}`, is held
+    against an ideal delay: ``error`` is
+    :math:`|H(z) - e^{-i \omega (\theta + \mathrm{lag} \cdot dt)}|`. What a method
+    yields is a state space of four matrices, and `discretize` returns two of them.
+    Hence three fair comparisons, by ``reading``:
+
+    "state"
+        C m with C = ``readout(order, 1)``, all that a network has whose neurons
+        hold the state; what it knows of the input is one step old. "foh" and
+        "impulse" leave a share of the response to the direct path from input to
+        output, and C m lacks that.
+    "shifted"
+        The same, against a delay that is longer by the ``lag`` of the method,
+        which is half a step for "zoh" and "bilinear" and a whole one for
+        "backward_diff": what remains if one reads ``1 - lag / steps`` instead
+        of 1, or takes the delay for what it is.
+    "system"
+        The output equation of `scipy.signal.cont2discrete` too, with its direct path.
+    """
+    orders = _check_integers("orders", orders, high=LARGEST_ORDER)
+    max_cycles = check_number("max_cycles", max_cycles, 0.01, 1000)
+    points = check_integer("points", points, 2, 10_000)
+    tolerances = _check_numbers("tolerances", tolerances, 1e-9, 0.5)
+    cycles = _check_numbers("cycles", cycles, 0.01, 100)
+    window_cycles = check_number("window_cycles", window_cycles, 0.01, 100)
+    methods = _check_methods(methods)
+    steps = _check_integers("steps", steps, low=2, high=10**6)
+    step_orders = _check_integers("step_orders", step_orders, high=LARGEST_ORDER)
+    step_cycles = check_number("step_cycles", step_cycles, 0.001)
+    if step_cycles >= min(steps) / 2:
+        allowed = f"below {min(steps) / 2:g}, half the least of steps"
+        raise refusal("step_cycles", step_cycles, allowed)
+    check_integer("seed", seed, 0, np.iinfo(np.int32).max)
+    tasks: list[dict[str, Any]] = [
+        {
+            "kind": "delay",
+            "orders": orders,
+            "cycles": np.geomspace(0.005, max_cycles, points).tolist(),
+        },
+        {
+            "kind": "band",
+            "orders": orders,
+            "tolerances": tolerances,
+            "cycles": cycles,
+        },
+        {"kind": "window", "orders": orders, "cycles": window_cycles},
+        {"kind": "limit", "orders": orders},
+        {
+            "kind": "step",
+            "orders": step_orders,
+            "methods": methods,
+            "steps": steps,
+            "cycles": step_cycles,
+        },
+    ]
+    return [Stage(tasks, sequential=True)]
+
+
+def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """The numbers of one kind."""
+    rows = {
+        "delay": errors.delay_rows,
+        "band": errors.band_rows,
+        "window": errors.window_rows,
+        "limit": errors.limit_rows,
+        "step": errors.step_rows,
+    }
+    arguments = {name: value for name, value in task.items() if name != "kind"}
+    return list(rows[task["kind"]](**arguments))
+
+
+def _check_sequence(name: str, values: Any) -> list[Any]:
+    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
+    if not listed or isinstance(values, str) or not len(values):
+        raise refusal(name, values, "a sequence of at least one value")
+    return list(values)
+
+
+def _check_integers(
+    name: str, values: Any, low: int = 1, high: int | None = None
+) -> list[int]:
+    values = _check_sequence(name, values)
+    return sorted({check_integer(name, value, low, high) for value in values})
+
+
+def _check_numbers(name: str, values: Any, low: float, high: float) -> list[float]:
+    values = _check_sequence(name, values)
+    return sorted({check_number(name, value, low, high) for value in values})
+
+
+def _check_methods(values: Any) -> list[str]:
+    values = _check_sequence("methods", values)
+    return list(dict.fromkeys(check_choice("methods", v, METHODS) for v in values))
