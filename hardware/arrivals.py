@@ -17,11 +17,12 @@ class Arrivals:
     Attributes
     ----------
     marks : (steps, batch_size, n_inputs) ndarray of bool
-        Which neurons spike, those of all inputs one after the other.
+        Whether each neuron spikes, the neurons of all inputs one after the other.
     usual : (steps,) ndarray of bool
-        Whether they came in order and none of them twice, as marks tell.
+        Whether the spikes of a step are sorted and none occurs twice, so that the marks
+        describe them.
     counts : (batch_size, n_inputs) ndarray
-        Spikes in all steps.
+        Number of spikes in all steps.
     """
 
     def __init__(self, steps: int, batch_size: int, inputs: list[SpikeInput]):
@@ -33,7 +34,7 @@ class Arrivals:
         self._spikes: dict[tuple[int, SpikeInput], list[np.ndarray]] = {}
 
     def add(self, item: int, source: SpikeInput, spikes: list[np.ndarray]) -> None:
-        """Take the spikes that an input has for one of the runs, by step."""
+        """Add the spikes of an input in one of the runs, one array for each step."""
         self._spikes[item, source] = spikes
         neurons = np.concatenate(spikes)
         steps = np.repeat(np.arange(len(spikes)), [len(idxs) for idxs in spikes])
@@ -45,7 +46,7 @@ class Arrivals:
         self.counts[item, here] += np.bincount(neurons, minlength=source.n_neurons)
 
     def of(self, item: int, step: int, synapses: Container[Synapse]) -> list[Taken]:
-        """Those of one step for some synapses, in a form that nengo-loihi takes."""
+        """The spikes of one step for some synapses, in the form of nengo-loihi."""
         return [
             Taken([axon for axon in source.axons if axon.target in synapses], idxs)
             for source in self._starts
@@ -55,17 +56,18 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class Taken:
-    """Spikes that have been taken from an input, in the form of an input."""
+    """Spikes of one step, with the interface of an input."""
 
     axons: list[Axon]
     neurons: np.ndarray
 
     def spike_idxs(self, step: int) -> np.ndarray:
-        """The spikes, of whatever step."""
+        """The spikes, for any step."""
         return self.neurons
 
 
 def joined(common: Any, own: Any) -> np.ndarray:
+    """Spikes for all runs and for one of them."""
     if not len(own):
         return np.asarray(common, dtype=int)
     return np.concatenate([common, own]).astype(int)

@@ -1,7 +1,7 @@
-"""Builds a prepared network for nengo-loihi: what its own builder cannot do.
+"""Builds a planned network for nengo-loihi.
 
-A subclass of its builder, with build functions of ours where a memory, or neurons that
-fire at random, need them. Everything else is left to the functions of nengo-loihi.
+This is a subclass of nengo-loihi's builder. Memories and neurons that fire at random
+have build functions of our own; everything else is built by nengo-loihi's.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ from .synapses import is_straight
 
 
 class ChipModel(Model):
-    """A model of nengo-loihi that knows the plan which it is built to.
+    """A model of nengo-loihi that is built to a plan.
 
     Attributes
     ----------
     plan : Plan
     budget : Budget
     relays : list of (nengo.Node, nengo.Node)
-        Senders and receivers between what the host computes before and after the
-        chip.
+        Senders and receivers between the parts that the host computes before and after
+        the chip.
     codes : dict of InputCode
-        How the host sends its inputs to each memory.
+        For each memory, the code of its inputs.
     """
 
     def __init__(self, plan: Plan, budget: Budget, dt: float = 0.001) -> None:
@@ -93,11 +93,11 @@ class ChipModel(Model):
 
 
 class ChipBuilder(Builder):
-    """The builder of nengo-loihi, with functions of ours in front."""
+    """The builder of nengo-loihi, which looks for our build functions first."""
 
     @classmethod
     def build(cls, model: Any, obj: Any, *args: Any, **kwargs: Any) -> Any:
-        """Build with the function of the nearest of the object's classes."""
+        """Build with the function for the most derived of the object's classes."""
         for kind in type(obj).__mro__:
             if kind in _BUILD:
                 return _BUILD[kind](model, obj, *args, **kwargs)
@@ -107,7 +107,7 @@ class ChipBuilder(Builder):
 
 
 class ChipRates(nengo.neurons.NeuronType):
-    """The rates of neurons on the chip, where intervals are whole time steps."""
+    """Neurons with the rates of the chip, where intervals are whole time steps."""
 
     spiking = True
     dt = NumberParam("dt", low=0, low_open=True)
@@ -119,7 +119,7 @@ class ChipRates(nengo.neurons.NeuronType):
 
     @property
     def amplitude(self) -> float:
-        """Height of the spikes, which the rates hold."""
+        """Height of the spikes, a factor of the rates."""
         return spike_height(self.neuron_type)
 
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
@@ -138,7 +138,7 @@ def build_network(
     remove_passthrough: bool = True,
     discretize: bool = True,
 ) -> None:
-    """Build a network to the plan; discretize and split it, once all is built."""
+    """Build a network to the plan, then split and discretize it."""
     if model.toplevel is not None:
         build_nengo_network(model, network, progress=None)
         return
@@ -170,7 +170,7 @@ def build_network(
 
 
 def _tell_synapses(model: ChipModel) -> None:
-    """Say which inputs pass through another synapse than their own."""
+    """Report inputs that pass through a synapse other than their own."""
     plan, passthrough = model.plan, model.split.passthrough
     taus: dict[nengo.Ensemble, set[float]] = defaultdict(set)
     parts: list[Link | Feed] = [*plan.links, *plan.feeds]
@@ -191,25 +191,25 @@ def _tell_synapses(model: ChipModel) -> None:
             text = (
                 f"all inputs of {ensemble} pass through a synapse of {slowest:g} s, "
                 f"some instead of {', '.join(f'{t:g}' for t in faster)} s: a neuron "
-                "of the chip has one"
+                "of the chip has one synapse"
             )
             model.plan.changes.append(text)
             late = slowest - faster[0]
             if not plan.memories or ensemble in plan.disturbed:
                 warnings.warn(
-                    f"{text}. These come up to {late:g} s later than in Nengo, and "
-                    "what feeds back through them differs; leave it on the host by "
+                    f"{text}. These arrive up to {late:g} s later than in Nengo, and "
+                    "feedback through them differs; leave the ensemble on the host by "
                     "nengo_loihi's on_chip",
                     stacklevel=2,
                 )
 
 
 def _origin(model: ChipModel, connection: nengo.Connection) -> Any:
-    """The connection of the network whose place another one takes."""
+    """The connection of the network that a connection derives from."""
     origin = model.plan.origins.get(connection, connection)
     if origin in model.plan.seeds:
         return origin
-    # nengo-loihi has led it through nodes
+    # nengo-loihi has combined it with connections through nodes
     for removed in model.split.passthrough.to_remove:
         if isinstance(removed, nengo.Connection) and (
             removed.pre == origin.pre
@@ -221,7 +221,7 @@ def _origin(model: ChipModel, connection: nengo.Connection) -> Any:
 
 
 def build_ensemble(model: ChipModel, ensemble: nengo.Ensemble) -> None:
-    """Build an ensemble or its stand-in, and split it as the budget says."""
+    """Build an ensemble or its stand-in, and split it to the budget."""
     built = model.plan.on_chip(ensemble)
     if built is not ensemble:
         model.seeds[built] = model.seeds[ensemble]
@@ -238,7 +238,7 @@ def build_ensemble(model: ChipModel, ensemble: nengo.Ensemble) -> None:
 
 
 def build_connection(model: ChipModel, connection: nengo.Connection) -> None:
-    """Build a connection; values for the host are decoded there, from spikes."""
+    """Build a connection; the host decodes its own values from spikes."""
     split = model.split
     if isinstance(connection.post_obj, LearningRule):
         build_loihi_connection(model, connection)
@@ -256,7 +256,7 @@ def build_connection(model: ChipModel, connection: nengo.Connection) -> None:
 
 
 def _build_decoded(model: ChipModel, connection: nengo.Connection) -> None:
-    """From neurons on the chip to the host: exact, unlike decoding on the chip."""
+    """Decode values for the host from spikes: exact, unlike decoding on the chip."""
     transform = model.plan.sample(connection)
     decoders, eval_points, info = solved(model, connection)
     weights = multiply(transform, decoders)
@@ -282,7 +282,7 @@ def _build_decoded(model: ChipModel, connection: nengo.Connection) -> None:
 
 
 def _build_relay(model: ChipModel, connection: nengo.Connection) -> None:
-    """From what the host computes before the chip to what it computes afterwards."""
+    """Connect the part computed before the chip with the part computed after it."""
     before = model.host_model(base_obj(connection.pre))
     after = model.host_model(base_obj(connection.post))
     size = connection.pre_obj.size_out
@@ -326,7 +326,7 @@ def build_solver(
 def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
     """Build a probe; decoded values of an ensemble come from its spikes."""
     decoded = isinstance(probe.obj, nengo.Ensemble) and probe.attr == "decoded_output"
-    if not decoded or probe in model.chip2host_params:  # what learns, to the host
+    if not decoded or probe in model.chip2host_params:  # the latter for learning
         build_loihi_probe(model, probe)
         return
     ensemble = model.plan.on_chip(probe.obj)
@@ -354,7 +354,7 @@ def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
 
 
 def discretize_model(model: ChipModel) -> None:
-    """Turn all numbers into those of the chip."""
+    """Turn all numbers into integers of the chip."""
     scales = {block: _discretize(model, block) for block in model.blocks}
     for probe in model.probes:
         for i, block in enumerate(probe.target):

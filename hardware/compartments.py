@@ -12,8 +12,9 @@ from .wiring import Index
 class Compartments(CompartmentState):
     """The compartments of all blocks, in several runs.
 
-    While steps are made the state is in arrays of floats, of twice the width where it
-    holds integers: there nothing rounds, and no step needs a division or a sign.
+    During steps the state is held by arrays of floats, with twice the width if it
+    consists of integers. Floats of that width hold these integers exactly, and no step
+    requires a division or a sign.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ class Compartments(CompartmentState):
     Attributes
     ----------
     active : (batch_size, n + n_inputs) ndarray of bool
-        Which compartments spiked, and which neurons of inputs do.
+        Whether each compartment spiked in the last step, and whether each neuron of
+        the inputs does.
     """
 
     def __init__(
@@ -53,11 +55,11 @@ class Compartments(CompartmentState):
         self._bias, self._vth, self._vmin, self._vmax = (
             x.astype(wide) for x in (self.bias, self.vth, self.vmin, self.vmax)
         )
-        # a voltage above threshold is reset, so that nobody sees whether it was clipped
+        # a voltage above threshold is reset: clipping it would have no effect
         self._clips_above = bool((self.vmax <= self.vth).any())
         self._ref = np.tile(self.ref.astype(np.int32), batch_size)
         self._holds = bool((self.ref > 1).any())
-        # the currents that stay within their bits with every bias added
+        # currents up to this do not overflow with any bias added
         self._room = 2.0**U_BITS - np.abs(self._bias).max()
 
         self._u, self._v, self._sum = np.zeros((3, batch_size, n), dtype=wide)
@@ -66,7 +68,7 @@ class Compartments(CompartmentState):
         self._reach = np.inf  # no current is larger
 
     def load(self, t: int) -> None:
-        """Start from the public arrays, which hold the state after step ``t``."""
+        """Read the state after step ``t`` from the public arrays."""
         self._u[...], self._v[...] = self.current, self.voltage
         self._free[...] = self.ref_count + (t + 1)
         self._reach = np.inf
@@ -84,18 +86,18 @@ class Compartments(CompartmentState):
             self._spikes.clear()
 
     def state(self, key: str) -> np.ndarray:
-        """What a probe of this key sees, (batch_size, n), while steps are made."""
+        """The state of this key, (batch_size, n), during steps."""
         if key == "current":
             return self._u
         return self._v if key == "voltage" else self.active[:, : self.n_compartments]
 
     def tape(self, key: str, columns: Index, steps: int) -> np.ndarray:
-        """Room to record some compartments, (steps, batch_size, n_columns)."""
+        """An array (steps, batch_size, n_columns) to record some compartments in."""
         dtype = getattr(self, key).dtype
         return np.empty((steps, *self.state(key)[:, columns].shape), dtype=dtype)
 
     def advance(self, t: int, bound: float, noise: np.ndarray | None) -> None:
-        """Make step ``t`` with what is in ``input``, none of it larger than ``bound``.
+        """Advance to step ``t`` with the values in ``input``, which ``bound`` limits.
 
         The order is that of `nengo_loihi.emulator.interface.CompartmentState.update`.
         """
@@ -140,7 +142,7 @@ class Compartments(CompartmentState):
             np.add(x, scale * added, out=x)
 
     def _nears_limit(self, bound: float) -> bool:
-        """Whether currents may overflow; measures them only if they may have grown."""
+        """Whether currents may overflow; measured only if they may have grown."""
         self._reach += bound
         if self._reach >= self._room:
             self._reach = max(self._u.max(), -self._u.min())

@@ -1,12 +1,12 @@
-"""Numbers of the chip for populations: what they are rounded to, and how.
+"""Rounds the parameters of populations to integers of the chip.
 
-A neuron does the same if its weights, bias and threshold are all multiplied by one
-factor. nengo-loihi has one factor for a whole block, so that the neuron with the
-largest bias leaves the others, and those behind slow synapses above all, with a few
-bits of their weights. Here each neuron has its own, and each synapse its own exponent.
+A neuron computes the same if its weights, bias and threshold are all multiplied by one
+factor. Nengo-loihi has one factor for a whole block, so the neuron with the largest
+bias leaves only a few bits to the weights of the others, above all behind slow
+synapses. Here each neuron has its own factor, and each synapse its own exponent.
 
-What remains of rounding is made to cancel: the weights of a population are rounded
-together, such that what they decode stays the same.
+The remaining errors cancel: the weights of a population are rounded together, such that
+the decoded values stay the same.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ MAGNITUDES = 127
 QUANTUM = 2**7
 LEAST_EXPONENT, LARGEST_EXPONENT = -1, 7
 _WIDEST = MAGNITUDES * QUANTUM  # at an exponent of 0
-# nengo-loihi's scale for the largest weight, at an exponent of 0
+# the scale of nengo-loihi for the largest weight, at an exponent of 0
 _ITS_WIDEST = 255.0 * 2**6
 _MAX_DECAY = 2**12 - 1
 
-# share of many neurons that may fire in every step, for long, before the current that
-# they cause overflows: a mean of 250 Hz
+# share of many neurons that may fire in every step for a long time before the current
+# overflows: a mean rate of 250 Hz
 BUSIEST = 0.25
 
 NOISE_LEVELS = 255
-# in 4096ths: what is left of a voltage, 1/256, lets the noise of one step spread the
-# levels of the next over the gaps between them
+# in 4096ths: 1/256 of a voltage remains, so the noise of one step fills the gaps
+# between the levels of the next
 STOCHASTIC_DECAY_V = 4096 - 16
 
 
 @dataclass(eq=False)
 class Drive:
-    """How far neurons can be driven, where more is known than what each spike adds.
+    """Limits of the currents of neurons that are smaller than the sum of all spikes.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Drive:
     beside : (n_neurons,) ndarray
         The same while other synapses drive the neurons.
     state : set of Synapse
-        Those that the state comes through.
+        Synapses of the state.
     others : dict of Synapse
         Largest magnitudes (n_neurons,) of the currents through other synapses.
     """
@@ -75,7 +75,7 @@ def discretize_scaled_block(
     tuning: Mapping[Synapse, np.ndarray] | None = None,
     drive: Drive | None = None,
 ) -> float:
-    """Turn a block into integers, in place, as nengo_loihi's `discretize_block`.
+    """Turn a block into integers in place, instead of nengo-loihi's `discretize_block`.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def discretize_scaled_block(
     tuning : mapping of Synapse to (n_axons, k) ndarray, optional
         As for `round_together`.
     drive : Drive, optional
-        How far the neurons can be driven, where that is known.
+        Limits of the currents, if there are any.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def discretize_scaled_block(
         )
     compartment.vth *= factors
     compartment.bias *= factors
-    # one for all neurons: at least as low as each of them may go
+    # one for all neurons, at least as low as the minimum of each
     compartment.vmin = compartment.vmin * factors.max()
     # such that a unit of weight becomes one integer
     info = discretize_compartment(compartment, _ITS_WIDEST)
@@ -115,7 +115,7 @@ def discretize_scaled_block(
 
 
 def _factors(block: LoihiBlock, drive: Drive | None = None) -> np.ndarray:
-    """For each neuron, integers for a unit of weight."""
+    """For each neuron, the integers of one unit of weight."""
     compartment = block.compartment
     u, v = _gain_of_filter(compartment), _gain_of_membrane(compartment)
     at_once, for_long = _largest_input(block, drive)
@@ -128,12 +128,12 @@ def _factors(block: LoihiBlock, drive: Drive | None = None) -> np.ndarray:
             2**Q_BITS / at_once,
             2**U_BITS / (u * (for_long + bias)),
         ]
-    # rounding must not pass the limits
+    # stay within the limits after rounding
     return (np.min(limits, axis=0) * (1 - 1e-4)).astype(np.float32)
 
 
 def _largest_weights(block: LoihiBlock) -> np.ndarray:
-    """Of each neuron: the median over its synapses, so that no single one decides."""
+    """Largest weight of each neuron, the median over synapses against outliers."""
     largest = np.zeros((max(len(block.synapses), 1), block.n_neurons))
     for row, synapse in zip(largest, block.synapses):
         for weights, indices in zip(synapse.weights, synapse.indices):
@@ -146,11 +146,11 @@ def discretize_stochastic_block(
     tuning: Mapping[Synapse, np.ndarray] | None = None,
     drive: Drive | None = None,
 ) -> float:
-    """Turn a block of `build_stochastic` into integers, in place.
+    """Turn a block of `build_stochastic` into integers in place.
 
-    Takes the place of nengo_loihi's `discretize_block`, which rounds the amplitude of
-    the noise to a power of two and so bends the tuning curves. Here all else is
-    scaled such that this amplitude is a power of two.
+    Nengo-loihi's `discretize_block` rounds the amplitude of the noise to a power of
+    two, which bends the tuning curves. Here everything else is scaled such that the
+    amplitude is a power of two.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def discretize_stochastic_block(
     noise_step = 2.0 ** _noise_exponent(block, drive)
     scale = NOISE_LEVELS / 2 * noise_step / float(compartment.vth[0])
     _round_threshold(compartment, scale)
-    # a largest weight of this size makes nengo_loihi choose this scale
+    # with a largest weight of this size, nengo-loihi chooses this scale
     unit = scale / _gain_of_filter(compartment)
     info = discretize_compartment(compartment, _ITS_WIDEST / unit)
     compartment.decay_v[:] = STOCHASTIC_DECAY_V
@@ -186,9 +186,9 @@ def _discretize_synapse(
 ) -> None:
     """Round weights, times each neuron's factor, such that their errors cancel.
 
-    Behind a slow filter the chip's smallest weight is not small: with a hundred neurons
-    most weights are a few times as large, and those below half of it would become
-    zero, all together.
+    Behind a slow filter the chip's smallest weight is not small. With a hundred neurons
+    most weights are only a few times as large, and without this, all weights below half
+    of it would become zero.
     """
     scaled = [w * factors[i] for w, i in zip(synapse.weights, synapse.indices)]
     largest = max((float(np.abs(w).max()) for w in scaled if w.size), default=0.0)
@@ -214,17 +214,17 @@ def _discretize_synapse(
 
 
 def round_together(weights: np.ndarray, tuning: np.ndarray | None = None) -> np.ndarray:
-    """Round weights such that what they make of activities stays the same.
+    """Round weights such that their effect on activities stays the same.
 
-    Each weight is rounded to make up for the errors of those before, as far as its
-    neuron's tuning curve can.
+    Each weight is rounded to compensate for the errors of the weights before it, as far
+    as the tuning curve of its neuron allows.
 
     Parameters
     ----------
     weights : (n_axons, n) ndarray
     tuning : (n_axons, k) ndarray, optional
-        Of the neurons behind the axons: activities, in as few values as tell them
-        apart. By default, all neurons are taken to be alike.
+        Tuning curves of the neurons behind the axons, in a few values each. By default,
+        all neurons are treated as equal.
 
     Returns
     -------
@@ -239,9 +239,9 @@ def round_together(weights: np.ndarray, tuning: np.ndarray | None = None) -> np.
     if tuning is None:
         tuning = np.ones((n_axons, 1))
     squares = np.sum(tuning**2, axis=1)
-    # of neurons that are all but silent, an error is none
+    # errors of neurons that are almost silent have no effect
     usual = 1 / np.maximum(squares, 1e-6 * squares.max(initial=1e-300))
-    # neurons of similar weights must not make the same errors
+    # neurons with similar weights must not have the same errors
     start = np.random.RandomState(0).uniform(-0.5, 0.5, size=n)
     left = np.outer(tuning.mean(axis=0), start)
     rounded = np.empty_like(weights)
@@ -253,7 +253,7 @@ def round_together(weights: np.ndarray, tuning: np.ndarray | None = None) -> np.
 
 
 def _noise_exponent(block: LoihiBlock, drive: Drive | None = None) -> int:
-    """Exponent of the largest step of the noise that lets nothing overflow.
+    """Largest exponent of the noise without any overflow.
 
     The larger it is, the finer are the weights and biases.
     """
@@ -278,10 +278,10 @@ def _noise_exponent(block: LoihiBlock, drive: Drive | None = None) -> int:
 def _largest_input(
     block: LoihiBlock, drive: Drive | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Largest sums of weights (n_neurons,), of either sign, of spikes at once.
+    """Largest sums of weights (n_neurons,) of either sign, in one and in every step.
 
-    First in a single step; then in every step for long: few inputs may all keep
-    firing, of many only a share, and no more than what is known to drive a neuron.
+    In every step for a long time, a few inputs may all fire, but only a share of many;
+    known limits of the currents apply as well.
     """
     if drive is None:
         total, for_long = _sums(block, block.synapses)
@@ -302,20 +302,20 @@ def _largest_input(
 
 
 def _sums(block: LoihiBlock, synapses: list[Synapse]) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of weights of either sign (2, n_neurons), and what keeps coming of them."""
+    """Sums of weights of either sign (2, n_neurons), and their share in every step."""
     total, squares = np.zeros((2, block.n_neurons)), np.zeros((2, block.n_neurons))
     for synapse in synapses:
         for axon in range(synapse.n_axons):
             base = synapse.axon_compartment_base(axon)
             if base is None:  # an axon that is not used
                 continue
-            # a spike picks one of these populations; all of them are a safe bound
+            # a spike selects one of these populations; all of them are a safe bound
             i = synapse.axon_weight_idx(axon)
             w, index = synapse.weights[i], synapse.indices[i] + base
             for sign, row in enumerate([np.maximum(w, 0), np.maximum(-w, 0)]):
                 np.add.at(total[sign], index, row)
                 np.add.at(squares[sign], index, row**2)
-    # as if of so many equal weights
+    # the equivalent number of equal weights
     with np.errstate(invalid="ignore"):
         inputs = np.maximum(np.nan_to_num(total**2 / squares), 1)
     share = np.minimum(1, BUSIEST + 2 / np.sqrt(inputs))
@@ -323,7 +323,7 @@ def _sums(block: LoihiBlock, synapses: list[Synapse]) -> tuple[np.ndarray, np.nd
 
 
 def _gain_of_filter(compartment: Compartment) -> float:
-    """Integral of the current that one unit of charge causes, in integers."""
+    """Integral of the current from one unit of charge, in integers."""
     if not compartment.scale_u:
         return 1.0
     decay = _whole_decay(compartment.decay_u)
@@ -331,7 +331,7 @@ def _gain_of_filter(compartment: Compartment) -> float:
 
 
 def _whole_decay(decay_u: np.ndarray) -> np.ndarray:
-    """Of a current, in 4096ths; the chip decays by one more.
+    """The decay of a current in 4096ths; the chip adds one more.
 
     Rounded in 32 bits, as nengo-loihi does; all that follows is in 64.
     """
@@ -339,13 +339,13 @@ def _whole_decay(decay_u: np.ndarray) -> np.ndarray:
 
 
 def kept_of_current(tau: float, dt: float) -> float:
-    """What the chip keeps of a current in a step, where Nengo keeps exp(-dt / tau)."""
+    """Share of a current that the chip keeps in a step; in Nengo, exp(-dt / tau)."""
     decay = _whole_decay(np.array(-np.expm1(-dt / tau)))
     return float(1 - (decay + 1) / 2**12)
 
 
 def _gain_of_membrane(compartment: Compartment) -> float:
-    """As of the filter, of the voltage that one unit of current causes."""
+    """Integral of the voltage from one unit of current, in integers."""
     if not compartment.scale_v:
         return 1.0
     decay = np.round(compartment.decay_v * _MAX_DECAY).astype(float)
@@ -353,7 +353,7 @@ def _gain_of_membrane(compartment: Compartment) -> float:
 
 
 def _round_threshold(compartment: Compartment, scale: float) -> None:
-    """Move threshold and biases together to where the chip can hold the threshold."""
+    """Shift threshold and biases together to the nearest threshold of the chip."""
     vth = float(compartment.vth[0]) * scale
     shift = (2**VTH_EXP * np.round(vth / 2**VTH_EXP) - vth) / scale
     compartment.vth += shift

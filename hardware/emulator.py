@@ -1,9 +1,10 @@
-"""The emulator of Loihi from nengo-loihi, faster and for several runs at once.
+"""Nengo-loihi's emulator of Loihi, faster and for several runs at once.
 
-The one of nengo-loihi goes through spikes and synapses in Python. Here the synapses of
-all compartments that listen to the same sources are one dense matrix, and the spikes of
-a step one sparse one, so that a step is a few operations on arrays. Results are the
-same, bit for bit: integers are exact in any order, and floats are added in theirs.
+Nengo-loihi's own emulator loops over spikes and synapses in Python. Here the synapses
+of all compartments with the same sources form one dense matrix, and the spikes of a
+step one sparse matrix, so a step is a few operations on arrays. The results are the
+same, bit for bit: integers are exact in any order, and floats are added in the same
+order.
 """
 
 from __future__ import annotations
@@ -26,41 +27,41 @@ from .learning import update_weights
 from .records import Records
 from .wiring import Wiring
 
-KEYS = ("current", "voltage", "spiked")  # what probes can ask for
+KEYS = ("current", "voltage", "spiked")  # of probes
 
-STRETCH = 1000  # steps between tidying up
+STRETCH = 1000  # steps at once
 
 
 class Emulator(EmulatorInterface):
-    """Emulates Loihi, spike for spike as `nengo_loihi.emulator.EmulatorInterface`.
+    """An emulator of Loihi with the spikes of nengo-loihi's ``EmulatorInterface``.
 
-    Synapses that learn or that populations share go through the code of nengo-loihi.
-    All else is what its releases 1.1 do; another release is refused.
+    Synapses that learn, and axons with populations, use the code of nengo-loihi.
+    Everything else reproduces its releases 1.1; another release raises an error.
 
     Parameters
     ----------
     model : nengo_loihi.builder.Model
-        What to emulate, built.
+        The built model.
     seed : int, optional
-        Of the noise of compartments and of the rounding of learning.
+        Seed of the compartments' noise and of the rounding of learned weights.
     batch_size : int
-        How many independent runs to make at once. They share all but their inputs.
+        Number of independent runs to make at once. Only their inputs and noise differ.
 
     Attributes
     ----------
     spike_count : (n,) or (batch_size, n) ndarray
-        Spikes of each compartment, all blocks one after the other.
+        Number of spikes of each compartment, all blocks one after the other.
     input_spike_counts : list of (size,) or (batch_size, size) ndarray
-        Spikes that each input brought, in the order of ``model.inputs``.
+        Number of spikes of each input's neurons, in the order of ``model.inputs``.
     fan_out : (n_sources,) ndarray
-        Synapses of each compartment and then of each input.
+        Number of synapses of each compartment and then of each input's neurons.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If several runs are wanted of a network that learns, the model has inputs or
-        probes of a kind that nengo-loihi 1.1 does not have, or nengo-loihi is another
-        release.
+        If there are several runs of a network that learns, the model has inputs or
+        probes of a kind that nengo-loihi 1.1 does not have, or another release of
+        nengo-loihi is installed.
     """
 
     compartment: Any  # nengo-loihi's, or ours
@@ -91,12 +92,12 @@ class Emulator(EmulatorInterface):
         ]
         self.probes = self._records[0]
 
-        # random numbers are drawn where they show, and then as nengo-loihi does
+        # draw random numbers only where they have an effect, as nengo-loihi draws them
         self._noisy = bool(self.compartment.noise.enabled.any())
         self._learns = bool(self.synapses.traces)
         if self._learns and info.dtype == np.int32:
             self.synapses._weight_update = update_weights
-        # a part of the state of all synapses, to which nengo-loihi's methods apply
+        # the part of all synapses' state to which nengo-loihi's methods are applied
         self._rest = copy.copy(self.synapses)
         for name in ("slices", "spikes_in"):
             whole = getattr(self.synapses, name)
@@ -106,7 +107,7 @@ class Emulator(EmulatorInterface):
         }
 
     def close(self) -> None:
-        """Let go of the network. Counts of spikes and what probes recorded stay."""
+        """Release the network. Counts of spikes and the probes' data remain."""
         super().close()
         self._projections = []
         self._rest, self._rest_axons = None, {}
@@ -117,16 +118,16 @@ class Emulator(EmulatorInterface):
         errors: Sequence[Any],
         item: int | None = None,
     ) -> None:
-        """Take spikes, and errors to learn from, that will be used in steps to come.
+        """Receive spikes, and errors for learning, for future steps.
 
         Parameters
         ----------
         spikes : iterable of (SpikeInput, int, array_like)
-            The input, the step, and which of its neurons spike.
+            Each an input, a step, and the indices of the neurons that spike.
         errors : list
             As for nengo-loihi's emulator.
         item : int, optional
-            The run that gets them; without it, all do.
+            The run that receives them; all runs by default.
         """
         if item is None or self.batch_size == 1:
             self._check_item(item or 0)
@@ -139,7 +140,7 @@ class Emulator(EmulatorInterface):
             self._given[item, spike_input, int(step)] = neurons
 
     def chip2host(self, probes_receivers: Any, item: int | None = None) -> None:
-        """Send what probes saw to the host's nodes, for one of the runs."""
+        """Send the probes' data of one of the runs to nodes of the host."""
         probes, self.probes = self.probes, self._of_item(item)
         super().chip2host(probes_receivers)
         self.probes = probes
@@ -147,21 +148,21 @@ class Emulator(EmulatorInterface):
     def collect_probe_output(
         self, probe: LoihiProbe, item: int | None = None
     ) -> np.ndarray:
-        """What a probe saw in one of the runs since it was last asked.
+        """The data of a probe, in one of the runs, since the last call.
 
         Parameters
         ----------
         probe : nengo_loihi.probe.LoihiProbe
         item : int, optional
-            The run; must be given if there are several.
+            The run; required if there are several.
         """
         return self._of_item(item).collect_probe_output(probe)
 
     def synaptic_events(self) -> int:
-        """Over all spikes of compartments and inputs, the synapses they reach.
+        """Number of synapses that all spikes of compartments and inputs reach.
 
-        Those of the last step count, though they arrive in the next. Of several runs
-        it is the sum.
+        It includes the spikes of the last step, which arrive in the next. For several
+        runs it is the sum over all of them.
         """
         counts = np.atleast_2d(self.spike_count).sum(axis=0, dtype=np.int64)
         counts = np.concatenate([counts, self._input_counts.sum(axis=0)])
@@ -191,9 +192,9 @@ class Emulator(EmulatorInterface):
             records.add({key: tape[:, item] for key, tape in tapes.items()})
 
     def _receive(self, steps: int) -> Arrivals:
-        """Take from the inputs all spikes that arrive in the coming steps.
+        """Receive from the inputs all spikes that arrive in the next steps.
 
-        Each takes a step to arrive, and the first step gets none.
+        A spike takes one step to arrive; none arrive in the first step.
         """
         arrivals = Arrivals(steps, self.batch_size, self.inputs)
         times = range(self.t, self.t + steps)
@@ -209,7 +210,7 @@ class Emulator(EmulatorInterface):
         compartment = self.compartment
         currents = compartment.input
         currents.fill(0)
-        bound = 0.0  # on what any compartment gets
+        bound = 0.0  # on the input of any compartment
         if self.inputs:
             compartment.active[:, compartment.n_compartments :] = arrivals.marks[k]
         if arrivals.usual[k]:
@@ -227,7 +228,7 @@ class Emulator(EmulatorInterface):
         compartment.advance(self.t, bound, self._sample_noise())
 
     def _inject(self, synapses: Any, arrivals: Arrivals, k: int, axons: Any) -> None:
-        """Add up currents, and note spikes to learn from, with nengo-loihi's code."""
+        """Add up currents, and record spikes for learning, with nengo-loihi's code."""
         for item, currents in enumerate(self.compartment.input):
             inputs = arrivals.of(item, k, synapses.slices)
             spiked = self.compartment.state("spiked")[item]

@@ -1,7 +1,7 @@
-"""What a run on Loihi takes in energy, estimated from what happened on the emulator.
+"""The energy of a run on Loihi, estimated from counts on the emulator.
 
-Spikes, synaptic operations and neuron updates are counted exactly; what each of them
-takes is published, from simulations of the circuits. The product is an estimate.
+Spikes, synaptic operations and neuron updates are counted exactly. The energy of each
+has been published, from simulations of the circuits. Their products are an estimate.
 
 References
 ----------
@@ -28,7 +28,7 @@ from .resources import CORES
 from .wiring import Bundle
 
 # in joules, of Loihi
-SYNAPTIC_OPERATION = 23.6e-12  # "min"; there is no figure for the most it can be
+SYNAPTIC_OPERATION = 23.6e-12  # "min"; no maximum has been published
 UPDATE_ACTIVE, UPDATE_INACTIVE = 81e-12, 52e-12
 SPIKE_IN_TILE = 1.7e-12
 HOP_EAST_WEST, HOP_NORTH_SOUTH = 3.0e-12, 4.0e-12
@@ -43,27 +43,28 @@ class Range(NamedTuple):
     high: float
 
     def times(self, factor: float) -> Range:
-        """Both of them, multiplied."""
+        """Both estimates, multiplied by a factor."""
         return Range(self.low * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What happened on the chip in one run; means where several were made at once.
+    """Counts of events on the chip in one run; means over several runs at once.
 
     Attributes
     ----------
     steps : int
+        Number of time steps.
     dt : float
-        In seconds.
+        Time step in seconds.
     cores, compartments, weights : int
-        In use; weights are the synapses of all compartments and inputs.
+        Numbers in use; weights are the synapses of all compartments and inputs.
     spikes, input_spikes : float
-        Of compartments, and of what the host sends.
+        Number of spikes of compartments, and of spikes that the host sends.
     messages : float
-        Both kinds of spikes, each once for every core that it is sent to.
+        Number of both kinds of spikes, times the cores that each is sent to.
     synaptic_operations : float
-        Both kinds of spikes, each once for every synapse that it reaches.
+        Number of both kinds of spikes, times the synapses that each reaches.
     """
 
     steps: int
@@ -78,28 +79,28 @@ class Counts:
 
     @property
     def updates(self) -> int:
-        """Updates of neurons: each compartment in each step."""
+        """Number of neuron updates: each compartment in each step."""
         return self.compartments * self.steps
 
 
 @dataclass(frozen=True)
 class Energy:
-    """What a run on Loihi takes: an estimate. Print it for a table.
+    """An estimate of the energy of a run on Loihi. Print it for a table.
 
-    All energies are dynamic: what spikes and updates add to a chip at rest. The idle
-    power that is published is stated beside them, as `idle`, and is in no sum.
+    All energies are dynamic: they come on top of the power of a chip at rest. The
+    published idle power, `idle`, is listed apart and is not included in any sum.
 
     Attributes
     ----------
     counts : Counts
-        What it is estimated from.
+        The counts behind the estimate.
     parts : dict of Range
-        In joules over the whole run, by kind: ``"synaptic operations"``,
+        Energies in joules over the whole run, by kind: ``"synaptic operations"``,
         ``"neuron updates"`` and ``"spikes to cores"``.
     processors : tuple of Processor
-        For comparison. They compute all of the network in each step.
+        Other processors for comparison, which compute the whole network in each step.
     left_out : tuple of str
-        What takes energy too and is not in the estimate.
+        Other consumers of energy, which the estimate does not include.
     """
 
     counts: Counts
@@ -109,23 +110,23 @@ class Energy:
 
     @property
     def idle(self) -> float:
-        """Published power of the chip at rest, in watts; of all the chips in use."""
+        """Published power at rest of all chips in use, in watts."""
         return IDLE["Loihi"] * -(-self.counts.cores // CORES)
 
     @property
     def total(self) -> Range:
-        """In joules, over the whole run."""
+        """Energy of the whole run, in joules."""
         low, high = zip(*self.parts.values())
         return Range(sum(low), sum(high))
 
     @property
     def per_step(self) -> Range:
-        """In joules for each time step."""
+        """Energy of a time step, in joules."""
         return self.total.times(1 / self.counts.steps)
 
     @property
     def per_second(self) -> Range:
-        """In joules for each second of simulated time: watts in real time."""
+        """Energy of a second of simulated time, in joules: watts in real time."""
         return self.per_step.times(1 / self.counts.dt)
 
     def __str__(self) -> str:
@@ -144,7 +145,7 @@ def energy(sim: Any) -> Energy:
     Parameters
     ----------
     sim : spiking_lmu.hardware.loihi.Simulator
-        That has run on the emulator.
+        A simulator that has run on the emulator.
 
     Returns
     -------
@@ -161,18 +162,18 @@ def energy(sim: Any) -> Energy:
     -----
     With :math:`s` spikes of :math:`n` compartments in :math:`k` steps, the
 
-    - low estimate takes :math:`81 s + 52 (n k - s)` pJ for updates, as if only
-      those that spike were active, and 1.7 pJ for each core that a spike is sent to;
-    - high estimate takes :math:`81 n k` pJ for updates, and for each core that a spike
-      is sent to also the way from corner to corner of the tiles in use, at 3 pJ for a
-      hop east or west and 4 pJ north or south. Cores fill tiles of four, and tiles
-      rows of eight.
+    - low estimate has :math:`81 s + 52 (n k - s)` pJ for updates, as if only
+      compartments that spike were active, and 1.7 pJ for each core that a spike is
+      sent to;
+    - high estimate has :math:`81 n k` pJ for updates, and for each core that a spike
+      is sent to also the path from corner to corner of the tiles in use, with 3 pJ for
+      a hop east or west and 4 pJ for a hop north or south. Cores fill tiles of four,
+      and tiles fill rows of eight.
 
-    Both take 23.6 pJ for a synaptic operation, which is published as the least; the
-    high estimate is therefore no bound. What is left out: see `Energy.left_out`.
-
-    Neither holds idle power: see `Energy.idle`. Processors are compared in
-    `spiking_lmu.hardware.processors`.
+    Both have 23.6 pJ for a synaptic operation, which was published as the minimum. The
+    high estimate is therefore not a bound. `Energy.left_out` lists what is not
+    included, `Energy.idle` is the idle power. `spiking_lmu.hardware.processors`
+    describes the comparison with processors.
     """
     emulator = _check(sim)
     counts = _count(sim, emulator)
@@ -181,7 +182,7 @@ def energy(sim: Any) -> Energy:
 
 
 def estimate(counts: Counts) -> dict[str, Range]:
-    """Low and high energies of what was counted, in joules, by kind."""
+    """Low and high energies of some counts, in joules, by kind."""
     synaptic = SYNAPTIC_OPERATION * counts.synaptic_operations
     inactive = UPDATE_INACTIVE * (counts.updates - counts.spikes)
     across = SPIKE_IN_TILE + hops(counts.cores)
@@ -197,7 +198,7 @@ def estimate(counts: Counts) -> dict[str, Range]:
 
 
 def hops(cores: int) -> float:
-    """Energy of the longest way between tiles of so many cores, of one chip."""
+    """Energy of the longest path between the tiles of so many cores of one chip."""
     tiles = -(-min(cores, CORES) // TILE_CORES)
     columns, rows = min(tiles, TILE_COLUMNS), -(-tiles // TILE_COLUMNS)
     return HOP_EAST_WEST * max(columns - 1, 0) + HOP_NORTH_SOUTH * max(rows - 1, 0)
@@ -221,7 +222,7 @@ def _check(sim: Any) -> Emulator:
 
 
 def _count(sim: Any, emulator: Emulator) -> Counts:
-    """What a run of the simulator amounts to, the mean of those made at once."""
+    """The counts of a simulator, means over its runs."""
     spikes = np.atleast_2d(emulator.spike_count).mean(axis=0)
     given = [np.atleast_2d(c).mean(axis=0) for c in emulator.input_spike_counts]
     sources = [*sim.model.blocks, *sim.model.inputs]
@@ -241,7 +242,7 @@ def _count(sim: Any, emulator: Emulator) -> Counts:
 
 
 def _messages(source: Any, spikes: np.ndarray) -> float:
-    """Spikes of a block or an input, each once for every core that it goes to."""
+    """Number of spikes of a block or an input, times the cores that each goes to."""
     bundles = (Bundle(0, source.n_neurons, axon) for axon in source.axons)
     return float(sum(spikes[bundle.targets() >= 0].sum() for bundle in bundles))
 
@@ -249,12 +250,12 @@ def _messages(source: Any, spikes: np.ndarray) -> float:
 def _left_out(sim: Any, counts: Counts) -> tuple[str, ...]:
     out = [
         "static power",
-        "the host, and its side of what is sent and read",
+        "the host, with its side of input and output",
     ]
     if counts.cores > CORES:
-        out.append("the way of spikes from chip to chip")
+        out.append("spikes from chip to chip")
     if any(s.learning for block in sim.model.blocks for s in block.synapses):
-        out.append("the updates of weights that learn")
+        out.append("updates of learned weights")
     return tuple(out)
 
 

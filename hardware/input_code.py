@@ -1,4 +1,4 @@
-"""How the host sends values to the chip, which hears nothing but spikes."""
+"""Codes in which the host sends values to the chip, as spikes."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ import nengo
 import numpy as np
 from nengo.params import IntParam, NdarrayParam, NumberParam
 
-CODE_BITS = 6  # finer than the weights that the digits go through
-# few and large digits, which the chip's weights can tell apart
+CODE_BITS = 6  # finer than the weights that follow
+# few and large digits, which differ even after the chip rounds their weights
 GATE_BITS = 2
-# how far beyond its limit a gate may push a current, to change it faster
+# how far beyond its limit a gate may drive a current, to change it faster
 GATE_SPEED = 4.0
-# of its limit, what a gate may change of the current at once
+# largest change of the current in one step, relative to the gate's limit
 GATE_STEP = 0.04
 
 
 class InputCode(nengo.Process):
-    """Writes values as spikes: each step a binary number, one axon a digit.
+    """Encodes values as spikes: a binary number in each step, one axon for each digit.
 
-    What a step leaves over is carried on to the next, so that the mean over some
-    steps is finer than the digits.
+    The remainder of a step is added to the next value, so the mean over some steps is
+    finer than the digits.
 
     Parameters
     ----------
     size : int
-        Values at each step.
+        Number of values in each step.
     scale : float
-        Magnitude up to which they are expected.
+        Largest magnitude of the values; larger ones are clipped.
     bits : int
-        Digits, for each sign.
+        Number of digits for each sign.
 
     Attributes
     ----------
     values : (size, 2 * bits * size) ndarray
-        What a spike of each axon is worth.
+        The value of a spike of each axon.
 
     Notes
     -----
-    The state of a simulation holds what is carried on, ``"left"``, and the largest
-    magnitude so far relative to the scale, ``"largest"``.
+    The state of a simulation has the remainder, ``"left"``, and the largest magnitude
+    so far relative to the scale, ``"largest"``.
     """
 
     size = IntParam("size", low=1)
@@ -63,7 +63,7 @@ class InputCode(nengo.Process):
     def make_state(
         self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None
     ) -> dict[str, Any]:
-        """Nothing carried on, and no input seen."""
+        """No remainder, and no input so far."""
         return {"left": np.zeros(self.size), "largest": np.zeros(1)}
 
     def make_step(
@@ -85,23 +85,23 @@ class InputCode(nengo.Process):
 
 
 class GateCode(InputCode):
-    """Writes values as spikes that drive a current of the chip where it is wanted.
+    """Encodes values as spikes that drive a current of the chip to these values.
 
-    The chip's filter between spikes and current is known: what is sent in each step
-    is what takes the current from where it is to the value. So the filter delays it by
-    no more than it takes to get there at full speed.
+    The filter between spikes and current is known, so each step sends the difference
+    between the value and the current. The filter delays the value only as long as the
+    largest step limits the speed of the current.
 
     Parameters
     ----------
     limits : (size,) ndarray
-        Magnitudes at which the values are cut off.
+        Magnitudes at which the values are clipped.
     kept : float
-        What the current keeps of itself in a step.
+        Share of the current that remains after a step.
 
     Attributes
     ----------
     values : (size, 2 * bits * size) ndarray
-        What a spike of each axon is worth, relative to the limits.
+        The value of a spike of each axon, relative to the limits.
     """
 
     limits = NdarrayParam("limits", shape=("*",))
@@ -139,7 +139,7 @@ class GateCode(InputCode):
 
 
 def _digits(numbers: np.ndarray, bits: int) -> np.ndarray:
-    """Binary digits of whole numbers: those of positive ones, then of negative ones."""
+    """Binary digits of integers: of the positive ones, then of the negative ones."""
     magnitudes = np.maximum(numbers[:, None] * np.array([1, -1]), 0).astype(int)
     digits = magnitudes[:, :, None] >> np.arange(bits) & 1
     return digits.astype(float).ravel()

@@ -1,7 +1,7 @@
-"""How weights learn on the chip: all axons of a synapse at once.
+"""Learning on the emulated chip, for all axons of a synapse at once.
 
-nengo-loihi goes through the axons one by one, which takes most of the time of a step.
-Integers, and the order of random numbers, are the same here.
+Nengo-loihi loops over the axons, which takes most of the time of a step. The integers
+and the order of random numbers are the same here.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from nengo_loihi.builder.discretize import LEARN_FRAC, learn_overflow_bits, shif
 
 
 def update_weights(synapse: Any, changes: np.ndarray, rng: Any = None) -> None:
-    """Change the weights of a synapse, and round them at random.
+    """Change the weights of a synapse, with stochastic rounding.
 
-    As the function of this task in `nengo_loihi.emulator.interface.SynapseState`.
+    The results are those of nengo-loihi's `SynapseState` in
+    ``nengo_loihi.emulator.interface``.
 
     Parameters
     ----------

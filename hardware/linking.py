@@ -1,4 +1,4 @@
-"""Weights between neurons of the chip: what a plan's links, feeds and gates become."""
+"""Builds the weights of a plan: its links, feeds and gates."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from .stochastic import told_height
 if TYPE_CHECKING:
     from .building import ChipModel
 
-# how far beyond its radius a coordinate may go before a current overflows, and how far
-# while anything else than the memory drives its neurons
+# radii that a coordinate may reach before a current overflows: alone, and while
+# anything other than the memory drives its neurons
 RADII, RADII_BESIDE = 4.0, 2.0
-# how far, in radii, anything else may drive them: more changes nothing
+# radii by which anything else may drive them: more would have no effect
 REACH = 2 * RADII
-# of a gate's weights, relative to the largest, those that its limit is made for
+# weights of a gate that set its limit, relative to the largest
 NOTABLE = 0.02
-# what a population may do beyond what it does within its radius
+# largest effect of a population, relative to its effect within its radius
 BEYOND = 1.25
-# evaluation points and components to tell tuning curves apart by
+# evaluation points, and components, that represent tuning curves
 SAMPLES, CURVES = 300, 12
 
 
 def build_links(model: ChipModel, discretize: bool) -> None:
-    """Weights between neurons: one synapse from each population to each other."""
+    """Build the weights between neurons, one synapse for each pair of populations."""
     weights: dict[Any, np.ndarray] = {}
     for link in model.plan.links:
         pre, post = model.plan.on_chip(link.source.pre_obj), link.target
@@ -65,7 +65,7 @@ def build_links(model: ChipModel, discretize: bool) -> None:
                 matrix, limit = matrix * shares[:, None], limit * shares
                 model.plan.changes.append(
                     f"weights from {the_ensemble(pre)} to {the_ensemble(post)} are "
-                    f"reduced to {shares.min():.1%} at the least: what they cause was "
+                    f"reduced, to {shares.min():.1%} at the least: their effect was "
                     "beyond the currents of the chip, and still outweighs the memory"
                 )
         if limit is not None:
@@ -74,12 +74,12 @@ def build_links(model: ChipModel, discretize: bool) -> None:
 
 
 def _mapped(model: ChipModel, link: Link | Feed, own: bool = False) -> np.ndarray:
-    """The transform that does the same through the chip's synapse.
+    """The transform with the same effect through the chip's synapse.
 
-    A current keeps whole 4096ths of itself in each step: b, where a memory is made for
-    a = exp(-dt / tau), which for slow synapses can be percents of theta apart. Now
-    a x + (1 - a) y, with y what comes in, is b x + (1 - b) y' where y' is
-    ((1 - a) y + (a - b) x) / (1 - b).
+    In each step, a current keeps a whole number of 4096ths of itself, b. The memory is
+    designed for a = exp(-dt / tau); for slow synapses, the difference can be percents
+    of theta. With y the input of the synapse,
+    a x + (1 - a) y = b x + (1 - b) y', where y' = ((1 - a) y + (a - b) x) / (1 - b).
     """
     if not link.state or not link.tau:
         return link.transform
@@ -89,7 +89,7 @@ def _mapped(model: ChipModel, link: Link | Feed, own: bool = False) -> np.ndarra
 
 
 def _solve_link(model: ChipModel, source: nengo.Connection) -> np.ndarray:
-    """Decoders (size_mid, n), which are among the data of the simulator as well."""
+    """Decoders (size_mid, n), which are also added to the simulator's data."""
     decoders, points, info = solved(model, source)
     if source not in model.params:
         transform = model.plan.sample(source)
@@ -110,7 +110,7 @@ def _into(model: ChipModel, target: Any) -> np.ndarray:
 
 
 def _tuning(model: ChipModel, pre: Any) -> np.ndarray | None:
-    """Tuning curves (n, k) of an ensemble, in as few values as tell them apart."""
+    """Tuning curves (n, k) of an ensemble, in a few values each."""
     if isinstance(pre, Neurons):
         return None
     if pre not in model.curves:
@@ -121,7 +121,7 @@ def _tuning(model: ChipModel, pre: Any) -> np.ndarray | None:
 
 
 def _rates(model: ChipModel, ensemble: nengo.Ensemble) -> np.ndarray:
-    """Rates (k, n) of neurons at some of the points that they are tuned to."""
+    """Rates (k, n) of neurons at some of their evaluation points."""
     built = model.params[ensemble]
     points = built.eval_points[:: max(1, len(built.eval_points) // SAMPLES)]
     x = points @ built.encoders.T / ensemble.radius
@@ -136,6 +136,7 @@ def _reach(model: ChipModel, pre: Any, weights: np.ndarray) -> np.ndarray:
 
 
 def the_ensemble(end: Any) -> nengo.Ensemble:
+    """The ensemble itself, or that of some neurons."""
     return end.ensemble if isinstance(end, Neurons) else end
 
 
@@ -151,8 +152,8 @@ def _add_synapse(
 ) -> None:
     """Connect neurons or an input (n,) to neurons (m,) with weights (m, n).
 
-    The tuning (n, k) of the neurons matters for how weights are rounded. The neurons
-    of a memory hear their state, or what causes currents up to a limit (m,).
+    The tuning (n, k) of the neurons is used for rounding the weights. For neurons of a
+    memory, the input is a part of their state, or causes currents up to a limit (m,).
     """
     n_axons = weights.shape[1]
     rows, axons = weights.T.astype(np.float32), np.arange(n_axons)
@@ -175,10 +176,10 @@ def _add_synapse(
 
 
 def _pieces(model: ChipModel, obj: Any, end: str) -> list[tuple[Any, Any]]:
-    """The blocks over which an ensemble is split, and which of its neurons they hold.
+    """The blocks over which an ensemble is split, and the neurons of each.
 
-    Links come after splitting: nengo-loihi splits synapses axon by axon, which takes
-    minutes for the largest networks.
+    Links are built after splitting, since nengo-loihi splits synapses axon by axon,
+    which takes minutes for the largest networks.
     """
     if isinstance(obj, SpikeInput):
         return [(obj, slice(None))]
@@ -187,10 +188,9 @@ def _pieces(model: ChipModel, obj: Any, end: str) -> list[tuple[Any, Any]]:
 
 
 def bound_currents(model: ChipModel) -> None:
-    """Note how far the state of memories can drive neurons.
+    """Record how far the state of memories can drive neurons.
 
-    The weights into a population can be large and cancel: what drives it is only
-    what it represents.
+    The weights into a population can be large and cancel: its state alone drives it.
     """
     for memory in model.plan.memories:
         for ensemble in map(model.plan.on_chip, memory.ensembles):
@@ -201,7 +201,7 @@ def bound_currents(model: ChipModel) -> None:
 
 
 def build_feeds(model: ChipModel, discretize: bool) -> None:
-    """What the host sends to memories: each input once, to all its populations."""
+    """Build the inputs of memories, each sent once to all populations."""
     feeds: dict[LegendreMemory, list[Feed]] = defaultdict(list)
     for feed in model.plan.feeds:
         feeds[feed.memory].append(feed)
@@ -218,10 +218,10 @@ def build_feeds(model: ChipModel, discretize: bool) -> None:
 
 
 def build_gates(model: ChipModel, discretize: bool) -> None:
-    """What the host adds to the currents of a memory's neurons.
+    """Build the values that the host adds to the currents of a memory's neurons.
 
-    Values are cut off where they outweigh all that the memory can do: gates may have
-    any weights, and the chip's currents end somewhere.
+    Values are clipped where they outweigh the memory's largest currents, since weights
+    of gates may be arbitrarily large and the chip's currents have a limit.
     """
     for gate in model.plan.gates:
         gain = model.params[the_ensemble(gate.target)].gain
@@ -242,13 +242,13 @@ def build_gates(model: ChipModel, discretize: bool) -> None:
             gate.target,
             gain[:, None] * np.sign(weights) * reach @ code.values,
             gate.tau,
-            tuning=np.eye(code.values.shape[1]),  # each digit counts for itself
+            tuning=np.eye(code.values.shape[1]),  # digits are independent
             limit=gain * reach.sum(axis=1),
         )
 
 
 def _build_code(model: ChipModel, node: nengo.Node, code: InputCode) -> Any:
-    """Host side and chip side of a code; returns what the chip's axons come from."""
+    """Build both sides of a code; return the source of the chip's axons."""
     host = model.host_model(node)
     n_axons = code.values.shape[1]
     coder = nengo.Node(code, label="code", add_to_container=False)
@@ -270,7 +270,7 @@ def _build_code(model: ChipModel, node: nengo.Node, code: InputCode) -> Any:
 def solved(
     model: ChipModel, connection: nengo.Connection
 ) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Decoders (size_mid, n) of a connection, its points and what its solver tells."""
+    """Decoders (size_mid, n) of a connection, evaluation points and solver's info."""
     connection = model.plan.redirect(connection)
     if connection not in model.solved:
         rng = np.random.RandomState(_seed_of(model, connection))

@@ -1,4 +1,4 @@
-"""How to put a network on a chip: what is decided before anything is built."""
+"""The plan of a network on a chip, complete before anything is built."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Target = nengo.Ensemble | Neurons
 
 
 class Key(NamedTuple):
-    """What tells the weights between neurons apart."""
+    """Identifies a synapse between two groups of neurons."""
 
     pre: Target
     post: Target
@@ -37,16 +37,16 @@ class Link:
     Attributes
     ----------
     source : nengo.Connection
-        Decodes the ensemble that it comes from; from there on, `transform` applies.
+        The connection whose function is decoded; `transform` applies to its values.
     target : nengo.Ensemble or nengo.ensemble.Neurons
     transform : (target.size_in, source.size_mid) ndarray
     tau : float
         In seconds.
     state : bool
-        Whether it makes the state that a population of a memory holds.
+        Whether it is a part of the state that a population of a memory holds.
     own : bool
         Whether it feeds a coordinate of a memory back to itself. There is one such
-        link for each.
+        link for each coordinate.
     """
 
     source: nengo.Connection
@@ -69,13 +69,13 @@ class Feed:
     Attributes
     ----------
     memory : LegendreMemory
-        Whose input it is; what that expects is the range of the spikes' code.
+        The memory with this input; its expected input is the range of the code.
     target : nengo.Ensemble or nengo.ensemble.Neurons
     transform : (target.size_in, memory.size_in) ndarray
     tau : float
         In seconds.
     state : bool
-        As for a link.
+        As for `Link`.
     """
 
     memory: LegendreMemory
@@ -87,16 +87,17 @@ class Feed:
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """What the host adds to the currents of neurons that hold a memory.
+    """Values that the host adds to the currents of neurons of a memory.
 
     Attributes
     ----------
     node : nengo.Node
-        Its values, on the host.
+        The node with the values, on the host.
     target : nengo.Ensemble or nengo.ensemble.Neurons
     transform : (target.size_in, node.size_in) ndarray
     tau : float
-        In seconds, of the synapse of these neurons, which the host makes up for.
+        Time constant of these neurons' synapse, in seconds, for which the host
+        compensates.
     """
 
     node: nengo.Node
@@ -107,37 +108,38 @@ class Gate:
 
 @dataclass(eq=False)
 class Plan:
-    """How to put a network on a chip.
+    """A plan of a network on a chip.
 
     Attributes
     ----------
     network : nengo.Network
     memories : list of LegendreMemory
     chip : list of nengo.Ensemble
-        Those of the network whose neurons go on the chip.
+        Ensembles of the network with neurons on the chip.
     stand_ins : dict of nengo.Ensemble
-        What takes the place of ensembles whose neurons a chip does not have.
+        Ensembles that replace those whose neurons the chip does not have.
     links : list of Link
     feeds : list of Feed
     gates : list of Gate
     parts : dict of nengo.Node
-        Nodes that sum what the host sends to a memory which the chip sends to as well.
+        For each memory with inputs from both chip and host, a node that sums those from
+        the host.
     nodes : list of nengo.Node
-        That are added, these among them.
+        All added nodes, the parts included.
     disturbed : set of nengo.Ensemble
-        That are on the chip although its one synapse changes their inputs.
+        Ensembles on the chip although one synapse for all their inputs changes these.
     removed : set
         Nodes and connections that are not built.
     added : list of nengo.Connection
-        That are built instead.
+        Connections that replace the removed ones.
     origins : dict of nengo.Connection
-        For each of them, the connection of the network that it comes from.
+        For each added connection, the connection of the network that it derives from.
     replaced : dict of nengo.Connection
-        By connection of the network, those of them that differ in their ends alone.
+        For connections of the network, copies that differ only in their ends.
     seeds, seeded : dict
-        Of all objects of the network, as Nengo gives them.
+        Nengo's seeds of all objects of the network.
     changes : list of str
-        What is other than in the network, in words.
+        Differences between the network and its version on the chip, one sentence each.
     """
 
     network: nengo.Network
@@ -159,19 +161,19 @@ class Plan:
     changes: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Whether there is anything to do."""
+        """Whether the plan differs from what nengo-loihi alone would build."""
         ours = any(_is_built_by_us(e.neuron_type) for e in self.chip)
         return bool(self.memories or self.stand_ins or ours)
 
     def on_chip(self, end: Any) -> Any:
-        """What is on the chip for an ensemble, or its neurons, of the network."""
+        """The ensemble, or neurons, on the chip for one of the network."""
         stand_in = self.stand_ins.get(ensemble_of(end))
         if stand_in is None:
             return end
         return stand_in.neurons if isinstance(end, Neurons) else stand_in
 
     def redirect(self, connection: nengo.Connection) -> nengo.Connection:
-        """The connection itself, or one like it between stand-ins."""
+        """The connection itself, or a copy of it between stand-ins."""
         pre, post = self._end(connection.pre), self._end(connection.post)
         if pre is connection.pre and post is connection.post:
             return connection
@@ -186,7 +188,7 @@ class Plan:
         return self.replaced[connection]
 
     def sample(self, connection: nengo.Connection) -> np.ndarray:
-        """The transform of a connection, as Nengo draws it: after its points."""
+        """The transform of a connection, from the same random numbers as in Nengo."""
         if isinstance(connection.transform, nengo.transforms.NoTransform):
             return np.array(1.0)
         origin = self.origins.get(connection, connection)
@@ -200,9 +202,10 @@ class Plan:
         return connection.transform.sample(rng=rng)
 
     def matrix(self, connection: nengo.Connection) -> np.ndarray:
-        """From the values of a connection's function to those of the object it goes to.
+        """The matrix from the values of a connection's function to its target.
 
-        For a node that passes values on: from all of its values.
+        If the connection starts at a node that passes values on, it is the matrix from
+        all values of that node.
         """
         transform = connection.transform
         if isinstance(transform, nengo.transforms.NoTransform):
@@ -242,7 +245,7 @@ def _is_built_by_us(neuron_type: nengo.neurons.NeuronType) -> bool:
 def copy_connection(
     connection: nengo.Connection, pre: Any, post: Any
 ) -> nengo.Connection:
-    """A connection like this one between other ends."""
+    """A copy of a connection between other ends."""
     check_no_learning(connection)
     return nengo.Connection(
         pre,
@@ -272,11 +275,11 @@ def passes_on(obj: Any) -> bool:
 
 
 def check_no_learning(connection: nengo.Connection) -> None:
-    """Refuse to replace a connection that learns: a copy would not."""
+    """Refuse to replace a connection that learns, since a copy would not learn."""
     if connection.learning_rule_type is not None:
         raise ValidationError(
-            f"{connection} learns, which Poisson neurons on a chip cannot, nor what "
-            "goes on to it together with other values; choose nengo.LIF for its "
-            "ensembles, and give the node that it goes to a function",
+            f"{connection} learns, which Poisson neurons on a chip cannot, nor "
+            "connections through nodes that pass values on to it; choose nengo.LIF for "
+            "its ensembles, and give the node at its end a function",
             attr="network",
         )

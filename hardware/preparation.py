@@ -1,10 +1,10 @@
-"""What of a network goes on a Loihi chip, and over which connections.
+"""Plans which parts of a network go on a Loihi chip, and over which connections.
 
-On the chip there are neurons and the weights between them, nothing else. A memory's
-nodes, which pass values on, become weights from ensemble to ensemble. What happens to
-its values beyond the chip stays with those nodes, on the host.
+The chip has neurons and the weights between them, nothing else. The nodes of a memory
+only pass values on, and become weights from ensemble to ensemble. Values that leave the
+chip still pass through these nodes, on the host.
 
-Nothing is built here, and nothing of the user's network is touched.
+Nothing is built here, and the user's network remains unchanged.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .rewiring import Rewiring
 from .stochastic import MAX_RATE, ChipPoisson, StandIn
 from .synapses import is_lowpass, refused_synapse
 
-# neurons of the chip, and the rates of which it makes spikes, regular or at random
+# neuron types of the chip, and rates for which it has regular and random spikes
 ON_CHIP = (nengo.LIF, nengo.SpikingRectifiedLinear, ChipPoisson)
 RECTIFYING = (nengo.LIFRate, nengo.RectifiedLinear)
-UNITS = (nengo.Tanh, nengo.Sigmoid)  # whose Poisson neurons stay on the host
+UNITS = (nengo.Tanh, nengo.Sigmoid)  # their Poisson neurons stay on the host
 
 
 def prepare(
@@ -47,11 +47,12 @@ def prepare(
     ----------
     network : nengo.Network
     off_chip : sequence of nengo.Ensemble
-        That the user wants to stay on the host.
+        Ensembles that the user has assigned to the host.
     dt : float
-        Time step, in seconds, on which the highest rates depend.
+        Time step, in seconds, which limits the rates of random spikes.
     on_chip : sequence of nengo.Ensemble
-        That the user wants on the chip, whatever its one synapse makes of their inputs.
+        Ensembles that the user has assigned to the chip, even if one synapse for all
+        their inputs changes these inputs.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def prepare(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If values pass to the chip in a way that it cannot follow.
+        If the chip does not have the neurons or connections of the network.
     """
     memories = [n for n in network.all_networks if isinstance(n, LegendreMemory)]
     if isinstance(network, LegendreMemory):
@@ -97,7 +98,7 @@ def prepare(
 def _place(
     network: nengo.Network, memories: list[LegendreMemory], host: Any, dt: float
 ) -> Plan:
-    """Put all ensembles on the chip but those of the host."""
+    """Put all ensembles on the chip except those of the host."""
     chip = [
         e
         for e in network.all_ensembles
@@ -119,18 +120,18 @@ def _place(
     if plan.stand_ins:
         n_neurons = sum(e.n_neurons for e in plan.stand_ins)
         plan.changes.append(
-            f"{len(plan.stand_ins)} ensembles of {n_neurons} Poisson neurons: the "
-            "chip's own noise, on rectified linear tuning curves of up to "
+            f"{len(plan.stand_ins)} ensembles of {n_neurons} Poisson neurons have the "
+            "chip's own noise, and rectified linear tuning curves of up to "
             f"{high:g} Hz at the radius; beyond it they fire faster"
         )
     return plan
 
 
 def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> None:
-    """Refuse neurons that nengo-loihi or we would build as others, or cannot build."""
+    """Refuse neurons that would become others on the chip, or have no builder."""
     neuron_type = ensemble.neuron_type
     if isinstance(neuron_type, nengo.AdaptiveLIF):
-        # nengo-loihi would build what these neurons are a special case of
+        # nengo-loihi would build nengo.LIF, their parent class
         raise ValidationError(
             f"neurons of {ensemble} adapt, which those of the chip do not; choose "
             "nengo.LIF, or leave them on the host by nengo_loihi's on_chip",
@@ -140,8 +141,8 @@ def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> N
         base = neuron_type.base_type
         if type(base) not in RECTIFYING:
             raise ValidationError(
-                f"{neuron_type!r} of {ensemble} has no equal on the chip: of Poisson "
-                "neurons, it has those of nengo.LIFRate and nengo.RectifiedLinear; "
+                f"{neuron_type!r} of {ensemble} has no equal on the chip, which has "
+                "Poisson neurons of nengo.LIFRate and nengo.RectifiedLinear only; "
                 "choose one of these, or leave them on the host by nengo_loihi's "
                 "on_chip",
                 attr="neuron_type",
@@ -165,8 +166,8 @@ def _check_connections(plan: Plan) -> None:
         solved = connection.solver.weights and connection.post_obj is target
         if connection.post_slice != slice(None) and not solved:
             raise ValidationError(
-                f"{connection} goes to a part of what is on the chip; connect to the "
-                "whole, with a transform whose other rows are zero",
+                f"{connection} ends at a part of an ensemble on the chip; connect to "
+                "the whole ensemble, with a transform whose other rows are zero",
                 attr="network",
             )
         from_chip = ensemble_of(connection.pre_obj) in chip
@@ -181,7 +182,7 @@ def _of_neurons(connection: nengo.Connection) -> bool:
 def _of_other_types(
     network: nengo.Network, memories: Sequence[LegendreMemory]
 ) -> list[nengo.Ensemble]:
-    """Ensembles beside the memories that stay on the host for their neuron type."""
+    """Ensembles beside the memories whose neuron type keeps them on the host."""
     remembering = {e for memory in memories for e in memory.all_ensembles}
     return [
         e
@@ -191,7 +192,7 @@ def _of_other_types(
 
 
 def _stays(neuron_type: nengo.neurons.NeuronType) -> bool:
-    """Whether these neurons stay on the host without being asked to."""
+    """Whether neurons of this type stay on the host by themselves."""
     if isinstance(neuron_type, (nengo.Direct, nengo.AdaptiveLIF)):
         return False
     if isinstance(neuron_type, nengo.PoissonSpiking):
@@ -200,14 +201,14 @@ def _stays(neuron_type: nengo.neurons.NeuronType) -> bool:
 
 
 def _has_equal(neuron_type: nengo.neurons.NeuronType) -> bool:
-    """Whether the chip has such neurons, or spikes like theirs."""
+    """Whether the chip has neurons of this type, or equal ones."""
     if isinstance(neuron_type, (nengo.PoissonSpiking, nengo.RegularSpiking)):
         return type(neuron_type.base_type) in RECTIFYING
     return isinstance(neuron_type, ON_CHIP)
 
 
 def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:
-    """What nengo-loihi leaves on the host: where learning goes, and what teaches."""
+    """Ensembles that nengo-loihi leaves on the host: those that learn or teach."""
     for connection in network.all_connections:
         if connection.learning_rule_type is not None:
             yield ensemble_of(connection.post_obj)
@@ -218,10 +219,10 @@ def _taught(network: nengo.Network) -> Iterator[nengo.Ensemble | None]:
 def _stochastic(
     ensemble: nengo.Ensemble, high: float, seed: int, read: bool
 ) -> nengo.Ensemble:
-    """An ensemble like this one, of neurons that fire at random, up to a rate.
+    """A copy of an ensemble with neurons that fire at random, up to a given rate.
 
-    Where its neurons are read one by one, each spike counts for those that are missing.
-    The rates hold the amplitude of the type beneath: neurons fire that much faster.
+    If rates are scaled down and the neurons are read one by one, each spike counts for
+    more. The amplitude of the base type becomes a factor of the rates.
     """
     max_rates, intercepts = ensemble.max_rates, ensemble.intercepts
     neuron_type = ensemble.neuron_type
@@ -253,12 +254,12 @@ def _stochastic(
 
 
 def _drawn_tuning(ensemble: nengo.Ensemble, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Maximum rates and intercepts as Nengo draws them, after all that it draws first.
+    """Maximum rates and intercepts, from the same random numbers as in Nengo.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If neurons do not fire within their radius.
+        If neurons are silent within their radius.
     """
     rng, n = np.random.RandomState(seed), ensemble.n_neurons
     gen_eval_points(ensemble, ensemble.eval_points, rng)
@@ -272,15 +273,15 @@ def _drawn_tuning(ensemble: nengo.Ensemble, seed: int) -> tuple[np.ndarray, np.n
     if not np.all(np.isfinite(max_rates) & (max_rates > 0) & (intercepts < 1)):
         raise ValidationError(
             f"gain and bias of {ensemble} leave neurons silent within its radius, "
-            "which those of the chip then have no equal of; choose others, or leave "
-            "them on the host by nengo_loihi's on_chip",
+            "for which the chip has no equal; choose others, or leave the ensemble on "
+            "the host by nengo_loihi's on_chip",
             attr="gain",
         )
     return max_rates, intercepts
 
 
 def _redirect(plan: Plan) -> None:
-    """Lead connections to and from ensembles to their stand-ins."""
+    """Redirect the connections of ensembles to their stand-ins."""
     for connection in plan.network.all_connections:
         new = connection
         if connection not in plan.removed:

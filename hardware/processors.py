@@ -1,8 +1,8 @@
-"""What the same network takes on processors, which compute all of it in each step.
+"""The energy of the same network on processors, which compute all of it in each step.
 
-An operation is a multiplication with addition, or the update of a neuron, and what one
-takes is a published figure for much of them at once: small networks take more. Those
-figures hold no idle power, which is published too.
+An operation is a multiplication with addition, or the update of a neuron. Its energy is
+a published figure for many operations at once; small networks require more. The figures
+do not include idle power, which has been published as well.
 
 References
 ----------
@@ -23,11 +23,11 @@ import numpy as np
 
 from spiking_lmu.networks import LegendreMemory
 
-# joules for an operation: an Intel i7-4960X, an Nvidia GTX Titan Black at work on large
+# joules for an operation: an Intel i7-4960X, an Nvidia GTX Titan Black with large
 # batches, and an ARM Cortex-A
 PROCESSORS = {"CPU": 8.6e-9, "GPU": 0.3e-9, "ARM": 0.9e-9}
-# watts at rest of a Loihi and, as a whole, of machines other than those above, with an
-# ARM processor in a Jetson TX1
+# watts at rest: of a Loihi, and of whole machines, which differ from those above; the
+# ARM processor is that of a Jetson TX1
 IDLE = {"Loihi": 0.029, "CPU": 17.01, "GPU": 14.97, "ARM": 2.64}
 
 
@@ -39,14 +39,13 @@ class Processor:
     ----------
     name : str
     method : str
-        How it computes the network: ``"exact"``, with each `LegendreMemory` as the
-        linear system that its neurons stand for, without neurons; ``"factors"``, by
-        encoders and decoders as Nengo does; or ``"weights"``, those on the chip, one
-        for each pair of neurons.
+        How it computes the network: ``"exact"``, with each `LegendreMemory` as a linear
+        system, without neurons; ``"factors"``, with encoders and decoders as in Nengo;
+        or ``"weights"``, with the weights on the chip, one for each pair of neurons.
     operations : int
-        In each step.
+        Number of operations in each step.
     joules : float
-        In each step.
+        Energy of each step.
     """
 
     name: str
@@ -61,10 +60,14 @@ def compare(network: nengo.Network, on_chip: int) -> tuple[Processor, ...]:
     Parameters
     ----------
     network : nengo.Network
-        Of which ``"factors"`` counts all, with what a host computes beside the chip;
-        ``"exact"`` is told only where there is a `LegendreMemory`.
+        The network. ``"factors"`` counts all of it, also the part on the host;
+        ``"exact"`` is included only if there is a `LegendreMemory`.
     on_chip : int
-        Weights and neurons on the chip, which ``"weights"`` counts.
+        Number of weights and neurons on the chip, for ``"weights"``.
+
+    Returns
+    -------
+    processors : tuple of Processor
     """
     n_neurons = sum(e.n_neurons for e in network.all_ensembles)
     operations = {"factors": count_factors(network) + n_neurons, "weights": on_chip}
@@ -78,14 +81,14 @@ def compare(network: nengo.Network, on_chip: int) -> tuple[Processor, ...]:
 
 
 def count_factors(network: nengo.Network) -> int:
-    """Multiplications of a step as Nengo makes them: encoders, decoders, transforms."""
+    """Multiplications of a step in Nengo, with encoders, decoders and transforms."""
     return _count(network.all_ensembles, network.all_connections)
 
 
 def count_exact(network: nengo.Network) -> int:
-    """Operations of a step with exact memories, and with all else as it is.
+    """Operations of a step with exact memories, and everything else as in Nengo.
 
-    A memory of d state variables takes d² + d for each of its inputs.
+    A memory of d state variables requires d² + d for each of its inputs.
     """
     memories = _memories(network)
     own = {e for memory in memories for e in memory.ensembles}

@@ -12,12 +12,12 @@ from .wiring import Index, as_index
 
 
 class Records(ProbeState):
-    """What probes see, in arrays of many steps.
+    """The data of probes, in arrays of many steps.
 
     Attributes
     ----------
     columns : dict
-        For each key that is probed, the compartments to record.
+        For each key of a probe, the compartments to record.
     """
 
     def __init__(self, block_info: BlockInfo, probes: list[LoihiProbe], dt: float):
@@ -39,18 +39,18 @@ class Records(ProbeState):
                 ]
 
     def add(self, tapes: dict[str, np.ndarray]) -> None:
-        """Take what was recorded in some steps, (steps, n_columns) for each key."""
+        """Add the records of some steps, (steps, n_columns) for each key."""
         for probe, parts in self._where.items():
             for output, where in zip(self.outputs[probe], parts):
                 output.append(tapes[probe.key][:, where])
 
     def collect_probe_output(self, probe: LoihiProbe) -> np.ndarray:
-        """What a probe saw since it was last asked."""
+        """The data of a probe since the last call."""
         self._join(probe)
         return super().collect_probe_output(probe)
 
     def send(self, t: int, probe: LoihiProbe, receiver: Any) -> int:
-        """Send what a probe saw to a node of the host; gives the number of steps."""
+        """Send a probe's data to a node of the host; return the number of steps."""
         self._join(probe)
         return super().send(t, probe, receiver)
 
@@ -60,5 +60,5 @@ class Records(ProbeState):
         ]
 
     def clear_probe(self, probe: LoihiProbe) -> None:
-        """Forget what a probe saw."""
+        """Delete the data of a probe."""
         self.outputs[probe] = [[] for _ in self.outputs[probe]]

@@ -1,8 +1,8 @@
-"""What a network takes of Loihi: cores, axons, synaptic memory.
+"""Resources of Loihi that a network requires: cores, axons, synaptic memory.
 
-Counted from the network alone, before anything is built or solved, by the rules of
-nengo-loihi: each population is a block, which is split over as many cores as its
-axons and weights need.
+They are counted from the network alone, before anything is built or solved, by the
+rules of nengo-loihi: each population is a block, which is split over as many cores as
+its axons and weights require.
 
 References
 ----------
@@ -35,27 +35,27 @@ SYNAPSE_BITS = 16384 * 64
 # of one chip
 CORES = 128
 
-# how nengo-loihi stores the weights of an axon: words of 64 bits, of up to 64 weights
-# of 8 bits each and 10 more
+# nengo-loihi stores the weights of an axon in words of 64 bits, for groups of up to 64
+# weights of 8 bits each and 10 bits more
 _WORD, _GROUP, _WEIGHT, _HEAD = 64, 64, 8, 10
-# pairs of neurons a dimension that stand for decoded values on the chip
+# pairs of neurons for each dimension of decoded values on the chip
 _DECODE_PAIRS = 10
 
 
 @dataclass(eq=False)
 class Population:
-    """Neurons that are placed together, on as many cores as they need.
+    """Neurons that are placed together, on as many cores as they require.
 
     Attributes
     ----------
     label : str
     n_neurons : int
     per_core : int
-        Neurons on each core; the last may hold fewer.
+        Number of neurons on each core; the last core may have fewer.
     in_axons, out_axons, synapse_bits : int
-        Of each of its cores.
+        Requirements of each core.
     synapses : int
-        Weights in all.
+        Number of all weights.
     """
 
     label: str
@@ -69,12 +69,13 @@ class Population:
 
     @property
     def cores(self) -> int:
+        """Number of cores."""
         return -(-self.n_neurons // self.per_core)
 
 
 @dataclass(eq=False)
 class Resources:
-    """What a network takes of the chip. Print it for a table.
+    """Resources of the chip that a network requires. Print it for a table.
 
     Attributes
     ----------
@@ -85,27 +86,27 @@ class Resources:
 
     @property
     def cores(self) -> int:
-        """Cores of all populations."""
+        """Number of cores of all populations."""
         return sum(p.cores for p in self.populations)
 
     @property
     def chips(self) -> int:
-        """Chips that have so many cores."""
+        """Number of chips with so many cores."""
         return -(-self.cores // CORES)
 
     @property
     def compartments(self) -> int:
-        """Neurons, among them those that stand for decoded values."""
+        """Number of neurons, those for decoded values included."""
         return sum(p.n_neurons for p in self.populations)
 
     @property
     def synapses(self) -> int:
-        """Weights."""
+        """Number of weights."""
         return sum(p.synapses for p in self.populations)
 
     @property
     def axons(self) -> int:
-        """Connections from a neuron to a core."""
+        """Number of connections from a neuron to a core."""
         return sum(p.out_axons * p.cores for p in self.populations)
 
     def __repr__(self) -> str:
@@ -140,7 +141,7 @@ class Resources:
 
 
 class Budget(Resources):
-    """The resources of a plan, which know where its ensembles are."""
+    """The resources of a plan, with the share of each ensemble."""
 
     def __init__(self, plan: Plan) -> None:
         counted = _Count(plan)
@@ -149,12 +150,12 @@ class Budget(Resources):
         self._of = counted.of
 
     def per_core(self, ensemble: nengo.Ensemble) -> int:
-        """Neurons of an ensemble that one core can hold."""
+        """Number of neurons of an ensemble on one core."""
         return self._of[ensemble].per_core
 
 
 def resources(network: nengo.Network) -> Resources:
-    """What a network takes of Loihi, without building it.
+    """Count the resources of Loihi that a network requires, without building it.
 
     Parameters
     ----------
@@ -168,13 +169,13 @@ def resources(network: nengo.Network) -> Resources:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If a limit of the chip is passed; says which, and what to change. And if this
-        is no network.
+        If the network exceeds a limit of the chip. The message names the limit and
+        what to change.
 
     Notes
     -----
-    Convolutions, and nodes that are connected to neurons one by one, are counted as if
-    dense, which is more than they take.
+    Convolutions, and connections from nodes to neurons one by one, are counted as
+    dense, which is more than they require.
     """
     if not isinstance(network, nengo.Network):
         raise refusal("network", network, "a nengo.Network")
@@ -184,7 +185,7 @@ def resources(network: nengo.Network) -> Resources:
 
 
 def placed(network: nengo.Network, on_chip: bool) -> list[nengo.Ensemble]:
-    """Ensembles that nengo_loihi's configuration puts on the chip, or on the host."""
+    """Ensembles that nengo-loihi's configuration assigns to the chip, or the host."""
     ensemble_config = network.config[nengo.Ensemble]
     if "on_chip" not in ensemble_config._extra_params:
         return []
@@ -223,9 +224,9 @@ class _Count:
     def _connect(
         self, pre: Population | None, post: Population, n_axons: int, named: str = ""
     ) -> None:
-        """Axons from a population, or the host, to all neurons of another.
+        """Add axons from a population, or the host, to all neurons of another.
 
-        Synapses of one name are shared by all that go to the same neurons.
+        Connections to the same neurons share synapses of the same name.
         """
         if pre is not None:
             pre.targets.append(post)
@@ -237,7 +238,7 @@ class _Count:
         post.synapses += n_axons * post.n_neurons
 
     def _count(self, connection: nengo.Connection) -> None:
-        """As nengo-loihi builds this connection."""
+        """Count a connection as nengo-loihi builds it."""
         pre = self.of.get(_of(connection.pre_obj))
         post = self.of.get(_of(connection.post_obj))
         if post is None:
@@ -256,7 +257,7 @@ class _Count:
 
 
 def _others(plan: Plan) -> Iterable[nengo.Connection]:
-    """Connections that are built as they are, not as links."""
+    """Connections that do not become links."""
     replaced = {new: old for old, new in plan.replaced.items()}
     for connection in plan.network.all_connections:
         if connection not in plan.removed:
@@ -276,21 +277,21 @@ def _name(ensemble: nengo.Ensemble) -> str:
 
 
 def _split(populations: list[Population]) -> None:
-    """Spread populations over cores, as few as the limits allow."""
+    """Spread populations over as few cores as the limits allow."""
     for population in populations:
         _check_in_axons(population)
         population.per_core = _even(population, _fitting_weights(population))
     changed = True
     while changed:
-        # more cores to reach are more axons, which takes more cores
+        # more cores to reach require more axons, and these more cores
         changed = False
         for population in populations:
             reached = sum(target.cores for target in population.targets)
             if reached > OUT_AXONS:
                 raise _refused(
                     population,
-                    f"each neuron of it would reach {reached:,} cores, and a core has "
-                    f"{OUT_AXONS:,} output axons",
+                    f"each of its neurons would reach {reached:,} cores, and a core "
+                    f"has {OUT_AXONS:,} output axons",
                 )
             if reached and population.per_core * reached > OUT_AXONS:
                 population.per_core = _even(population, OUT_AXONS // reached)
@@ -302,13 +303,13 @@ def _split(populations: list[Population]) -> None:
 
 
 def _even(population: Population, at_most: int) -> int:
-    """Neurons a core, where as few cores as possible hold the same number each."""
+    """Number of neurons on each of as few cores as possible, evenly distributed."""
     cores = -(-population.n_neurons // at_most)
     return -(-population.n_neurons // cores)
 
 
 def _bits(n_weights: int) -> int:
-    """Synaptic memory of one axon with so many weights."""
+    """Synaptic memory of one axon with so many weights, in bits."""
     full, rest = divmod(n_weights, _GROUP)
     words = full * -(-(_GROUP * _WEIGHT + _HEAD) // _WORD)
     if rest:
@@ -317,7 +318,7 @@ def _bits(n_weights: int) -> int:
 
 
 def _fitting_weights(population: Population) -> int:
-    """Neurons whose weights a core can hold."""
+    """Number of neurons whose weights fit on a core."""
     if not population.in_axons:
         return min(COMPARTMENTS, population.n_neurons)
     room = SYNAPSE_BITS // population.in_axons
@@ -331,8 +332,8 @@ def _check_in_axons(population: Population) -> None:
     if population.in_axons > IN_AXONS:
         raise _refused(
             population,
-            f"each core of it would hear {population.in_axons:,} neurons and inputs, "
-            f"and a core has {IN_AXONS:,} input axons",
+            f"each of its cores would receive {population.in_axons:,} axons from "
+            f"neurons and inputs, and a core has {IN_AXONS:,} input axons",
         )
 
 
@@ -340,7 +341,7 @@ def _refused(population: Population, why: str) -> ValidationError:
     return ValidationError(
         f"does not fit on Loihi: population {population.label!r} of "
         f"{population.n_neurons:,} neurons: {why}. Use fewer neurons or a lower order "
-        "(all populations of a memory hear each other), or leave other ensembles on "
+        "(all populations of a memory are connected), or leave other ensembles on "
         "the host by nengo_loihi's on_chip",
         attr="network",
     )

@@ -1,4 +1,4 @@
-"""Weights from neurons to neurons, in the place of nodes that pass values on."""
+"""Replaces nodes that pass values on by weights from neurons to neurons."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from .synapses import (
     taus_of,
 )
 
-# relative to the radii: less than this is less than the chip's weights can tell apart
+# relative to the radii, the chip's weights cannot represent less than this
 NEGLIGIBLE = 1e-5
 
 
 class Rewiring:
     """Finds the weights that replace the nodes of memories on the chip.
 
-    Follows values backwards, from neurons on the chip, through the nodes that pass
-    them on, to the neurons and the inputs that they come from.
+    It traces values backwards from neurons on the chip, through the nodes that pass
+    them on, to the neurons and inputs at their origin.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -64,6 +64,7 @@ class Rewiring:
         self.from_chip = self._reached_from_chip()
 
     def apply(self) -> None:
+        """Add the weights to the plan, and remove what they replace."""
         around = self._around_memories()
         for connection in self.plan.network.all_connections:
             from_node = connection.pre_obj in around and self._leads(connection)
@@ -78,7 +79,7 @@ class Rewiring:
                 self._catch_up(memory)
 
     def _around_memories(self) -> set[nengo.Node]:
-        """Nodes that pass on values and are connected with those of a memory."""
+        """Nodes that pass values on and are connected with those of a memory."""
         found: set[nengo.Node] = set()
         frontier = [n for m in self.plan.memories for n in m.all_nodes]
         while frontier:
@@ -90,7 +91,7 @@ class Rewiring:
         return found
 
     def _reached_from_chip(self) -> set[nengo.Node]:
-        """Nodes that pass on values of neurons on the chip, maybe among others."""
+        """Nodes that pass on values of neurons on the chip, maybe with other values."""
         found: set[nengo.Node] = set()
         on_host = set(self.plan.memories).difference(self.on_chip)
         stay = {node for memory in on_host for node in memory.all_nodes}
@@ -136,7 +137,7 @@ class Rewiring:
                 self.plan.links.append(Link(source, target, transform, tau, state, own))
 
     def _rewire_direct(self, connection: nengo.Connection) -> None:
-        """Replace a connection to neurons of a memory that passes its nodes by."""
+        """Replace a connection to neurons of a memory that does not use its nodes."""
         target = connection.post_obj
         holder = self.holders[ensemble_of(target)]
         solved = connection.solver.weights and isinstance(target, nengo.Ensemble)
@@ -160,16 +161,16 @@ class Rewiring:
         synapse: nengo.synapses.Synapse | None,
         holder: LegendreMemory,
     ) -> None:
-        """Let the host add to the currents of neurons that hold a memory."""
+        """Let the host add to the currents of neurons of a memory."""
         node = self._add_node(transform.shape[1], f"gate of {ensemble_of(target)}")
         self._add_combined(source, node, 1.0, synapse)
         self.plan.gates.append(Gate(node, target, transform, holder.synapse.tau))
 
     def _keep_synapses(self, memory: LegendreMemory) -> None:
-        """Find what must pass through the host to keep its synapse.
+        """Find connections that must pass through the host to keep their synapse.
 
-        What comes from the chip could go there directly, but through the memory's
-        synapse alone.
+        Values from the chip could go to the memory directly, but only through the
+        memory's own synapse.
         """
         frontier, seen = [memory.input], set()
         while frontier:
@@ -192,19 +193,19 @@ class Rewiring:
         taus: tuple[float, ...],
         passed: tuple[tuple[nengo.Node, bool], ...],
     ) -> Iterator[tuple[Any, np.ndarray, tuple[float, ...]]]:
-        """Where a node's values come from, and what happens to them from there on.
+        """The sources of a node's values, with transforms and synapses on the way.
 
-        A source is a connection from neurons or from a node that makes values; or a
-        memory, for what the host sends to it.
+        A source is a connection from neurons or from a node with an output of its own;
+        or a memory, for the input that the host sends to it.
         """
-        here = node, bool(taus)  # a memory may be passed without a synapse, then with
+        here = node, bool(taus)  # a memory may occur without a synapse, then with one
         if node in self.states and taus:
-            # another synapse follows: what is decoded is the state already
+            # another synapse follows: the decoded values already are the state
             yield from self._trace_decoded(node, transform, taus, (*passed, here))
             return
         if here in passed:
             raise ValidationError(
-                f"{node} passes values on to itself, which no weights can do; give it "
+                f"{node} passes values on to itself, which weights cannot do; give it "
                 "a function, and it stays on the host",
                 attr="network",
             )
@@ -229,7 +230,7 @@ class Rewiring:
             yield memory, transform, taus
 
     def _leads(self, connection: nengo.Connection) -> bool:
-        """Whether to look behind the node that a connection comes from."""
+        """Whether to trace values beyond the node that a connection starts at."""
         pre = connection.pre_obj
         known = pre in self.from_chip or pre in self.inputs
         return known and connection not in self.by_host
@@ -240,7 +241,7 @@ class Rewiring:
         return connection.pre_obj in self.from_chip or self._comes_from_chip(connection)
 
     def _comes_from_chip(self, source: Any) -> bool:
-        """Whether weights can take the place of this; the host gets what learns."""
+        """Whether weights can replace this connection; learning requires the host."""
         return (
             isinstance(source, nengo.Connection)
             and self._is_chip(source.pre_obj)
@@ -260,7 +261,7 @@ class Rewiring:
                 )
 
     def _part_inputs(self) -> None:
-        """Let the host send only what does not come from the chip."""
+        """Restrict the input from the host to values that do not come from the chip."""
         for memory in {feed.memory: None for feed in self.plan.feeds}:
             node = memory.input
             mixed = [c for c in self.into[node] if self._hears_chip(c)]
@@ -279,8 +280,8 @@ class Rewiring:
     def _add_part(
         self, connection: nengo.Connection, memory: LegendreMemory, part: nengo.Node
     ) -> None:
-        """Lead to another node what a connection to a memory brings from the host."""
-        # the synapse that follows is the memory's
+        """Redirect the host's share of a connection to a memory to another node."""
+        # the memory's own synapse follows
         taus = (*taus_of(connection), memory.synapse.tau)
         found = self._trace(
             connection.pre_obj,
@@ -293,7 +294,7 @@ class Rewiring:
                 self._add_combined(source, part, transform, in_series(taus[:-1]))
 
     def _prune(self, around: set[nengo.Node]) -> None:
-        """Leave out nodes whose values nobody on the host asks for any more."""
+        """Remove nodes whose values are no longer used on the host."""
         removed = self.plan.removed
         kept = {p.obj for p in self.plan.network.all_probes}
         kept |= {f.memory.input for f in self.plan.feeds}
@@ -309,10 +310,10 @@ class Rewiring:
             idle = [n for n in idle if n not in removed]
 
     def _catch_up(self, memory: LegendreMemory) -> None:
-        """Make up for the step that spikes take from the chip to the host.
+        """Compensate for the step that spikes take from the chip to the host.
 
-        The host finds the state of a step ago, and what the memory's own system makes
-        of it by now.
+        The host computes the state of the step before, and advances it by one step of
+        the memory's system.
         """
         Ad, Bd = memory.realization.step
         one = np.eye(memory.size_in)
@@ -325,7 +326,7 @@ class Rewiring:
                 pre[connection.pre_slice],
                 late[connection.post_slice],
                 connection.transform,
-                # the chip itself tells of inputs that are too large
+                # inputs that are too large are warned of on their way to the chip
                 memory.synapse if pre is before else connection.synapse,
             )
             self.plan.origins[new] = connection
@@ -358,7 +359,7 @@ class Rewiring:
         transform: Any,
         synapse: nengo.synapses.Synapse | None,
     ) -> None:
-        """A connection that does what a source and all that follows it do."""
+        """Add a connection that combines a source with all that follows it."""
         check_no_learning(source)
         new = nengo.Connection(
             source.pre_obj if passes_on(source.pre_obj) else source.pre,
@@ -376,7 +377,7 @@ class Rewiring:
         self.plan.added.append(new)
 
     def report(self) -> None:
-        """Say what takes the place of what, in words."""
+        """Add to the plan's changes what replaces the nodes of memories."""
         plan = self.plan
         for memory in plan.memories:
             n_links = sum(
@@ -385,8 +386,7 @@ class Rewiring:
             if n_links:
                 plan.changes.append(
                     f"{memory}: {n_links} connections from population to population "
-                    "take the place of its nodes; what is read from it is decoded "
-                    "from spikes, on the host"
+                    "replace its nodes; the host decodes its output from spikes"
                 )
         self.synapses.report()
 

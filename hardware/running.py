@@ -1,4 +1,4 @@
-"""Runs what was built: the host's part and the chip's, for one run or for several."""
+"""Runs a built network, the host's part and the chip's, once or several times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .emulator import Emulator
 
 
 class HostSimulator(nengo.Simulator):
-    """Nengo's simulator of a part of the network, whose inputs can be given."""
+    """Nengo's simulator for a part of the network, with replaceable inputs."""
 
     def __init__(self, model: Any, seed: int) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class HostSimulator(nengo.Simulator):
         self._own = list(self._steps)
 
     def feed(self, node: nengo.Node, values: np.ndarray) -> None:
-        """Let a node without inputs give values (n_steps, size), a row each step."""
+        """Replace the output of a node by values (n_steps, size), one row a step."""
         signal = self.model.sig[node]["out"]
         target, rows = self.signals[signal], iter(values)
 
@@ -51,11 +51,11 @@ class HostSimulator(nengo.Simulator):
         self._steps[0] = give_first
 
     def feed_no_more(self) -> None:
-        """Let all nodes give their own values again."""
+        """Restore the output of all nodes."""
         self._steps[:] = self._own
 
     def state_of(self, process: nengo.Process) -> dict[str, np.ndarray] | None:
-        """The state of a process in this simulator; None if it is not in here."""
+        """The state of a process in this simulator; None if it is not part of it."""
         for operator in self.model.operators:
             if isinstance(operator, SimProcess) and operator.process is process:
                 return {k: self.signals[s] for k, s in operator.state.items()}
@@ -69,9 +69,9 @@ def host_seed(seed: int, item: int, name: str) -> int:
 
 
 class Lane(StepRunner):
-    """The host's side of a run, and what it exchanges with the chip.
+    """The host's side of a run, and its exchange with the chip.
 
-    Also carries values from what is computed before the chip to what comes after it.
+    It also passes values from the part computed before the chip to the part after it.
     """
 
     def __init__(self, model: Any, sims: Any, precompute: bool, timers: Any) -> None:
@@ -80,7 +80,7 @@ class Lane(StepRunner):
         self._relays = []
         if hasattr(model, "relays"):
             # spikes of the first step arrive in the second. nengo-loihi's receivers
-            # give them in the first as well, where the chip has run before the host
+            # would also give them in the first if the chip has run before the host
             for receiver in self.probes_receivers.values():
                 receiver.receive(model.dt, np.zeros(receiver.size_out))
         for send, receive in getattr(model, "relays", []):
@@ -100,14 +100,14 @@ class Lane(StepRunner):
             queue.clear()
 
     def feed(self, inputs: Mapping[nengo.Node, np.ndarray]) -> None:
-        """Give nodes their values (n_steps, size) for the steps to come."""
+        """Replace the output of nodes by values (n_steps, size) in the next steps."""
         for node, values in inputs.items():
             for host in self.hosts:
                 if node in host.model.sig:
                     host.feed(node, values)
 
     def feed_no_more(self) -> None:
-        """Let all nodes give their own values again."""
+        """Restore the output of all nodes."""
         for host in self.hosts:
             host.feed_no_more()
 
@@ -172,7 +172,7 @@ class Batch:
 
     def _run_host(self, item: int, host: nengo.Simulator, steps: int) -> None:
         host.run_steps(steps, progress_bar=False)
-        # the simulators of all runs write to the same lists
+        # the simulators of all runs append to the same lists
         for probe in host.model.probes:
             rows = host.model.params[probe]
             self.recorded[probe][item].extend(rows)
@@ -181,7 +181,7 @@ class Batch:
     def record(
         self, probe: nengo.Probe, built: Any, sampled: Callable[..., np.ndarray]
     ) -> None:
-        """Take from the chip what a probe has seen in each run, as it is sampled."""
+        """Collect a probe's samples from the chip, for each run."""
         for item, rows in enumerate(self.recorded[probe]):
             seen = self.emulator.collect_probe_output(built, item=item)
             rows.extend(sampled(probe, seen))
@@ -207,7 +207,7 @@ class _Share:
 
 
 class BatchData(Mapping):
-    """The data of several runs: of each probe, (n_runs, n_steps, size)."""
+    """The data of several runs: for each probe, (n_runs, n_steps, size)."""
 
     neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType]
 
@@ -220,7 +220,7 @@ class BatchData(Mapping):
         return self._built[key]
 
     def reset(self) -> None:
-        """Forget what was recorded."""
+        """Delete the recorded data."""
         self._recorded.clear()
 
     def __iter__(self) -> Iterator[Any]:
@@ -233,12 +233,13 @@ class BatchData(Mapping):
 def check_inputs(
     network: nengo.Network, data: Any, n_runs: int | None, steps: int
 ) -> list[dict[nengo.Node, np.ndarray]]:
-    """What nodes are to give, for each run.
+    """The values that replace the output of nodes, for each run.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If it is not for nodes without inputs, or of another shape.
+        If a node has inputs or is not part of the network, or values have another
+        shape.
     """
     if data is None:
         return [{} for _ in range(n_runs or 1)]

@@ -1,4 +1,4 @@
-"""What is built on the chip and what on the host, and what the host computes when."""
+"""Splits a network between chip and host, and the host's part before and after it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .synapses import is_lowpass, refused_synapse
 
 
 class Split:
-    """What is built where, as nengo_loihi.splitter.Split, to a plan.
+    """Splits a network to a plan, with the interface of ``nengo_loihi.splitter.Split``.
 
-    What the host computes before the chip does may also go to what it computes
-    afterwards, so that most networks need no exchange at each step.
+    Values that the host computes before the chip may also go to the part after the
+    chip, so most networks require no exchange in each step.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Split:
         on_host = [e for e in network.all_ensembles if e not in plan.chip]
         self.hostchip.chip_objs.difference_update(on_host)
         self.hostchip.host_objs.update(on_host, plan.nodes)
-        for probe in network.all_probes:  # where what they probe is
+        for probe in network.all_probes:  # to the side of their target
             if base_obj(probe.target) in self.hostchip.host_objs:
                 self.hostchip.chip_objs.discard(probe)
                 self.hostchip.host_objs.add(probe)
@@ -53,6 +53,7 @@ class Split:
             self.precompute = self._before is not None
 
     def precomputable(self, obj: Any = None) -> bool:
+        """Whether an object, or all input of the chip, is computed before the chip."""
         if obj is None or self._before is None:
             return obj is None and self._before is not None
         if isinstance(obj, nengo.Probe):
@@ -60,11 +61,12 @@ class Split:
         return obj in self._before
 
     def on_chip(self, obj: Any) -> bool:
+        """Whether an object is built on the chip."""
         return self.hostchip.on_chip(obj)
 
 
 class _Passthrough(PassthroughSplit):
-    """Leaves nodes that have to do with a memory to the plan."""
+    """Leaves the nodes of memories to the plan."""
 
     def __init__(self, plan: Plan, hostchip: Any, remove: bool) -> None:
         self._planned = {n for m in plan.memories for n in m.all_nodes}
@@ -84,7 +86,7 @@ class _Passthrough(PassthroughSplit):
 
 
 class PassthroughCheck(PassthroughSplit):
-    """Refuses nodes that nengo-loihi replaces by connections which it cannot make."""
+    """Refuses nodes that nengo-loihi would replace by impossible connections."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -138,7 +140,7 @@ class PassthroughCheck(PassthroughSplit):
 
 
 def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | None:
-    """What the host must compute before the chip; None where that needs the chip."""
+    """Objects to compute before the chip; None if they depend on the chip's output."""
     connections = [
         c
         for c in [*plan.network.all_connections, *passthrough.to_add]
@@ -172,4 +174,5 @@ def _before_the_chip(plan: Plan, hostchip: Any, passthrough: Any) -> set[Any] | 
 
 
 def sent_from(plan: Plan, memory: LegendreMemory) -> nengo.Node:
+    """The node of the host whose values are sent to a memory."""
     return plan.parts.get(memory, memory.input)

@@ -1,8 +1,8 @@
-"""Neurons that fire at random on Loihi: a memoryless unit with noise at its membrane.
+"""Neurons that fire at random on Loihi: memoryless units with noise at the membrane.
 
-The chip's noise is one of 255 integers, uniform, times a power of two. Where it sits on
-a voltage that forgets, and a threshold cuts through its range, the unit fires in each
-step with a probability that rises in a straight line with its current.
+The chip's noise is one of 255 integers, uniformly distributed, times a power of two.
+With a voltage that decays at once and a threshold within the range of the noise, the
+unit fires in each step with a probability that is linear in its current.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from nengo_loihi.block import LoihiBlock
     from nengo_loihi.builder import Model
 
-# in Hz: with steps of 1 ms, intervals of a lower rate have a coefficient of variation
-# of at least 0.9
+# in Hz, for steps of 1 ms: up to this rate, the coefficient of variation of intervals
+# is at least 0.9
 MAX_RATE = 180.0
 
 
@@ -47,8 +47,8 @@ class ChipPoisson(nengo.RectifiedLinear):
 
     Notes
     -----
-    On the chip the voltage keeps 1/256 from step to step, which smooths the 255 steps
-    of the noise into a line. This raises rates by the factor 1 + (1 - p) / 512.
+    On the chip, 1/256 of the voltage remains from step to step, which smooths the 255
+    levels of the noise. This raises rates by the factor 1 + (1 - p) / 512.
     """
 
     spiking = True
@@ -60,27 +60,27 @@ class ChipPoisson(nengo.RectifiedLinear):
     def make_state(
         self, n_neurons: int, rng: Any = np.random, dtype: Any = None
     ) -> dict[str, Any]:
-        """The random state that the spikes of a simulation come from."""
+        """The random state of the spikes of a simulation."""
         state = super().make_state(n_neurons, rng=rng, dtype=dtype)
         return {**state, "rng": rng}
 
     def step(self, dt: float, J: np.ndarray, output: np.ndarray, rng: Any) -> None:
-        """Let each neuron fire with probability ``J * dt``."""
+        """Each neuron fires with probability ``J * dt``."""
         output[...] = (self.amplitude / dt) * (rng.random_sample(J.shape) < J * dt)
 
 
 class StandIn(ChipPoisson):
-    """`ChipPoisson` neurons in the place of those of a `nengo.PoissonSpiking`.
+    """`ChipPoisson` neurons that replace those of a `nengo.PoissonSpiking`.
 
-    In Nengo, decoders do not know the amplitude of such neurons: decoded values are
-    that times as large as they were. So they are here.
+    In Nengo, the amplitude of such neurons multiplies their decoded values, since
+    decoders do not include it. The same holds here.
 
     Parameters
     ----------
     amplitude : float
         Height of the spikes, relative to ``1 / dt``.
     told : float
-        Height that the rates, and with them the decoders, take the spikes to have.
+        Height of the spikes that rates and decoders include.
     initial_state : dict, optional
         As for every Nengo neuron type; these neurons have no state to give.
     """
@@ -97,12 +97,12 @@ class StandIn(ChipPoisson):
         self.told = told
 
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
-        """Rates (n_samples, n_neurons) in Hz, times the height that they are told."""
+        """Rates (n_samples, n_neurons) in Hz, times ``told``."""
         return self.told * np.maximum(self.current(x, gain, bias), 0)
 
 
 def told_height(neuron_type: nengo.neurons.NeuronType) -> float:
-    """Height of the spikes as the rates hold it: `spike_height`, but for stand-ins."""
+    """Height of the spikes that rates include: `spike_height` except for stand-ins."""
     return float(getattr(neuron_type, "told", spike_height(neuron_type)))
 
 
@@ -117,20 +117,20 @@ def build_stochastic(
 ) -> None:
     """Configure a block of the chip as `ChipPoisson` neurons.
 
-    A build function for ``builders`` of a `nengo_loihi.builder.Builder`. Its blocks are
-    to be discretized by `discretization.discretize_stochastic_block`.
+    This is a build function of a `nengo_loihi.builder.Builder`. Its blocks must be
+    discretized by `discretization.discretize_stochastic_block`.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the ensemble asks for rates above `MAX_RATE` (for steps of 1 ms).
+        If maximum rates exceed `MAX_RATE` (for steps of 1 ms).
     """
     check_max_rates(neurons.ensemble, model.dt)
     compartment = block.compartment
     amplitude = 0.5 / model.dt
     compartment.decay_v[:] = 1
     compartment.scale_v = False
-    compartment.refract_delay[:] = 1  # the chip's least: no step is left out
+    compartment.refract_delay[:] = 1  # the chip's minimum: no step is skipped
     compartment.vth[:] = amplitude
     compartment.vmin = -np.inf
     compartment.vmax = np.inf
@@ -146,7 +146,7 @@ def check_max_rates(ensemble: nengo.Ensemble, dt: float = 0.001) -> None:
     Raises
     ------
     nengo.exceptions.ValidationError
-        If its ``max_rates`` reach above ``MAX_RATE * 0.001 / dt``.
+        If its ``max_rates`` exceed ``MAX_RATE * 0.001 / dt``.
     """
     high = MAX_RATE * 0.001 / dt
     check_array("max_rates", _max_rates(ensemble), high=high * (1 + 1e-6))

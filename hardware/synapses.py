@@ -1,4 +1,4 @@
-"""Synapses on the way to a chip, where each neuron has one."""
+"""Synapses of connections to a chip, where each neuron has only one."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from spiking_lmu.signals import Spectrum
 
 from .plan import Plan, Target, ensemble_of, passes_on
 
-# share of the expected input that a synapse may change before it must be kept
+# largest share of the expected input that a neglected synapse may change
 NEGLIGIBLE_FILTER = 0.05
-# share that the one synapse of neurons beside a memory may change, before they stay on
-# the host
+# largest share that one synapse for all inputs may change for ensembles beside a
+# memory; beyond it they stay on the host
 TOLERABLE_FILTER = 0.2
-# in seconds, of nengo-loihi, behind what it sends from the host and behind the neurons
-# that it puts between ensembles, which have the connection's own synapse
+# nengo-loihi's own synapse, in seconds, for input from the host and for the neurons
+# that it puts between ensembles, which have the connection's synapse
 DECODED = 0.005
 
-BAND_POINTS = 16  # to integrate over each band
+BAND_POINTS = 16  # of the integral over each band
 
 Taus = tuple[float, ...]
 
 
 class Synapses:
-    """Keeps account of synapses that others take the place of.
+    """Keeps account of the synapses that others replace.
 
     Attributes
     ----------
     by_host : dict of nengo.Connection
-        That pass through the host to keep their synapse, and what share of the
-        expected input would be wrong without it.
+        Connections that pass through the host to keep their synapse, each with the
+        share of the expected input that would be wrong without it.
     heard : dict of nengo.Ensemble
-        Beside the memories: all synapses that lead to an ensemble, each as the time
-        constants in a row.
+        For ensembles beside the memories, the synapses of all inputs; each input has a
+        tuple of the time constants in series.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -56,10 +56,10 @@ class Synapses:
     def one_of(
         self, taus: Taus, target: Target, holder: LegendreMemory | None
     ) -> float:
-        """The one synapse of a neuron in place of several in a row.
+        """The time constant of one synapse that replaces several in series.
 
-        That of a memory is a part of its equations. Others become one that delays
-        as much.
+        For neurons of a memory it is the memory's, a part of its equations. For others
+        it is the sum of all time constants, which has the same delay.
         """
         if holder is None:
             if len(taus) > 1:
@@ -77,7 +77,7 @@ class Synapses:
         return tau
 
     def disturbed(self) -> dict[nengo.Ensemble, str]:
-        """Ensembles that one synapse for all their inputs would disturb, and why."""
+        """Ensembles that one synapse for all inputs would disturb, with the reasons."""
         self._hear_others()
         found = {}
         for ensemble, ways in self.heard.items():
@@ -89,14 +89,14 @@ class Synapses:
             )
             if share > TOLERABLE_FILTER:
                 found[ensemble] = (
-                    f"a neuron of the chip has one synapse, its inputs come through "
-                    f"{listed(times)} s; through the slowest alone, up to {share:.0%} "
-                    "of what it hears would be wrong"
+                    f"a neuron of the chip has one synapse, and its inputs have "
+                    f"synapses of {listed(times)} s; through the slowest alone, up to "
+                    f"{share:.0%} of its input would be wrong"
                 )
         return found
 
     def _hear_others(self) -> None:
-        """Add what reaches ensembles without having to do with a memory."""
+        """Add the synapses of inputs that do not come from a memory."""
         plan = self.plan
         remembering = {e for memory in plan.memories for e in memory.ensembles}
         beside = set(plan.chip) - remembering
@@ -115,7 +115,7 @@ class Synapses:
         after: tuple[nengo.Connection, ...],
         passed: tuple[nengo.Node, ...],
     ) -> Iterator[Taus]:
-        """Synapses of all ways that end with a connection, through nodes."""
+        """Synapses of all paths that end with a connection, through nodes."""
         pre, way = connection.pre_obj, (connection, *after)
         through = passes_on(pre) and pre not in passed and into[pre]
         if through and connection not in self.by_host:
@@ -127,46 +127,46 @@ class Synapses:
             yield (DECODED,)
 
     def report(self) -> None:
-        """Say what has changed, in words."""
+        """Add what has changed to the plan's changes."""
         changes = self.plan.changes
         for (tau, slower), share in sorted(self._dropped.items()):
             changes.append(
-                f"synapses of {tau:g} s left out in front of a memory's of {slower:g} "
-                "s: a neuron of the chip has one. What is left out is "
-                f"{share:.1%} of the expected input"
+                f"synapses of {tau:g} s are omitted in front of a memory's of "
+                f"{slower:g} s: a neuron of the chip has one synapse. This changes the "
+                f"expected input by {share:.1%}"
             )
         for connection, share in self.by_host.items():
             changes.append(
                 f"{connection} passes through the host, which has its synapse of "
-                f"{sum(taus_of(connection)):g} s: a neuron of the chip has one, that "
-                f"of the memory. Without it, {share:.0%} of the expected input would "
-                "be wrong"
+                f"{sum(taus_of(connection)):g} s: a neuron of the chip has one "
+                f"synapse, that of the memory. Without the other, {share:.0%} of the "
+                "expected input would be wrong"
             )
         for taus in sorted(self._merged):
             changes.append(
-                f"synapses of {listed(taus)} s in a row are one of {sum(taus):g} s: "
-                "a neuron of the chip has one"
+                f"synapses of {listed(taus)} s in series become one of "
+                f"{sum(taus):g} s: a neuron of the chip has one synapse"
             )
         for memory, times in self._slowed.items():
             own = memory.synapse.tau
             text = (
-                f"{memory}: what reaches its neurons beside its state passes through "
+                f"{memory}: input of its neurons beside its state passes through "
                 f"its own synapse of {own:g} s instead of "
-                f"{listed(sorted(times))} s: a neuron of the chip has one"
+                f"{listed(sorted(times))} s: a neuron of the chip has one synapse"
             )
             changes.append(text)
             late = max(abs(own - tau) for tau in times)
             warnings.warn(
-                f"{text}. It comes by {late:g} s later or earlier than in Nengo; a "
-                "node with a function on its way lets the host make up for that",
+                f"{text}. It arrives {late:g} s later or earlier than in Nengo; with a "
+                "node that has a function on the way, the host compensates for that",
                 stacklevel=2,
             )
 
 
 def share_of_change(memory: LegendreMemory, wanted: Taus, given: Taus) -> float:
-    """What other lowpasses change of the expected input, relative to its rms."""
+    """Change of the expected input by other lowpass filters, relative to its rms."""
     spectrum = memory.spectrum
-    if spectrum is None:  # of a realization, which knows nothing of the input
+    if spectrum is None:  # a realization was given, without an expected input
         spectrum = Spectrum.flat(usable_band(memory.order) / memory.theta, 1.0)
     # means over bands of the square of the difference
     points, weights = np.polynomial.legendre.leggauss(BAND_POINTS)
@@ -186,10 +186,12 @@ def _response(taus: Taus, s: np.ndarray) -> np.ndarray:
 
 
 def listed(taus: Iterable[float]) -> str:
+    """Time constants in words."""
     return ", ".join(f"{tau:g}" for tau in taus)
 
 
 def in_series(taus: Taus) -> nengo.synapses.Synapse | None:
+    """One synapse for lowpass filters in series."""
     if not taus:
         return None
     if len(taus) == 1:
@@ -201,6 +203,7 @@ def in_series(taus: Taus) -> nengo.synapses.Synapse | None:
 
 
 def taus_of(connection: nengo.Connection) -> Taus:
+    """The time constant of a connection, as a tuple; empty without a synapse."""
     if not is_lowpass(connection):
         raise refused_synapse(connection)
     tau = getattr(connection.synapse, "tau", 0.0)
@@ -208,12 +211,12 @@ def taus_of(connection: nengo.Connection) -> Taus:
 
 
 def is_straight(connection: nengo.Connection) -> bool:
-    """Whether neurons on the chip would be connected without others in between."""
+    """Whether neurons on the chip are connected without others in between."""
     return connection.solver.weights or isinstance(connection.post_obj, Neurons)
 
 
 def is_lowpass(connection: nengo.Connection) -> bool:
-    """Whether the chip has such a synapse, or there is none."""
+    """Whether a connection has a synapse of the chip, or none."""
     return isinstance(connection.synapse, (nengo.Lowpass, type(None)))
 
 

@@ -1,4 +1,4 @@
-"""Who hears whom on the chip: synapses of many blocks as a few dense matrices."""
+"""Synapses of many blocks of the emulated chip, as a few dense matrices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Projection:
     Parameters
     ----------
     rows : (n_rows,) ndarray
-        Which of all that can spike the sources are, in the order to add them up in.
+        Indices of the sources among all that can spike, in the order of summation.
     columns : (n_columns,) ndarray
         The compartments.
     weights : (n_rows, n_columns) ndarray
@@ -47,11 +47,11 @@ class Projection:
         self._largest = float(np.abs(weights).max(initial=0))
         self._starts = np.arange(batch_size + 1) * len(rows)
         self._ones = np.ones(batch_size * len(rows), dtype=weights.dtype)
-        # its product adds up rows from first to last, and skips all that did not spike
+        # its product adds up rows from first to last, and skips those without a spike
         self._spikes = csr_array((batch_size, len(rows)), dtype=weights.dtype)
 
     def add(self, active: np.ndarray, currents: np.ndarray) -> float:
-        """Add what spikes cause, and return a bound on it."""
+        """Add the currents that spikes cause, and return a bound on them."""
         hits = active[:, self.rows].reshape(-1).nonzero()[0]
         if not len(hits):
             return 0.0
@@ -78,12 +78,12 @@ class Bundle:
     axon: Axon
 
     def targets(self) -> np.ndarray:
-        """For each neuron of the source the axon of the synapse, -1 for none."""
+        """For each neuron of the source, the axon of the synapse; -1 for none."""
         targets = self.axon.compartment_map
         return np.arange(self.size) if targets is None else np.asarray(targets)
 
     def is_simple(self) -> bool:
-        """Whether each neuron has at most one axon of the synapse, and nothing else."""
+        """Whether each neuron has at most one axon of the synapse, and no atoms."""
         targets, atoms = self.targets(), self.axon.compartment_atoms
         return (
             type(self.axon) is Axon
@@ -94,7 +94,7 @@ class Bundle:
 
 
 class Source(NamedTuple):
-    """What spikes: its place, its size, and how often the same block had it before."""
+    """A source of spikes: offset, size, and its count of occurrences in one block."""
 
     offset: int
     size: int
@@ -103,7 +103,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """Blocks that share one matrix, and what its rows are."""
+    """Blocks that share one matrix, and the sources of its rows."""
 
     sources: tuple[Source, ...]
     blocks: list[LoihiBlock]
@@ -115,7 +115,7 @@ class Group:
         return n_rows * sum(block.n_neurons for block in self.blocks)
 
     def join(self, other: Group, ordered: bool) -> Group | None:
-        """Both as one; None where orders conflict, or zeros outweigh what is saved."""
+        """Both groups as one; None if orders conflict or zeros outweigh the savings."""
         try:
             sources = _in_both_orders(self.sources, other.sources, ordered)
         except CycleError:
@@ -138,7 +138,7 @@ def _in_both_orders(
 
 
 class Wiring:
-    """Which synapses can be put in matrices, and the matrices.
+    """Decides which synapses form matrices, and builds these.
 
     Parameters
     ----------
@@ -149,9 +149,9 @@ class Wiring:
     Attributes
     ----------
     rest : set of Synapse
-        What nengo-loihi's code is needed for.
+        Synapses that require nengo-loihi's code.
     fan_out : (n,) ndarray
-        Synapses that each neuron of blocks and of inputs reaches.
+        Number of synapses that each neuron of blocks and of inputs reaches.
     """
 
     def __init__(self, block_info: BlockInfo, inputs: list[tuple[SpikeInput, int]]):
@@ -208,7 +208,7 @@ class Wiring:
             self.fan_out[bundle.offset + neurons] += sizes[targets[neurons]]
 
     def projections(self, batch_size: int) -> list[Projection]:
-        """As few matrices as hold all synapses without too many zeros."""
+        """All synapses in as few matrices as possible without too many zeros."""
         alike: dict[tuple[Source, ...], list[LoihiBlock]] = {}
         for block, plan in self._plans.items():
             if plan:
@@ -263,7 +263,7 @@ def _dense(synapse: Synapse, n_columns: int, dtype: Any) -> np.ndarray:
 
 
 def _is_simple(synapse: Synapse, bundles: list[Bundle]) -> bool:
-    """Whether each of its axons does nothing but add one row of weights."""
+    """Whether each axon of a synapse only adds one row of weights."""
     return (
         type(synapse) is Synapse
         and not synapse.learning
@@ -274,7 +274,7 @@ def _is_simple(synapse: Synapse, bundles: list[Bundle]) -> bool:
 
 
 def as_index(numbers: np.ndarray) -> Index:
-    """As a slice where possible, which selects without copying."""
+    """Numbers as a slice if possible, which selects without copying."""
     if len(numbers) and (np.diff(numbers) == 1).all():
         return slice(int(numbers[0]), int(numbers[-1]) + 1)
     return numbers
