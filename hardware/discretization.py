@@ -333,7 +333,7 @@ def _gain_of_filter(compartment: Compartment) -> float:
 def _whole_decay(decay_u: np.ndarray) -> np.ndarray:
     """The decay of a current in 4096ths; the chip adds one more.
 
-    Rounded in 32 bits, as nengo-loihi does; all that follows is in 64.
+    It is rounded in 32 bits as by nengo-loihi; everything after is in 64 bits.
     """
     return np.round(np.clip(decay_u * _MAX_DECAY - 1, 0, _MAX_DECAY)).astype(float)
 

@@ -159,7 +159,7 @@ def test_an_ensemble_on_the_chip_feeds_it():
         np.testing.assert_allclose(link.transform, 2 * row[None])
         assert link.tau == TAU
         assert link.source.function is np.prod
-    assert any("synapses of 0.001 s left out" in c for c in plan.changes)
+    assert any("synapses of 0.001 s are omitted" in c for c in plan.changes)
 
 
 def test_neurons_feed_it():
