@@ -485,7 +485,9 @@ def inhibit(memory, how, w, gate):
 def telling_of_synapses(how):
     """Neurons of the chip reach a memory's through its synapse, not their own."""
     if how == "neurons":
-        return pytest.warns(UserWarning, match=r"0.1 s instead of 0.005.*arrives 0.095 s")
+        return pytest.warns(
+            UserWarning, match=r"0.1 s instead of 0.005.*arrives 0.095 s"
+        )
     return nullcontext()
 
 
@@ -1133,7 +1135,9 @@ def test_parts_of_ensembles_are_refused(way, in_memory):
             nengo.Connection(pre.neurons[:2], post.neurons[3:5])
         else:
             nengo.Connection(node if way == "node" else pre, post[1])
-    with pytest.raises(ValidationError, match="a part of an ensemble on the chip.*zero"):
+    with pytest.raises(
+        ValidationError, match="a part of an ensemble on the chip.*zero"
+    ):
         simulator(network)
 
 
