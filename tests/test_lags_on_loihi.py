@@ -9,10 +9,7 @@ from scipy.stats import t as student
 
 nengo_loihi = pytest.importorskip("nengo_loihi")
 
-from nengo_loihi.neurons import (  # noqa: E402
-    LoihiLIF,
-    loihi_lif_rates,
-)
+from nengo_loihi.neurons import LoihiLIF, loihi_lif_rates  # noqa: E402
 
 from spiking_lmu.hardware import loihi  # noqa: E402
 from spiking_lmu.networks import LegendreMemory  # noqa: E402

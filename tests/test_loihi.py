@@ -153,6 +153,20 @@ def test_data_say_what_neurons_the_chip_has(minibatch_size):
         assert memory.predict_rmse(sim.data, own) > 2 * predicted
 
 
+def test_rates_of_the_chip_are_what_poisson_memories_err_more_by():
+    """In Nengo, rectified lines of as few spikes are predicted to err as much."""
+
+    def predicted(target, **kwargs):
+        network, memory = fed(n_neurons=100, **kwargs)
+        with simulator(network, target) as sim:
+            return memory.predict_rmse(sim.data)
+
+    lines = nengo.PoissonSpiking(nengo.RectifiedLinear())
+    slow = predicted("nengo", neuron_type=lines, max_rates=Uniform(90, 180))
+    assert predicted("sim", neuron_type=poisson()) == pytest.approx(slow, rel=0.1)
+    assert predicted("nengo", neuron_type=poisson()) < 0.65 * slow
+
+
 @pytest.mark.parametrize("kind", [nengo.LIF, nengo.SpikingRectifiedLinear])
 def test_spikes_of_any_height_are_decoded_as_well(kind):
     def state(amplitude):
