@@ -42,9 +42,9 @@ from spiking_lmu.experiments.copying.trials import (
     run_task,
     thinned,
 )
-from spiking_lmu.experiments.recurrent_layers import stacked
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
+from spiking_lmu.training.recurrent_layers import stacked
 
 ARGUMENTS = {
     "encoders": ("learned", "ring"),

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.experiments import recurrent_layers as layers
-from spiking_lmu.experiments.recurrent_layers import Weights
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
+from spiking_lmu.training import recurrent_layers as layers
+from spiking_lmu.training.recurrent_layers import Weights
 
 
 def _gather(table: np.ndarray, shown: np.ndarray) -> np.ndarray:

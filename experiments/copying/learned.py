@@ -30,8 +30,8 @@ from spiking_lmu.experiments.copying.sequences import (
     score,
     written,
 )
-from spiking_lmu.experiments.recurrent_layers import Weights, stacked
 from spiking_lmu.experiments.sweeps import checkpoints
+from spiking_lmu.training.recurrent_layers import Weights, stacked
 
 PARAMETERS = 6500  # of each network, as nearly as whole units allow
 DENSITY = 4 / 3  # state variables for each step of the window: single steps resolve

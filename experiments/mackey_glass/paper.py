@@ -18,15 +18,15 @@ from typing import Any
 import numpy as np
 
 from spiking_lmu.experiments.mackey_glass.series import Split
-from spiking_lmu.experiments.recurrent_layers import (
+from spiking_lmu.experiments.sweeps import checkpoints
+from spiking_lmu.metrics import nrmse
+from spiking_lmu.training.recurrent_layers import (
     LMU,
     LSTM,
     Linear,
     Weights,
     stacked,
 )
-from spiking_lmu.experiments.sweeps import checkpoints
-from spiking_lmu.metrics import nrmse
 
 LAYERS = 4
 ORDER, THETA = 4, 4.0  # of the memory in each layer of the LMU; theta in steps
