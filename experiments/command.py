@@ -32,7 +32,7 @@ EXPERIMENTS = {
     "seqmnist": ("", "Classify images seen pixel by pixel, in order"),
     "mackey-glass": ("", "Predict a chaotic series: LSTM, LMU, both, spikes"),
     "copy": ("", "Keep ten symbols for up to thousands of steps"),
-    "capacity": ("", "Recall a long window: the memory, and an LSTM"),
+    "capacity": (".capacity", "Recall a long window: the memory, and an LSTM"),
     "information": ("", "Linear and nonlinear processing, by delay and degree"),
     "deploy": ("", "Run a trained network on a simulator or a chip"),
 }

@@ -114,14 +114,13 @@ def _in_words(error: Exception, parser: Parser) -> str:
 def make_parser() -> Parser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
+    from spiking_lmu.experiments import chips as hardware
+    from spiking_lmu.experiments import classification as psmnist
     from spiking_lmu.experiments import (
-        capacity,
         copying,
         information,
         mackey_glass,
     )
-    from spiking_lmu.experiments import chips as hardware
-    from spiking_lmu.experiments import classification as psmnist
     from spiking_lmu.experiments import deployment as deploy
 
     parser = Parser(
@@ -170,14 +169,6 @@ def make_parser() -> Parser:
     )
     copying.add_arguments(one)
     one.set_defaults(run=copying.main)
-
-    one = _experiment(
-        experiments,
-        "capacity",
-        "how well a long window is recalled: the memory as it is, and a trained LSTM",
-    )
-    capacity.add_arguments(one)
-    one.set_defaults(run=capacity.main)
 
     one = _experiment(
         experiments,

@@ -188,9 +188,7 @@ def _conversion(kind: Any) -> tuple[str, Callable[[str], Any]]:
         empty = len(alternatives) < len(get_args(kind))  # None may be given
         return (
             f"{KINDS[item][0]},...",
-            lambda text: (
-                None if empty and text.strip() == "none" else items(text, item)
-            ),
+            lambda text: () if empty and text.strip() == "none" else items(text, item),
         )
     (item,) = [one for one in alternatives if one in KINDS]
     return KINDS[item][0], lambda text: convert(text, item)

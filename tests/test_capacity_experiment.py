@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from importlib import metadata
 
@@ -13,9 +12,8 @@ from nengo.exceptions import ValidationError
 from scipy.signal import fftconvolve
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments import capacity
-from spiking_lmu.experiments.capacity.figures import overall, trained
-from spiking_lmu.experiments.capacity.report import report
+from spiking_lmu.experiments import capacity, command
+from spiking_lmu.experiments.capacity.laws import overall, trained
 from spiking_lmu.experiments.capacity.trials import (
     delay_steps,
     delayed,
@@ -24,6 +22,7 @@ from spiking_lmu.experiments.capacity.trials import (
     remember,
     run_task,
 )
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages.report import read_trials
 
 ARGUMENTS = {
@@ -44,9 +43,12 @@ ARGUMENTS = {
 
 
 def run_command(out, *argv):
-    parser = argparse.ArgumentParser()
-    capacity.add_arguments(parser)
-    return capacity.main(parser.parse_args([*argv, "--quiet"]), out, "capacity")
+    status = command.main(["capacity", *argv, "--quiet", f"--out={out}"])
+    return out / "report.html", status
+
+
+def report(frame, arguments):
+    return capacity.experiment.report(Result(frame, arguments))[0]
 
 
 def test_step_by_step_or_by_convolution():
@@ -110,8 +112,8 @@ def test_a_command_without_lstm(tmp_path):
         "--steps 40,80 --lstm-steps none --order 12 --cycles 2 --trials 2 --jobs 1 "
         "--growing-steps none"
     )
-    page, n_failed = run_command(tmp_path, *argv.split())
-    assert n_failed == 0 and page.exists()
+    page, status = run_command(tmp_path, *argv.split())
+    assert status == 0 and page.exists()
     facts = json.loads((tmp_path / "summary.json").read_text())
     assert facts["arguments"]["lstm_steps"] == []
     assert [law["steps"] for law in facts["laws"]] == [40, 80]
@@ -126,8 +128,8 @@ def test_the_memory_breaks_where_its_order_ends(tmp_path):
         "--steps 60,120 --lstm-steps none --order 24 --cycles 2 --trials 2 --jobs 1 "
         "--growing-steps 30,60,90,120,300 --density 0.1"
     )
-    page, n_failed = run_command(tmp_path, *argv.split())
-    assert n_failed == 0 and (tmp_path / "growing.png").exists()
+    page, status = run_command(tmp_path, *argv.split())
+    assert status == 0 and (tmp_path / "growing.png").exists()
     facts = json.loads((tmp_path / "summary.json").read_text())
     (law,) = (law for law in facts["laws"] if law["law"] == "breaks")
     assert law["held_rmse"] < 0.1 < law["broken_rmse"]
@@ -164,8 +166,8 @@ def learned(tmp_path_factory):
 
 @pytest.mark.filterwarnings("ignore")
 def test_an_lstm_learns_what_it_can_in_a_short_window(learned):
-    (page, n_failed), out = learned
-    assert n_failed == 0
+    (page, status), out = learned
+    assert status == 0
     trials = pd.read_csv(out / "trials.csv")
     lstm = trials[trials["model"] == "lstm"]
     present = lstm[lstm["delay_steps"] == 0].sort_values("trained_steps")["rmse"]
@@ -190,8 +192,8 @@ def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
     def missing(name):
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(capacity.metadata, "version", missing)
-    with pytest.raises(ImportError, match=r"'spiking-lmu\[dl\]'.*--lstm-steps none"):
+    monkeypatch.setattr(metadata, "version", missing)
+    with pytest.raises(ImportError, match=r"--lstm-steps none.*'spiking-lmu\[dl\]'"):
         capacity.run(**{**ARGUMENTS, "lstm_steps": (40,)}, folder=tmp_path)
 
 
@@ -207,15 +209,12 @@ def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
 )  # fmt: skip
 def test_bad_arguments(name, value):
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        make_tasks(**{**ARGUMENTS, name: value})
+        capacity.experiment.plan({**ARGUMENTS, name: value})
 
 
-def test_full_is_a_default_that_arguments_override(monkeypatch, tmp_path):
-    seen = {}
-    monkeypatch.setattr(capacity, "make_tasks", lambda **kw: seen.update(kw) or 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        run_command(tmp_path, "--full", "--trials", "2")
-    assert seen["trials"] == 2 and seen["budget"] == capacity.FULL["budget"]
+def test_full_is_a_default_that_arguments_override():
+    seen = command.parse(["capacity", "--full", "--trials", "2"]).arguments
+    assert seen["trials"] == 2 and seen["budget"] == 90
     assert seen["order"] == 105
 
 

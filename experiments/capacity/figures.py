@@ -1,4 +1,4 @@
-"""Figures of the capacity experiment, and the means that they show."""
+"""Figures of the capacity experiment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
+from spiking_lmu.experiments.capacity.laws import (
+    by_delay,
+    growing,
+    overall,
+    trained,
+)
 from spiking_lmu.experiments.capacity.trials import (
     COUNTED,
     WARM_UP,
@@ -17,8 +23,6 @@ from spiking_lmu.experiments.capacity.trials import (
     remember,
 )
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.intervals import mean_interval
-from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,63 +33,6 @@ COLOURS = {"lmu": "#4b3b8f", "lstm": "#c77f00"}
 MARKERS = {"lmu": "o", "lstm": "s"}
 DASHES: dict[str, Any] = {"lmu": "-", "lstm": (0, (3, 1.5))}
 DRAWN = 3000  # points of each line of the example
-
-
-def overall(frame: pd.DataFrame) -> pd.DataFrame:
-    """RMSE over the delays that both models have, with its interval over trials.
-
-    One row for each model, window and amount of training.
-    """
-    frame = of_band(frame, "fixed")
-    shared = frame[frame["compared"]].assign(square=frame["rmse"] ** 2)
-    keys = ["model", "steps", "trained_steps", "updates"]
-    trials = shared.groupby([*keys, "seed"])
-    one = trials.agg(
-        square=("square", "mean"),
-        train_seconds=("train_seconds", "first"),
-        run_seconds=("run_seconds", "first"),
-        parameters=("parameters", "first"),
-        state_variables=("state_variables", "first"),
-    )
-    one["rmse"] = np.sqrt(one.pop("square"))
-    return _with_intervals(one.reset_index(), keys)
-
-
-def by_delay(frame: pd.DataFrame) -> pd.DataFrame:
-    """RMSE at each delay after all training, with its interval over trials."""
-    last = trained(of_band(frame, "fixed"))
-    return _with_intervals(last, ["model", "steps", "delay"])
-
-
-def of_band(frame: pd.DataFrame, band: str) -> pd.DataFrame:
-    """The trials of the input with a ``"fixed"`` or a ``"growing"`` band."""
-    rows = frame[frame["band"] == band] if len(frame) else frame
-    if len(rows) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-    return rows
-
-
-def growing(frame: pd.DataFrame) -> pd.DataFrame:
-    """RMSE over all delays of the input whose band grows, with its interval."""
-    rows = of_band(frame, "growing")
-    keys = ["state_variables", "steps", "cycles"]
-    squares = rows.assign(square=rows["rmse"] ** 2).groupby([*keys, "seed"])["square"]
-    one = np.sqrt(squares.mean()).rename("rmse").reset_index()
-    return _with_intervals(one, keys)
-
-
-def trained(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows, or means, after all training."""
-    last = frame.groupby(["model", "steps"])["trained_steps"].transform("max")
-    return frame[frame["trained_steps"] == last]
-
-
-def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    groups = frame.groupby(keys)
-    means = groups.mean(numeric_only=True).reset_index()
-    ends = [mean_interval(group["rmse"], "positive") for _, group in groups]
-    _, means["low"], means["high"] = zip(*ends)
-    return means
 
 
 @style.rc()

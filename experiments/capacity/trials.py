@@ -7,17 +7,19 @@ an LSTM that is.
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
+from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.signals import white_noise
 from spiking_lmu.validation import check_each, check_integer, check_number, refusal
 
+GROWING_STEPS = (50, 100, 200, 250, 300, 350, 400, 500, 1_000)
 WARM_UP = 1.5  # windows that are not counted: a window, and half of one to settle
 COUNTED = 2.0  # windows that are, of the memory
 BETWEEN = 4  # the memory is read at so many delays for each one of the LSTM's
@@ -26,32 +28,88 @@ LONGEST_LSTM = 20_000  # steps of a window: backpropagation keeps all of a seque
 
 
 def make_tasks(
-    steps: Sequence[int],
-    lstm_steps: Sequence[int],
-    order: int,
-    units: int,
-    delays: int,
-    cycles: float,
-    growing_steps: Sequence[int],
-    density: float,
-    trials: int,
-    budget: float,
-    batch: int,
-    learning_rate: float,
-    seed: int,
+    steps: Sequence[int] = (100, 1_000, 10_000, 100_000),
+    lstm_steps: Sequence[int] | None = (100, 1_000),
+    order: int = 105,
+    units: int = 105,
+    delays: int = 5,
+    cycles: float = 10.0,
+    growing_steps: Sequence[int] | None = (
+        50,
+        100,
+        200,
+        250,
+        300,
+        350,
+        400,
+        500,
+        1_000,
+    ),
+    density: float = 0.1,
+    trials: int = 3,
+    budget: float = 4.5,
+    batch: int = 20,
+    learning_rate: float = 0.01,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Complete descriptions of all runs, checked, the longest first; see `run`."""
+    """Measure how well inputs of some time ago are recalled; one row a delay and trial.
+
+    The input is white noise, band-limited to so many cycles in a window: the signal is
+    the same whatever the number of steps that it is sampled at. A longer window of it
+    is no harder for the memory. A second input, for the memory alone, has a band that
+    grows with the window: so many cycles in each step, up to where the memory breaks.
+    The memory is exact and not trained; the LSTM learns from sequences of two windows,
+    backpropagated as a whole. For neither do the first one and a half windows count.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Windows of the memory, in time steps.
+    lstm_steps : sequence of int, optional
+        Windows of the LSTM, in time steps, or none.
+    order : int
+        State variables of the memory.
+    units : int
+        Units of the LSTM, each with two state variables.
+    delays : int
+        Number of delays to be recalled in each step, evenly from none to the whole
+        window. The memory is read at three more between them.
+    cycles : float
+        Highest frequency of the input, in cycles per window; at least 1.
+    growing_steps : sequence of int, optional
+        Windows of the input whose band grows, in time steps, or none.
+    density : float
+        Highest frequency of that input, in cycles per step, at most 0.25.
+    trials : int
+        Runs of each, with inputs and initial weights of their own.
+    budget : float
+        Millions of time steps that each LSTM is trained on, those of all sequences
+        together: windows of any length cost equal time.
+    batch : int
+        Sequences for each update of the LSTM.
+    learning_rate : float
+        Learning rate of the LSTM, by Adam.
+    seed : int
+        From which all others are derived.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    ImportError
+        If there is an LSTM to train, and TensorFlow is not installed.
+    """
+    lstm_steps = () if lstm_steps is None else lstm_steps
+    growing_steps = () if growing_steps is None else growing_steps
     check_each("steps", steps, check_integer, 20, LONGEST)
     if len(lstm_steps):
         check_each("lstm_steps", lstm_steps, check_integer, 20, LONGEST_LSTM)
     check_integer("order", order, 1, 256)
     check_integer("units", units, 1, 2048)
     check_integer("delays", delays, 2, 101)
-    check_integer("trials", trials, high=10**4)
     check_number("budget", budget, 1e-6, 1e6)
     check_integer("batch", batch, high=10**4)
     check_number("learning_rate", learning_rate, 1e-8, 1)
-    check_integer("seed", seed, low=0, high=2**32 - 1)
     if len(growing_steps):
         check_each("growing_steps", growing_steps, check_integer, 20, LONGEST)
     density = check_number("density", density, 1e-6, 0.25)
@@ -93,16 +151,11 @@ def make_tasks(
         for n in sorted(growing_steps, reverse=True)
     ]
     return [
-        {**cell, "seed": derived_seed(seed, cell["steps"], k)}
+        # the same for both models
+        {**cell, "seed": derived_seed(seed, crc32(str(cell["steps"]).encode()), k)}
         for cell in lstm + memory + growing
         for k in range(trials)
     ]
-
-
-def derived_seed(seed: int, steps: int, trial: int) -> int:
-    """The seed of one trial, the same for both models."""
-    key = zlib.crc32(repr(steps).encode())
-    return int(np.random.SeedSequence([seed, key, trial]).generate_state(1)[0] >> 1)
 
 
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
