@@ -26,7 +26,7 @@ unexport PYTHONPATH PYTHONHOME
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
 
-environment: ## create .venv and install everything that fits (all other targets do)
+environment: ## create .venv and install everything (all other targets do)
 	@.ci/venv .venv "$(VERSIONS)" --editable ".[all]"
 
 precision: environment ## measure precision against neurons; ends with the report's path
@@ -63,15 +63,15 @@ without = { status=$$?; test $$status = 3 && test -z "$(STRICT)" || exit $$statu
 
 oldest: override PYTHON :=
 oldest:
-	@.ci/venv build/oldest 3.9 --editable ".[tests]" "nengo==3.2.0" "numpy==1.23.*" \
-		"scipy==1.9.*" "pandas==1.5.*" "matplotlib==3.6.*" "joblib==1.4.*" \
-		|| $(call without,3.9); \
+	@.ci/venv build/oldest 3.11 --editable ".[all]" "nengo==3.2.0" "numpy==1.26.*" \
+		"scipy==1.11.*" "pandas==2.1.*" "matplotlib==3.8.*" "joblib==1.4.*" \
+		"tensorflow==2.16.*" "tf_keras==2.16.*" || $(call without,3.11); \
 	build/oldest/bin/$(PYTEST) $(UNITS) $(ARGS)
 
 newest: override PYTHON :=
 newest:
-	@.ci/venv build/newest 3.13 --editable ".[cluster,tests]" "nengo==4.1.*" "numpy>=2" \
-		|| $(call without,3.13); \
+	@.ci/venv build/newest "3.14 3.13" --editable ".[all]" "nengo==4.1.*" "numpy>=2" \
+		|| $(call without,3.13 or 3.14); \
 	build/newest/bin/$(PYTEST) $(UNITS) $(ARGS)
 
 # The sdist, a wheel from that sdist, and the sdist's tests on the installed wheel, in a
@@ -81,7 +81,7 @@ wheel: environment ## build sdist and wheel into dist/, and test the wheel elsew
 	@$(BIN)/python -m build --outdir dist . >build/wheel/log 2>&1 || { cat build/wheel/log; exit 1; }
 	@tar -xzf dist/*.tar.gz -C build/wheel --strip-components=1
 	@cd build/wheel && rm -rf $(PACKAGES)
-	@.ci/venv build/wheel/venv "$(VERSIONS)" "$$(echo dist/*.whl)[tests]"
+	@.ci/venv build/wheel/venv "$(VERSIONS)" "$$(echo dist/*.whl)[all]"
 	@cd build/wheel && venv/bin/$(PYTEST) $(UNITS) $(ARGS)
 	@echo "Built and tested: $$(echo dist/*)"
 

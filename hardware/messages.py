@@ -39,6 +39,8 @@ def collected_warnings(changes: list[str], planned: bool) -> Iterator[None]:
     try:
         with _CATCHING, warnings.catch_warnings():
             warnings.filterwarnings("always", module="nengo_loihi|spiking_lmu")
+            # nengo-loihi 1.1.0 sets an array's dtype, which numpy 2.5 deprecates
+            warnings.filterwarnings("ignore", "", DeprecationWarning, "nengo_loihi")
             show = warnings.showwarning
 
             def take(message: Any, category: Any, *where: Any, **more: Any) -> None:
