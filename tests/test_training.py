@@ -614,3 +614,23 @@ def test_wrong_types_of_files(tmp_path):
     for bad in (None, 3, "network"):
         with pytest.raises(ValidationError, match="network"):
             training.load(path, bad)
+
+
+@pytest.mark.parametrize("form", ["parallel", "sequential"])
+def test_predict_gives_the_steps_that_probes_take(form):
+    with nengo.Network() as network:
+        stimulus, late = nengo.Node([0.0]), nengo.Node(size_in=1)
+        nengo.Connection(stimulus, late, synapse=0.005)
+        probes = [
+            nengo.Probe(late, sample_every=every) for every in (None, 0.003, 0.0025)
+        ]
+    x = np.random.default_rng(0).normal(size=(1, STEPS, 1))
+    found = training.predict(network, x, form=form, dtype="float64")
+    newest = training.predict(network, x, form=form, dtype="float64", last=True)
+    stimulus.output = nengo.processes.PresentInput(x[0], 0.001)
+    with nengo.Simulator(network, progress_bar=False) as sim:
+        sim.run_steps(STEPS)
+    for probe in probes:
+        np.testing.assert_allclose(found[probe][0], sim.data[probe], atol=1e-12)
+        np.testing.assert_allclose(newest[probe][0], sim.data[probes[0]][-1:])
+    assert [found[p].shape[1] for p in probes] == [20, 6, 8]
