@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import nengo
 import numpy as np
@@ -18,7 +18,7 @@ from spiking_lmu.neurons import PoissonL2
 
 from .stochastic import ChipPoisson, told_height
 
-Target = nengo.Ensemble | Neurons
+Target: TypeAlias = nengo.Ensemble | Neurons
 
 
 class Key(NamedTuple):

@@ -196,7 +196,7 @@ def in_series(taus: Taus) -> nengo.synapses.Synapse | None:
         return None
     if len(taus) == 1:
         return nengo.Lowpass(taus[0])
-    denominator = np.ones(1)
+    denominator: np.ndarray = np.ones(1)
     for tau in taus:
         denominator = np.polymul(denominator, [tau, 1])
     return nengo.LinearFilter([1], denominator)

@@ -134,7 +134,7 @@ def plot_windows(frame: pd.DataFrame, seed: int = 0) -> Figure:
     cycles = float(rows["theta_times_freq"].iloc[0])
     shown = example_orders(frame)
     figure = style.new_figure("double", aspect=0.68)
-    grids = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    grids: Any = figure.subfigures(2, 1, height_ratios=(1.15, 1))
     top = grids[0].subplots(1, 2)
     bottom = grids[1].subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)
     _draw_polynomials(top[0])
@@ -230,7 +230,8 @@ def plot_methods(frame: pd.DataFrame) -> Figure:
     orders = sorted(set(rows["order"]))
     cycles = float(rows["theta_times_freq"].iloc[0])
     figure = style.new_figure("double", aspect=0.1 + 0.31 * len(orders))
-    head, body = figure.subfigures(2, 1, height_ratios=(0.17, len(orders)))
+    grids: Any = figure.subfigures(2, 1, height_ratios=(0.17, len(orders)))
+    head, body = grids
     axes = body.subplots(len(orders), 3, sharex=True, sharey="row", squeeze=False)
     for order, line in zip(orders, axes):
         floor = float(delay_error(order, cycles)[0])

@@ -124,7 +124,7 @@ def make_tasks(
 
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     """The numbers of one kind."""
-    rows = {
+    rows: dict[str, Any] = {
         "delay": errors.delay_rows,
         "band": errors.band_rows,
         "window": errors.window_rows,

@@ -34,7 +34,8 @@ NAMES = {
 }
 COLOURS = {**style.COLOURS, "loihi": "#b0407f"}
 MARKERS = {**style.MARKERS, "loihi": "*"}
-SOLID, DASHED = "-", (0, (2, 1.5))
+SOLID: Any = "-"
+DASHED: Any = (0, (2, 1.5))
 KEYS = ["order", "step", "presentation", "total_neurons"]  # what runs of a cell share
 EXTRAS = ("cores", "chips", "energy_low", "energy_high", "steps")  # where there is chip
 

@@ -53,7 +53,7 @@ MARKERS = {
 }
 
 FONTS = ["STIXGeneral", "DejaVu Sans"]
-_PARAMETERS = {
+_PARAMETERS: dict[Any, Any] = {
     "font.family": FONTS,
     "mathtext.fontset": "stix",
     "font.size": 9,

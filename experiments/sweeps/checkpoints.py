@@ -33,7 +33,7 @@ def place(folder: str | os.PathLike[str], task: Mapping[str, Any], name: str) ->
 
 def write(path: Path, arrays: Arrays, rest: Mapping[str, Any]) -> None:
     """Write groups of arrays, and what JSON can express, or leave what is there."""
-    flat = {
+    flat: dict[str, Any] = {
         f"{group}/{name}": array
         for group, named in arrays.items()
         for name, array in named.items()

@@ -237,9 +237,10 @@ def write_archive(
         raise refusal("path", str(path), f"for {LARGEST:,} bytes, not {total:,}")
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
+    kept: dict[str, Any] = {**arrays, **coded}
     try:
         with open(partial, "wb") as file:
-            np.savez(file, **arrays, **coded)
+            np.savez(file, **kept)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
