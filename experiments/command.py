@@ -207,7 +207,9 @@ def load(place: str) -> Experiment:
 def request(experiment: Experiment, name: str, given: dict[str, Any]) -> Request:
     """How to run an experiment, from the options that were given."""
     full = given.pop("full", False)
-    execution = {k: given.pop(k) for k in ("jobs", "scheduler") if k in given}
+    execution: dict[str, Any] = {
+        k: given.pop(k) for k in ("jobs", "scheduler") if k in given
+    }
     execution["progress"] = not given.pop("progress", False)
     folder = given.pop("folder", None)
     asked = experiment

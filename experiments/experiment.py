@@ -270,7 +270,7 @@ class Experiment:
         for name, low, high in (("seed", 0, 2**32 - 1), ("trials", 1, 10**4)):
             if name in arguments:
                 check_integer(name, arguments[name], low, high)
-        tasks = self.make_tasks(**arguments)
+        tasks: Any = self.make_tasks(**arguments)
         return [t for t in tasks if isinstance(t, Stage)] or [Stage(list(tasks))]
 
     def execute(
@@ -413,5 +413,6 @@ _EXECUTION = tuple(inspect.signature(execution).parameters)
 def documentation(function: Callable[..., Any]) -> tuple[str, str, str]:
     """A numpydoc docstring: before its parameters, the parameters, and after them."""
     before, _, rest = (inspect.getdoc(function) or "").partition(PARAMETERS)
-    own, after = re.fullmatch(r"(.*?)(\n\n\w+\n---+\n.*)?", rest, re.S).groups("")
+    parted: Any = re.fullmatch(r"(.*?)(\n\n\w+\n---+\n.*)?", rest, re.S)
+    own, after = parted.groups("")
     return before, own.rstrip(), after

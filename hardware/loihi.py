@@ -189,14 +189,14 @@ class Simulator(LoihiSimulator):
     def _chip(self) -> str:
         return "loihi" if "loihi" in self.sims else "emulator"
 
-    def _start(self, seed: int) -> None:
+    def _start(self, seed: Any) -> None:
         """Set up host and chip for the first time step of a run, on our emulator."""
         for name in ("host_pre", "host"):
             if name in self.sims:
                 self.sims[name].close()
                 model = self.sims[name].model
                 self.sims[name] = HostSimulator(model, host_seed(seed, 0, name))
-        emulator = None
+        emulator: Any = None
         if self._chip == "emulator":
             emulator = self.sims["emulator"] = Emulator(
                 self.model, seed=seed, batch_size=self.minibatch_size or 1

@@ -13,6 +13,7 @@ from typing import Any
 
 import nengo
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments.sweeps import backends
@@ -254,7 +255,7 @@ def run_task(
     ]
 
 
-def as_recording(signal: np.ndarray | None) -> np.ndarray | None:
+def as_recording(signal: ArrayLike | None) -> np.ndarray | None:
     """The values of a recording, or None for white noise."""
     return None if signal is None else np.ravel(signal).astype(float)
 
