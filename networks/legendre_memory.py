@@ -23,7 +23,7 @@ from spiking_lmu.neurons import (
 )
 from spiking_lmu.noise import noise_rmse, spiking_noise
 from spiking_lmu.populations import Population
-from spiking_lmu.realization import Realization, realize
+from spiking_lmu.realization import Realization, check_realization, realize
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.validation import (
     check_array,
@@ -195,7 +195,7 @@ class LegendreMemory(Memory):
                 self.A, self.B, self.dt, self.synapse.tau, spectrum, coordinates
             )
         else:
-            _check_fits(realization, self.A, self.dt, self.synapse.tau)
+            check_realization(realization, self.A, self.dt, self.synapse.tau)
             for name, value in (("freq", freq), ("rms", rms), ("spectrum", spectrum)):
                 if value is not None:
                     raise refusal(name, value, "None where a realization is given")
@@ -427,16 +427,3 @@ def _lowpass(synapse: Any) -> nengo.Lowpass:
             raise refusal("synapse", synapse, "a nengo.Lowpass or a time in seconds")
         synapse = synapse.tau
     return nengo.Lowpass(check_positive("synapse", synapse))
-
-
-def _check_fits(realization: Any, A: np.ndarray, dt: float, tau: float) -> None:
-    """Refuse a realization of another memory."""
-    if not isinstance(realization, Realization):
-        raise refusal("realization", realization, "what realize or realize_for returns")
-    theirs = (realization.order, realization.dt, realization.tau)
-    own = (len(A), dt, tau)
-    same = theirs[0] == own[0] and np.allclose(theirs[1:], own[1:], rtol=1e-6)
-    if not same or not np.allclose(realization.A, A, rtol=1e-6):
-        raise refusal(
-            "realization", theirs, f"of this theta, and of order, dt and synapse {own}"
-        )

@@ -30,7 +30,7 @@ from scipy.linalg import solve_discrete_lyapunov
 
 from .neurons import MAX_RATES, check_neurons, poisson
 from .populations import MAX_NEURONS, Population, count_variance, draw_population
-from .realization import FEWEST_NEURONS, Realization
+from .realization import FEWEST_NEURONS, Realization, check_realization
 from .validation import (
     check_array,
     check_integer,
@@ -45,15 +45,9 @@ LARGEST_SAMPLE = 2000  # beyond, populations only become more alike
 ENOUGH_SAMPLES = 400  # neurons per dimension over which small populations are averaged
 
 
-def _check_realization(realization: Any) -> Realization:
-    if not isinstance(realization, Realization):
-        raise refusal("realization", realization, "what spiking_lmu.realize returns")
-    return realization
-
-
 def check_populations(realization: Any, populations: Any) -> None:
     """Refuse what is not a realization with one population for each coordinate."""
-    order = _check_realization(realization).order
+    order = check_realization(realization).order
     if not isinstance(populations, Sequence) or not all(
         isinstance(p, Population) for p in populations
     ):
@@ -130,7 +124,7 @@ def error_covariance(
     nengo.exceptions.ValidationError
         If there is not one variance for each coordinate, or any is negative.
     """
-    _check_realization(realization)
+    check_realization(realization)
     q = check_array("variances", variances, low=0, ndims=(1,))
     d = realization.order
     if q.shape != (d,):
@@ -211,7 +205,7 @@ def predict_rmse(
     nengo.exceptions.ValidationError
         If an argument is out of range, or there is no theory for the neurons.
     """
-    _check_realization(realization)
+    check_realization(realization)
     n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
     synapse = _check_synapse(synapse)
     neuron_type = poisson() if neuron_type is None else neuron_type

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -167,6 +168,35 @@ class Realization:
             fewest = min(mean, np.clip(mean / 3, FEWEST_NEURONS, ENOUGH_NEURONS))
             shares = _at_least(fewest, total * self.allocation)
         return _round_to_total(shares, total)
+
+
+def check_realization(
+    realization: Any,
+    A: np.ndarray | None = None,
+    dt: float | None = None,
+    tau: float | None = None,
+) -> Realization:
+    """Return a realization, which must fit a system, dt and tau if these are given.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If it is not a `Realization`, or one of another memory.
+    """
+    if not isinstance(realization, Realization):
+        raise refusal("realization", realization, "what realize or realize_for returns")
+    if A is None:
+        return realization
+    theirs, own = (
+        (realization.order, realization.dt, realization.tau),
+        (len(A), dt, tau),
+    )
+    same = theirs[0] == own[0] and np.allclose(theirs[1:], own[1:], rtol=1e-6)
+    if not same or not np.allclose(realization.A, A, rtol=1e-6):
+        raise refusal(
+            "realization", theirs, f"of this theta, and of order, dt and synapse {own}"
+        )
+    return realization
 
 
 def realize(
