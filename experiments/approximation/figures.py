@@ -43,26 +43,19 @@ METHOD_NAMES = {
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """Delay error against theta * f at each order, and the band that it leaves.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Delay error against theta * f at each order, and the band that it leaves."""
     figure = style.new_figure("double", aspect=0.46)
     curves, bands = figure.subplots(1, 2, width_ratios=(1.55, 1))
     _draw_delays(curves, rows_of(frame, "delay"))
     _draw_bands(bands, rows_of(frame, "band"))
-    style.letter(curves, "a")
-    style.letter(bands, "b")
+    style.letters([curves, bands])
     return figure
 
 
 def _draw_delays(ax: Axes, rows: pd.DataFrame) -> None:
     colours = style.order_colours(rows["order"])
     low, high = 1e-7, 3.0
-    ax.axhline(0.01, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
+    style.reference(ax, 0.01)
     for order, curve in rows.groupby("order"):
         freqs, errors = curve["theta_times_freq"], curve["error"]
         ax.plot(freqs, errors, color=colours[order], linewidth=1.3)
@@ -140,8 +133,7 @@ def plot_windows(frame: pd.DataFrame, seed: int = 0) -> Figure:
     _draw_polynomials(top[0])
     _draw_window_errors(top[1], rows, cycles)
     _draw_reconstructions(list(bottom[0]), shown, cycles, seed, set(rows["order"]))
-    for ax, text in zip([*top, bottom[0][0]], "abc"):
-        style.letter(ax, text)
+    style.letters([*top, bottom[0][0]])
     return figure
 
 
@@ -190,7 +182,7 @@ def _draw_window_errors(ax: Axes, rows: pd.DataFrame, cycles: float) -> None:
             markeredgewidth=0.5,
             **looks[method],
         )
-    ax.axhline(0.01, color=style.QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
+    style.reference(ax, 0.01, linestyle=style.DOTTED)
     ax.set_ylim(1e-7, 2)
     ax.legend(loc="lower left")
     style.log_axis(ax.xaxis, rows["order"])
@@ -219,13 +211,7 @@ def _draw_reconstructions(
 
 @style.rc()
 def plot_methods(frame: pd.DataFrame) -> Figure:
-    """Error against steps per window, one line a method, crosses where unstable.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Error against steps per window, one line a method, crosses where unstable."""
     rows = rows_of(frame, "step")
     orders = sorted(set(rows["order"]))
     cycles = float(rows["theta_times_freq"].iloc[0])
@@ -247,8 +233,7 @@ def plot_methods(frame: pd.DataFrame) -> Figure:
         ax.set_xlabel(r"steps per window, $\theta / dt$")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     head.legend(handles, labels, loc="center", ncol=6)
-    for ax, text in zip(axes.flat, "abcdefghijklmnopqrstuvwxyz"):
-        style.letter(ax, text)
+    style.letters(axes.flat)
     return figure
 
 
@@ -287,7 +272,7 @@ def _draw_methods(ax: Axes, rows: pd.DataFrame, floor: float) -> None:
                 va="center",
             )
     if floor > rows["error"].min() / 30:
-        ax.axhline(floor, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
+        style.reference(ax, floor)
     if not np.isfinite(rows["error"]).any():
         ax.set_ylim(0.1, 1)
     style.log_axis(ax.xaxis)

@@ -37,13 +37,7 @@ DRAWN = 3000  # points of each line of the example
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """RMSE against the window, across it, and against training.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """RMSE against the window, across it, and against training."""
     means, delays = overall(frame), by_delay(frame)
     has_lstm = bool((means["model"] == "lstm").any())
     figure = style.new_figure("double", 0.42)
@@ -53,21 +47,14 @@ def plot(frame: pd.DataFrame) -> Figure:
     _draw_delays(panels[1], delays, shades)
     if has_lstm:
         _draw_training(panels[2], means[means["model"] == "lstm"], shades)
-    for ax, name in zip(panels, "abc"):
-        style.letter(ax, name)
+    style.letters(panels)
     _add_legend(figure, shades, has_lstm)
     return figure
 
 
 @style.rc()
 def plot_growing(frame: pd.DataFrame) -> Figure:
-    """RMSE of the memory against the window, for an input whose band grows with it.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """RMSE of the memory against the window, for an input whose band grows with it."""
     means = growing(frame)
     order = int(means["state_variables"].iloc[0])
     figure = style.new_figure("single", 0.8)
@@ -143,40 +130,26 @@ def _draw_points(
 
 def _draw_chance(ax: Axes) -> None:
     """Where a model is that always answers with zero."""
-    ax.axhline(1, color=style.QUIET, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    style.reference(ax, 1, linestyle=style.DOTTED, zorder=1)
 
 
 def _add_legend(figure: Figure, shades: dict[float, str], has_lstm: bool) -> None:
-    from matplotlib.lines import Line2D
-
     entries = [
-        Line2D(
-            [],
-            [],
+        style.entry(
+            NAMES[model],
             color=COLOURS[model],
             marker=MARKERS[model],
             linestyle=DASHES[model],
-            label=NAMES[model],
         )
         for model in ("lmu", "lstm")[: 1 + has_lstm]
     ]
     entries += [
-        Line2D([], [], color=shade, linewidth=2.2, label=f"{steps:,} steps")
+        style.entry(f"{steps:,} steps", color=shade, linewidth=2.2)
         for steps, shade in shades.items()
     ]
-    dots: dict[str, Any] = {
-        "color": style.QUIET,
-        "linewidth": 0.8,
-        "linestyle": (0, (1, 2)),
-    }
-    entries.append(Line2D([], [], label="answering zero", **dots))
-    figure.legend(
-        handles=entries,
-        loc="outside upper center",
-        ncols=min(len(entries), 8),
-        columnspacing=1.2,
-        handletextpad=0.4,
-    )
+    dots: dict[str, Any] = {"linewidth": 0.8, "linestyle": style.DOTTED}
+    entries.append(style.entry("answering zero", color=style.QUIET, **dots))
+    style.legend_above(figure, entries)
 
 
 @style.rc()

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.intervals import mean_interval
-from spiking_lmu.validation import refusal
+from spiking_lmu.experiments.pages.means import averaged, check_trials
 
 Law = dict[str, Any]  # numbers of a law; the template has its words
 
@@ -34,20 +33,19 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
         state_variables=("state_variables", "first"),
     )
     one["rmse"] = np.sqrt(one.pop("square"))
-    return _with_intervals(one.reset_index(), keys)
+    return averaged(one.reset_index(), keys, "rmse")
 
 
 def by_delay(frame: pd.DataFrame) -> pd.DataFrame:
     """RMSE at each delay after all training, with its interval over trials."""
     last = trained(of_band(frame, "fixed"))
-    return _with_intervals(last, ["model", "steps", "delay"])
+    return averaged(last, ["model", "steps", "delay"], "rmse")
 
 
 def of_band(frame: pd.DataFrame, band: str) -> pd.DataFrame:
     """The trials of the input with a ``"fixed"`` or a ``"growing"`` band."""
     rows = frame[frame["band"] == band] if len(frame) else frame
-    if len(rows) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
+    check_trials(rows)
     return rows
 
 
@@ -57,21 +55,13 @@ def growing(frame: pd.DataFrame) -> pd.DataFrame:
     keys = ["state_variables", "steps", "cycles"]
     squares = rows.assign(square=rows["rmse"] ** 2).groupby([*keys, "seed"])["square"]
     one = np.sqrt(squares.mean()).rename("rmse").reset_index()
-    return _with_intervals(one, keys)
+    return averaged(one, keys, "rmse")
 
 
 def trained(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows, or means, after all training."""
     last = frame.groupby(["model", "steps"])["trained_steps"].transform("max")
     return frame[frame["trained_steps"] == last]
-
-
-def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    groups = frame.groupby(keys)
-    means = groups.mean(numeric_only=True).reset_index()
-    ends = [mean_interval(group["rmse"], "positive") for _, group in groups]
-    _, means["low"], means["high"] = zip(*ends)
-    return means
 
 
 def recall_laws(final: pd.DataFrame) -> Iterator[Law]:

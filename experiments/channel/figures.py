@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.channel.laws import (
-    by_type,
-    check_frame,
-    of_theory,
-    predicted,
-)
+from spiking_lmu.experiments.channel.laws import of_theory, predicted
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import by_type, check_trials
 from spiking_lmu.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -23,14 +19,8 @@ if TYPE_CHECKING:
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """RMSE against the number of neurons; that of Poisson neurons relative to theory.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
-    check_frame(frame)
+    """RMSE against neurons; and that of Poisson neurons relative to theory."""
+    check_trials(frame)
     figure = style.new_figure("double", aspect=0.44)
     if not len(of_theory(frame)):
         _draw_errors(figure.subplots(), frame)
@@ -38,8 +28,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     errors, ratios = figure.subplots(1, 2, width_ratios=(1.35, 1))
     _draw_errors(errors, frame)
     _draw_ratios(ratios, frame)
-    style.letter(errors, "a")
-    style.letter(ratios, "b")
+    style.letters([errors, ratios])
     return figure
 
 
@@ -52,7 +41,7 @@ def _draw_points(ax: Axes, kind: str, x: Any, values: pd.Series) -> None:
 
 
 def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
-    for kind, rows in by_type(frame):
+    for kind, rows in by_type(frame).items():
         _draw_points(ax, kind, rows["n_neurons"], rows["rmse"])
     theory = of_theory(frame)
     if len(theory):
@@ -75,7 +64,7 @@ def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
 
     ax.axhline(1, color=style.colour("poisson"))
     furthest = 0.1
-    for kind, rows in by_type(of_theory(frame)):
+    for kind, rows in by_type(of_theory(frame)).items():
         ratios = rows["rmse"] / predicted(rows)
         ax.plot(
             rows["n_neurons"],

@@ -8,25 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.experiments.pages.means import by_type
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, fit_floor, fit_scaling
-from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.validation import refusal
 
 Law = dict[str, Any]  # numbers of a law; the template has its words
-
-
-def check_frame(frame: pd.DataFrame) -> None:
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-
-
-def by_type(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows of each neuron type, in the order in which they are always shown."""
-    for kind in NEURON_TYPES:
-        rows = frame[frame["neuron_type"] == kind]
-        if len(rows):
-            yield kind, rows
 
 
 def of_theory(frame: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +27,7 @@ def predicted(frame: pd.DataFrame) -> pd.Series:
 
 def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """How the error falls with neurons."""
-    for kind, rows in by_type(frame[frame["rmse"] > 0]):
+    for kind, rows in by_type(frame[frame["rmse"] > 0]).items():
         sizes = rows["n_neurons"]
         if sizes.nunique() < 2:
             continue
@@ -59,7 +45,7 @@ def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
 
 def theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """The measured error of Poisson neurons, relative to theory."""
-    for kind, rows in by_type(of_theory(frame)):
+    for kind, rows in by_type(of_theory(frame)).items():
         ratio, low, high = mean_interval(rows["rmse"] / predicted(rows), "positive")
         law = {"law": "theory", "neuron_type": kind}
         yield {**law, "ratio": ratio, "low": low, "high": high}
@@ -67,7 +53,9 @@ def theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
 
 def floor_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """Floors of neurons whose spikes are not random, and what is alike each period."""
-    for kind, rows in by_type(frame[frame["neuron_type"].isin(["lif", "relu"])]):
+    for kind, rows in by_type(
+        frame[frame["neuron_type"].isin(["lif", "relu"])]
+    ).items():
         if rows["n_neurons"].nunique() < LEVELS_OF_FLOOR:
             continue
         fit = fit_floor(rows["n_neurons"], rows["rmse"])
@@ -89,7 +77,7 @@ def costs(frame: pd.DataFrame) -> Iterator[dict[str, Any]]:
     ``"overhead"`` and ``"slope"``, of a step and of each neuron in it, are of a
     straight line through all sizes, where that is one.
     """
-    for kind, rows in by_type(frame):
+    for kind, rows in by_type(frame).items():
         largest = rows[rows["n_neurons"] == rows["n_neurons"].max()]
         n = int(largest["n_neurons"].iloc[0])
         cost = {

@@ -10,8 +10,6 @@ import pandas as pd
 
 from spiking_lmu.experiments.channel.figures import plot
 from spiking_lmu.experiments.channel.laws import (
-    by_type,
-    check_frame,
     costs,
     floor_laws,
     of_theory,
@@ -21,12 +19,13 @@ from spiking_lmu.experiments.channel.laws import (
 )
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import by_type, check_trials
 
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figure."""
     frame = result.frame
-    check_frame(frame)
+    check_trials(frame)
     theory = of_theory(frame)
     values = {
         "sizes": [int(frame["n_neurons"].min()), int(frame["n_neurons"].max())],
@@ -56,7 +55,7 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
             "Build, s": group["build_seconds"].mean(),
             "Run, s": group["run_seconds"].mean(),
         }
-        for kind, of_kind in by_type(frame)
+        for kind, of_kind in by_type(frame).items()
         for n, group in of_kind.groupby("n_neurons")
     ]
     return pd.DataFrame(rows)

@@ -9,9 +9,7 @@ import pandas as pd
 
 from spiking_lmu.experiments.energy.trials import parse_rates
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.intervals import mean_interval
-from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.validation import refusal
+from spiking_lmu.experiments.pages.means import averaged, by_type, check_trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,32 +31,22 @@ SHAPES = ("o", "s", "^", "D", "v", "P", "X")
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
     """Means over the trials of each combination; ``energy`` is the middle estimate."""
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-    numbers = frame.drop(columns=["seed"]).groupby(CELL, sort=False)
-    means = numbers.mean(numeric_only=True).reset_index()
-    means["energy"] = np.sqrt(means["energy_low"] * means["energy_high"])
-    groups = (mean_interval(group["rmse"], "positive") for _, group in numbers)
-    _, means["rmse_low"], means["rmse_high"] = zip(*groups)
-    return means
+    check_trials(frame)
+    found = averaged(frame.drop(columns=["seed"]), CELL, "rmse")
+    found = found.rename(columns={"low": "rmse_low", "high": "rmse_high"})
+    return found.assign(energy=np.sqrt(found["energy_low"] * found["energy_high"]))
 
 
 def front(means: pd.DataFrame, cost: str) -> pd.DataFrame:
     """The cells than which no other is as cheap and as precise, from cheap to dear."""
     ordered = means.sort_values([cost, "rmse"])
-    best_before = ordered["rmse"].cummin().shift(fill_value=np.inf)
+    best_before = ordered["rmse"].astype(float).cummin().shift(fill_value=np.inf)
     return ordered[ordered["rmse"] < best_before]
 
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """RMSE against three costs, a row of panels for each order, with Pareto fronts.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """RMSE against three costs, a row of panels for each order, with Pareto fronts."""
     means = cells(frame)
     orders = sorted(means["order"].unique())
     figure = style.new_figure("double", 0.12 + 0.31 * len(orders))
@@ -73,16 +61,9 @@ def plot(frame: pd.DataFrame) -> Figure:
     for ax, text in zip(axes[-1], COSTS.values()):
         style.log_axis(ax.xaxis)
         ax.set_xlabel(text)
-    for ax, name in zip(axes.flat, "abcdefghijklmnopqrstuvwxyz"):
-        style.letter(ax, name)
-    _add_legend(figure, list(_by_type(means)), shapes)
+    style.letters(axes.flat)
+    _add_legend(figure, list(by_type(means)), shapes)
     return figure
-
-
-def _by_type(means: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The rows of each neuron type, in the order in which they are always shown."""
-    found = {kind: means[means["neuron_type"] == kind] for kind in NEURON_TYPES}
-    return {kind: rows for kind, rows in found.items() if len(rows)}
 
 
 def _draw_trade(
@@ -97,7 +78,7 @@ def _draw_trade(
         linewidth=0.8,
         zorder=2.4,
     )
-    for kind, rows in _by_type(panel).items():
+    for kind, rows in by_type(panel).items():
         for rates, line in rows.groupby("rates"):
             line = line.sort_values("n_neurons")
             color = style.colour(kind)
@@ -130,51 +111,29 @@ def _draw_cell(
 
 
 def _add_legend(figure: Figure, kinds: list[str], shapes: dict[str, str]) -> None:
-    from matplotlib.lines import Line2D
-
-    def entry(label: str, **look: Any) -> Line2D:
-        return Line2D([], [], label=label, **{"linestyle": "none", **look})
-
+    dots: dict[str, Any] = {"linestyle": "none", "markersize": 4}
+    hollow = {**dots, "color": style.INK, "markerfacecolor": "white", "markersize": 3.6}
     entries = [
-        entry(style.NAMES[kind], color=style.colour(kind), marker="o", markersize=4)
+        style.entry(style.NAMES[kind], color=style.colour(kind), marker="o", **dots)
         for kind in kinds
     ]
     entries += [
-        entry(
-            f"{rates.replace('-', '–')} Hz",
-            color=style.INK,
-            markerfacecolor="white",
-            marker=shape,
-            markersize=3.6,
-        )
+        style.entry(f"{rates.replace('-', '–')} Hz", marker=shape, **hollow)
         for rates, shape in shapes.items()
     ]
-    entries.append(entry("Pareto front", color=style.INK, linestyle="-", linewidth=0.8))
-    figure.legend(
-        handles=entries,
-        loc="outside upper center",
-        ncols=min(len(entries), 8),
-        columnspacing=1.2,
-        handletextpad=0.3,
-    )
+    entries.append(style.entry("Pareto front", color=style.INK, linewidth=0.8))
+    style.legend_above(figure, entries)
 
 
 @style.rc()
 def plot_energy(frame: pd.DataFrame) -> Figure:
-    """What the energy goes to, and what the same network takes on processors.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """What the energy goes to, and what the same network takes on processors."""
     means = cells(frame)
     figure = style.new_figure("double", 0.46)
     shares, machines = figure.subplots(1, 2, width_ratios=(1, 1.15))
     _draw_shares(shares, means)
     _draw_machines(machines, means)
-    style.letter(shares, "a")
-    style.letter(machines, "b")
+    style.letters([shares, machines])
     return figure
 
 
@@ -193,7 +152,7 @@ def _draw_shares(ax: Axes, means: pd.DataFrame) -> None:
     ax.set_ylim(0, 100)
     ax.set_xlabel(f"Neurons in all, $d = {order}$")
     ax.set_ylabel("Share of the energy (%)")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1)
+    style.legend_above(ax, ncols=2)
 
 
 def _draw_machines(ax: Axes, means: pd.DataFrame) -> None:
@@ -207,7 +166,7 @@ def _draw_machines(ax: Axes, means: pd.DataFrame) -> None:
     }
     for column, (name, dashes) in lines.items():
         ax.plot(alike.index, alike[column], linestyle=dashes, label=name, **look)
-    for kind, rows in _by_type(means).items():
+    for kind, rows in by_type(means).items():
         sizes = rows.groupby("total_neurons")
         low, high = sizes["energy_low"].min(), sizes["energy_high"].max()
         color = style.colour(kind)
@@ -219,4 +178,4 @@ def _draw_machines(ax: Axes, means: pd.DataFrame) -> None:
     style.log_axis(ax.yaxis)
     ax.set_xlabel("Neurons in all")
     ax.set_ylabel("Energy per step (nJ)")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1)
+    style.legend_above(ax, ncols=2)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,17 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
 
 #: Widths of a column and of a page, in inches.
 WIDTHS = {"single": 3.5, "double": 7.2}
 
 #: Ink of text and axes, and the quieter ink of guides.
 INK, QUIET = "#1c1e21", "#7c828a"
+
+#: Dashes of lines for comparison: what theory or chance gives, and where goals are.
+DASHED: tuple[int, tuple[float, float]] = (0, (4, 2.5))
+DOTTED: tuple[int, tuple[float, float]] = (0, (1, 2))
 
 #: One colour and one marker each, safe for colour-blind readers and in grey.
 COLOURS = {
@@ -255,7 +261,7 @@ def guide_line(
     start, stop = check_array("x", x, 0, exclusive=True, ndims=(1,))
     ends = np.array([start, stop])
     heights = y * (ends / start) ** exponent
-    ax.plot(ends, heights, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
+    ax.plot(ends, heights, color=QUIET, linewidth=0.8, linestyle=DASHED)
     middle, height = np.sqrt(ends.prod()), np.sqrt(heights.prod())
     ax.text(
         middle,
@@ -309,6 +315,51 @@ def plain_number(value: float) -> str:
     factor, _, exponent = f"{value:.6e}".partition("e")
     times = "" if float(factor) == 1 else rf"{float(factor):g}\times"
     return f"${times}10^{{{int(exponent)}}}$"
+
+
+def reference(ax: Axes, y: float, **look: Any) -> None:
+    """A quiet dashed line across the panel, to compare with."""
+    dashes = {"color": QUIET, "linewidth": 0.8, "linestyle": DASHED}
+    ax.axhline(y, **{**dashes, **look})
+
+
+def entry(label: str, **look: Any) -> Line2D:
+    """An entry of a legend, for what is drawn elsewhere: a line, or its markers."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], label=label, **look)
+
+
+def legend_above(
+    place: Axes | Figure, entries: Sequence[Any] | None = None, ncols: int = 8
+) -> None:
+    """A legend above a panel or all panels, in rows of ``ncols`` entries.
+
+    Parameters
+    ----------
+    place : matplotlib.axes.Axes or matplotlib.figure.Figure
+        The panel, or the figure.
+    entries : sequence, optional
+        What it lists, such as `entry` gives; by default what the panel labels.
+    ncols : int
+        Entries side by side, at the most.
+    """
+    from matplotlib.figure import Figure
+
+    if entries is None:
+        entries, _ = place.get_legend_handles_labels()  # type: ignore[union-attr]
+    look: dict[str, Any] = {"columnspacing": 1.2, "handletextpad": 0.4}
+    if isinstance(place, Figure):
+        look["loc"] = "outside upper center"
+    else:
+        look.update(loc="lower center", bbox_to_anchor=(0.5, 1))
+    place.legend(handles=entries, ncols=max(1, min(len(entries), ncols)), **look)
+
+
+def letters(axes: Iterable[Axes]) -> None:
+    """Mark panels with a, b, c, in this order."""
+    for ax, text in zip(axes, ascii_lowercase):
+        letter(ax, text)
 
 
 def letter(ax: Axes, text: str) -> None:

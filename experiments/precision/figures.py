@@ -109,7 +109,7 @@ def plot_orders(frame: pd.DataFrame) -> Figure:
             style.points(
                 axes[1], cell["order"], cell["gain"], color=shades[n], label=label
             )
-        axes[1].axhline(1, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
+        style.reference(axes[1], 1)
         axes[1].set_title("RMSE legendre/equal over balanced/optimal")
         axes[1].set_ylabel("Ratio")
         axes[1].set_ylim(bottom=0)
@@ -264,8 +264,7 @@ def plot_example(example: Example) -> Figure:
     axes[2].invert_yaxis()
     axes[2].set_xlabel("Time (s)")
     figure.colorbar(image, ax=axes[2], label="Input", pad=0.01)
-    for ax, name in zip(axes, "abc"):
-        style.letter(ax, name)
+    style.letters(axes)
     return figure
 
 
