@@ -22,7 +22,6 @@ FOLDERS: dict[str, dict[str, Any]] = {
     "precision": {"network": "memory", "signal": None, "backend": "nengo"},
     "psmnist": {"data": "digits"},
     "seqmnist": {"data": "digits"},
-    "mackey-glass": {"protocol": ("ours",)},
     "copy": {"encoders": ("learned", "ring")},
     "deploy": {"model": None, "data": None, "target": "nengo"},
 }

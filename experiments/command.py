@@ -30,7 +30,10 @@ EXPERIMENTS = {
     "hardware": ("", "A benchmark that chips were measured on"),
     "psmnist": ("", "Classify images seen pixel by pixel, shuffled"),
     "seqmnist": ("", "Classify images seen pixel by pixel, in order"),
-    "mackey-glass": ("", "Predict a chaotic series: LSTM, LMU, both, spikes"),
+    "mackey-glass": (
+        ".mackey_glass",
+        "Predict a chaotic series: LSTM, LMU, both, spikes",
+    ),
     "copy": ("", "Keep ten symbols for up to thousands of steps"),
     "capacity": (".capacity", "Recall a long window: the memory, and an LSTM"),
     "information": ("", "Linear and nonlinear processing, by delay and degree"),

@@ -119,7 +119,6 @@ def make_parser() -> Parser:
     from spiking_lmu.experiments import (
         copying,
         information,
-        mackey_glass,
     )
     from spiking_lmu.experiments import deployment as deploy
 
@@ -152,14 +151,6 @@ def make_parser() -> Parser:
     )
     psmnist.add_arguments(one)
     one.set_defaults(run=partial(psmnist.main, permuted=False))
-
-    one = _experiment(
-        experiments,
-        "mackey-glass",
-        "predict a chaotic series: LSTM, LMU, hybrid, parallel LMU, and it in spikes",
-    )
-    mackey_glass.add_arguments(one)
-    one.set_defaults(run=mackey_glass.main)
 
     one = _experiment(
         experiments,

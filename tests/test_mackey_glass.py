@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
+from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,14 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import mackey_glass
-from spiking_lmu.experiments.arguments import chosen
+from spiking_lmu.experiments.command import main, parse
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.mackey_glass.figures import (
     PUBLISHED,
     plot,
     plot_spiking,
     plot_training,
 )
-from spiking_lmu.experiments.mackey_glass.report import report
 from spiking_lmu.experiments.mackey_glass.trials import make_tasks
 
 ARGUMENTS = {
@@ -74,38 +73,32 @@ def test_networks_of_a_trial_share_series_and_others_do_not():
 )  # fmt: skip
 def test_bad_arguments(name, value):
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        make_tasks(**{**ARGUMENTS, name: value})
-
-
-def parse(*argv):
-    parser = argparse.ArgumentParser()
-    mackey_glass.add_arguments(parser)
-    return parser.parse_args(argv)
+        mackey_glass.experiment.plan({**ARGUMENTS, name: value})
 
 
 def test_full_is_the_size_of_the_reference_unless_told_otherwise():
-    def full(*argv):
-        return chosen(mackey_glass.run, parse("--full", *argv), mackey_glass.FULL)
+    def asked(*argv):
+        return parse(["mackey-glass", *argv]).arguments
 
-    more = full("--trials", "5")
+    more = asked("--full", "--trials", "5")
     assert more["series"] == (32, 32, 64) and more["trials"] == 5
-    fewer = full("--epochs", "7")
+    fewer = asked("--full", "--epochs", "7")
     assert fewer["epochs"] == 7 and not fewer["swapped"]
-    assert chosen(mackey_glass.run, parse("--swapped"))["swapped"]
-    assert chosen(mackey_glass.run, parse())["series"] == (16, 4, 16)
+    assert asked("--swapped")["swapped"]
+    assert asked()["series"] == (16, 4, 16)
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("mackey_glass")
     argv = (
-        "--models lmu,parallel,spiking --series 2,1,1 --steps 300 --length 60 "
-        "--epochs 1 --parallel-epochs 2 --spiking-epochs 1 --units 10 "
+        "mackey-glass --models lmu,parallel,spiking --series 2,1,1 --steps 300 "
+        "--length 60 --epochs 1 --parallel-epochs 2 --spiking-epochs 1 --units 10 "
         "--spiking-units 10 --spiking-order 3 --neurons 10,20 --neuron-types lif "
-        "--presentations 2 --spiking-steps 250 --trials 1 --jobs 1 --seed 3 --quiet"
+        "--presentations 2 --spiking-steps 250 --trials 1 --jobs 1 --seed 3 --quiet "
+        "--out"
     )
-    page, n_failed = mackey_glass.main(parse(*argv.split()), out, "the command")
-    assert n_failed == 0 and page == out / "report.html"
+    assert main([*argv.split(), str(out)]) == 0
     return out
 
 
@@ -162,8 +155,12 @@ def made_up(swapped=False):
     return pd.DataFrame(tests + spikes)
 
 
+def report(frame, arguments):
+    return mackey_glass.experiment.report(Result(frame, arguments))[0]
+
+
 def test_laws_say_what_rows_say():
-    page = report(made_up(), ARGUMENTS, ("models", "spiking"))
+    page = report(made_up(), ARGUMENTS)
     by_law = {
         (law.values["law"], law.values.get("model")): law
         for law in page.laws
@@ -175,7 +172,7 @@ def test_laws_say_what_rows_say():
     assert by_law["best", "parallel"].words in page.lead
     ratio = by_law["over_lstm", "lmu"].values
     assert ratio["low"] < ratio["ratio"] < ratio["high"] < 1
-    assert "told apart from it" in by_law["over_lstm", "lmu"].words
+    assert ", a significant difference" in by_law["over_lstm", "lmu"].words
     aware = by_law["aware", None].values
     assert aware["low"] == pytest.approx(3, rel=0.02)
     (spiking,) = [law for law in page.laws if law.values["law"] == "spiking"]
@@ -183,7 +180,7 @@ def test_laws_say_what_rows_say():
 
 
 def test_published_values_stand_beside_the_protocol_of_the_paper():
-    page = report(made_up(), {**ARGUMENTS, "protocol": ("ours", "paper")}, ("models",))
+    page = report(made_up(), {**ARGUMENTS, "protocol": ("ours", "paper")})
     published = {
         (law.values["protocol"], law.values["model"]): law.values.get("published")
         for law in page.laws
@@ -198,13 +195,13 @@ def test_published_values_stand_beside_the_protocol_of_the_paper():
         if law.values["law"] == "over_lstm" and law.values["protocol"] == "paper"
     ]
     assert same.values["ratio"] == pytest.approx(1, abs=0.02)
-    assert "cannot be told apart" in same.words
+    assert ", no significant difference" in same.words
     (section,) = [s for s in page.sections if s.title == "Protocols"]
     rows = section.table.set_index("")
     assert rows.loc["Updates in an epoch; epochs"].tolist()[:2] == ["1; 500", "1; 10"]
     shortened = {**ARGUMENTS, "paper_length": 200}
     (section,) = [
-        s for s in report(made_up(), shortened, ()).sections if s.title == "Protocols"
+        s for s in report(made_up(), shortened).sections if s.title == "Protocols"
     ]
     rows = section.table.set_index("")
     length = rows.loc["Steps of each that are trained on", "Paper's protocol, here"]
@@ -213,12 +210,12 @@ def test_published_values_stand_beside_the_protocol_of_the_paper():
 
 def test_a_run_by_the_protocol_of_the_paper(tmp_path):
     argv = (
-        "--protocol paper --models lmu,hybrid,parallel --paper-series 2,1,1 "
-        "--paper-epochs 2 --paper-length 100 --steps 200 --spiking-steps 200 "
-        "--trials 2 --jobs 1 --quiet"
+        "mackey-glass --protocol paper --models lmu,hybrid,parallel "
+        "--paper-series 2,1,1 --paper-epochs 2 --paper-length 100 --steps 200 "
+        "--spiking-steps 200 --trials 2 --jobs 1 --quiet --out"
     )
-    page, n_failed = mackey_glass.main(parse(*argv.split()), tmp_path, "the command")
-    assert n_failed == 0 and page.is_file()
+    assert main([*argv.split(), str(tmp_path)]) == 0
+    assert (tmp_path / "report.html").is_file()
     trials = pd.read_csv(tmp_path / "trials.csv")
     tests = trials[trials["study"] == "test"]
     assert list(tests["model"]) == ["lmu", "lmu", "hybrid", "hybrid"]
@@ -234,13 +231,13 @@ def test_the_paper_has_recurrent_networks_only():
 
 
 def test_the_swapped_direction_is_compared_with_nothing_and_explained():
-    page = report(made_up(True), {**ARGUMENTS, "swapped": True}, ("models",))
+    page = report(made_up(True), {**ARGUMENTS, "swapped": True})
     (models,) = [s for s in page.sections if s.title == "Models"]
     assert "published, %" not in models.table.columns
     assert any("exchanged" in text for text in models.paragraphs)
     assert not any("published" in law.values for law in page.laws)
     assert "recalled" in page.title
-    true = report(made_up(), ARGUMENTS, ())
+    true = report(made_up(), ARGUMENTS)
     assert not any("exchanged" in p for s in true.sections for p in s.paragraphs)
 
 
@@ -254,15 +251,21 @@ def test_figures_of_made_up_rows():
 
 def test_no_trials_no_page():
     with pytest.raises(ValidationError, match="at least one trial"):
-        report(pd.DataFrame(), ARGUMENTS, ())
+        report(pd.DataFrame(), ARGUMENTS)
 
 
-def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
-    from spiking_lmu import simulators
+@pytest.mark.parametrize("package", ["tensorflow", "nengo-dl"])
+def test_a_missing_package_is_named_with_who_needs_it(monkeypatch, tmp_path, package):
+    version = metadata.version
 
-    def missing(module):
-        raise ImportError(f"no {module}")
+    def missing(name):
+        if name == package:
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
 
-    monkeypatch.setattr(simulators, "import_module", missing)
-    with pytest.raises(ValidationError, match=r"pip install 'spiking-lmu\[dl\]'"):
-        mackey_glass.run(folder=str(Path(tmp_path)))
+    monkeypatch.setattr(metadata, "version", missing)
+    told = rf"mackey-glass experiment needs {package}; .* 'spiking-lmu\[dl\]'"
+    with pytest.raises(ImportError, match=told):
+        mackey_glass.run(folder=str(tmp_path))
+    # gradients of the paper's protocol are written out
+    assert mackey_glass.experiment.needs({"protocol": ("paper",)}) == {}

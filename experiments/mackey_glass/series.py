@@ -26,6 +26,7 @@ from spiking_lmu.validation import check_integer
 
 SUBSTEPS = 10  # of Euler's method, in each step
 WASHOUT = 100  # steps at the beginning of each series that are thrown away
+SETTLED = 100  # steps of the rest after which a network knows where in it it is
 UNKNOWN = 5  # values that are too few to know where in a series one is
 STARTS = 8  # times that its beginning is trained on
 

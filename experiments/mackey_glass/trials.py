@@ -6,80 +6,135 @@ it is made of.
 
 from __future__ import annotations
 
-import math
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import Any
 
-import nengo
 import numpy as np
 
-from spiking_lmu import training
 from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.capacity.lstm import limit_threads
 from spiking_lmu.experiments.mackey_glass.paper import (
     side_by_side,
     train_as_published,
 )
+from spiking_lmu.experiments.mackey_glass.parallel import spiking_rows, train_parallel
 from spiking_lmu.experiments.mackey_glass.recurrent import (
     Learned,
     run_on_nengo,
     to_nengo,
     train_recurrent,
 )
-from spiking_lmu.experiments.mackey_glass.series import Split, make_split, windows
+from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, make_split
+from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import nrmse
-from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.simulators import repeatable
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    refusal,
-)
+from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
 
 RECURRENT = ("lstm", "lmu", "hybrid")
 MODELS = (*RECURRENT, "parallel", "spiking")
 PROTOCOLS = ("ours", "paper")
-SETTLED = 100  # steps of a series after which a network knows where in it it is
-RATE = 3e-3  # at the beginning; it falls along half a cosine
-BATCH = 200  # steps in each update, in parallel form
-VALIDATED = 8  # series at most, in parallel form, where each step is a sample
 EXAMPLE = 400  # steps of a test series that are shown
 ON_NENGO = 300  # steps for which the LMU is compared with itself on Nengo
 
 
 def make_tasks(
-    models: Sequence[str],
-    series: Sequence[int],
-    steps: int,
-    ahead: int,
-    tau: int,
-    swapped: bool,
-    length: int,
-    epochs: int,
-    order: int,
-    window: int,
-    units: int,
-    parallel_epochs: int,
-    spiking_order: int,
-    spiking_units: int,
-    spiking_epochs: int,
-    neurons: Sequence[int],
-    neuron_types: Sequence[str],
-    presentations: Sequence[int],
-    spiking_steps: int,
-    protocol: Sequence[str],
-    paper_series: Sequence[int],
-    paper_length: int | None,
-    paper_epochs: int,
-    trials: int,
-    seed: int,
+    models: Sequence[str] = MODELS,
+    series: Sequence[int] = (16, 4, 16),
+    steps: int = 5000,
+    ahead: int = 15,
+    tau: int = 17,
+    swapped: bool = False,
+    length: int = 100,
+    epochs: int = 12,
+    order: int = 18,
+    window: int = 20,
+    units: int = 110,
+    parallel_epochs: int = 8,
+    spiking_order: int = 6,
+    spiking_units: int = 80,
+    spiking_epochs: int = 3,
+    neurons: Sequence[int] = (20, 60, 200),
+    neuron_types: Sequence[str] = ("poisson-relu", "relu"),
+    presentations: Sequence[int] = (10,),
+    spiking_steps: int = 500,
+    protocol: Sequence[str] = ("ours",),
+    paper_series: Sequence[int] = (32, 32, 64),
+    paper_length: int | None = None,
+    paper_epochs: int = 500,
+    trials: int = 3,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Complete descriptions of all runs, checked; see `mackey_glass.run`."""
+    """Train networks to predict the Mackey-Glass series, and test them.
+
+    Parameters
+    ----------
+    models : sequence of str
+        ``lstm``, ``lmu`` and ``hybrid``, which has layers of both: four recurrent
+        layers with some 18,000 parameters. ``parallel``: a feed-forward LMU, trained in
+        parallel form. ``spiking``: a smaller one whose memory is made of neurons.
+    series : sequence of three int
+        Numbers of series to train on, to validate with and to test with.
+    steps : int
+        Steps of each series.
+    ahead : int
+        How many steps ahead the target is.
+    tau : int
+        Delay of the equation, in steps.
+    swapped : bool
+        Exchange inputs and targets, as the published notebook did: the target is what
+        the series was ``ahead`` steps ago.
+    length : int
+        Steps of the windows that series are cut into, for training.
+    epochs : int
+        Passes through the series, of the recurrent networks.
+    order : int
+        State variables of the parallel LMU.
+    window : int
+        Window of the parallel and the spiking LMU, in steps of the series.
+    units : int
+        Units in each of the two layers of the parallel LMU.
+    parallel_epochs : int
+        Passes through the series, of the parallel LMU.
+    spiking_order : int
+        State variables of the spiking LMU.
+    spiking_units : int
+        Units in each of the two layers of the spiking LMU.
+    spiking_epochs : int
+        Passes through the series, of the spiking LMU, and as many again with noise.
+    neurons : sequence of int
+        Mean numbers of neurons per dimension.
+    neuron_types : sequence of str
+        ``relu`` (integrate-and-fire) and ``poisson-relu``, with linear tuning curves;
+        ``poisson``, ``lif`` or ``rate``, with those of LIF neurons.
+    presentations : sequence of int
+        Time steps of 1 ms for which a spiking memory receives each value.
+    spiking_steps : int
+        Steps of a test series that the spiking LMU is tested with.
+    protocol : sequence of str
+        ``ours``, or ``paper``: recurrent networks as the notebook of LMU 2019 trains
+        them.
+    paper_series : sequence of three int
+        Numbers of series, as ``series``, for the paper's protocol.
+    paper_length : int, optional
+        Steps, from the beginning of each series, that the paper's protocol trains on;
+        by default all, as published. Validation and test have all steps.
+    paper_epochs : int
+        Epochs of the paper's protocol, each of one update.
+    trials : int
+        Networks of each kind, each with series and initial weights of its own.
+    seed : int
+        From which all others are derived.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    ImportError
+        If a package that trains the networks is not installed.
+    """
     check_each("models", models, check_choice, MODELS)
     check_each("protocol", protocol, check_choice, PROTOCOLS)
     for name, sizes in (("series", series), ("paper_series", paper_series)):
@@ -88,28 +143,28 @@ def make_tasks(
             raise refusal(name, sizes, allowed)
         for n in sizes:
             check_integer(name, n, high=10**5)
-    check_integer("steps", steps, 2 * SETTLED, 10**6)
-    check_integer("ahead", ahead, high=10**4)
-    check_integer("tau", tau, high=10**4)
-    check_integer("length", length, 2, steps)
-    if paper_length is None:
-        paper_length = steps
-    check_integer("paper_length", paper_length, 2, steps)
-    check_integer("paper_epochs", paper_epochs, high=10**6)
-    for name, value in (("epochs", epochs), ("parallel_epochs", parallel_epochs)):
-        check_integer(name, value, high=10**6)
-    check_integer("spiking_epochs", spiking_epochs, high=10**6)
-    check_integer("order", order, high=256)
-    check_integer("spiking_order", spiking_order, high=256)
-    check_integer("window", window, 2, 10**4)
-    check_integer("units", units, high=10**4)
-    check_integer("spiking_units", spiking_units, high=10**4)
+    paper_length = steps if paper_length is None else paper_length
+    for name, value, low, high in (
+        ("steps", steps, 2 * SETTLED, 10**6),
+        ("ahead", ahead, 1, 10**4),
+        ("tau", tau, 1, 10**4),
+        ("length", length, 2, steps),
+        ("paper_length", paper_length, 2, steps),
+        ("paper_epochs", paper_epochs, 1, 10**6),
+        ("epochs", epochs, 1, 10**6),
+        ("parallel_epochs", parallel_epochs, 1, 10**6),
+        ("spiking_epochs", spiking_epochs, 1, 10**6),
+        ("order", order, 1, 256),
+        ("spiking_order", spiking_order, 1, 256),
+        ("window", window, 2, 10**4),
+        ("units", units, 1, 10**4),
+        ("spiking_units", spiking_units, 1, 10**4),
+        ("spiking_steps", spiking_steps, 2 * SETTLED, steps),
+    ):
+        check_integer(name, value, low, high)
     check_each("neurons", neurons, check_integer, 2, 10**5)
     check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     check_each("presentations", presentations, check_integer, 1, 1000)
-    check_integer("spiking_steps", spiking_steps, 2 * SETTLED, steps)
-    check_integer("trials", trials, high=10**4)
-    check_integer("seed", seed, low=0, high=2**32 - 1)
     if not isinstance(swapped, bool):
         raise refusal("swapped", swapped, "True or False")
     common = {
@@ -139,7 +194,8 @@ def make_tasks(
         "spiking_steps": int(spiking_steps),
     }
     longest_first = sorted(models, key=MODELS.index, reverse=True)
-    seeds = [_derived_seed(seed, trial) for trial in range(trials)]
+    # all networks of a trial learn from the same series
+    seeds = [derived_seed(seed, trial) for trial in range(trials)]
     ours = [
         {
             "protocol": "ours",
@@ -171,17 +227,11 @@ def make_tasks(
     return [task for kind in PROTOCOLS if kind in protocol for task in kinds[kind]]
 
 
-def _derived_seed(seed: int, trial: int) -> int:
-    # all networks of a trial learn from the same series
-    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
-
-
-def run_task(
-    task: dict[str, Any], folder: str | os.PathLike[str] | None = None
-) -> list[dict[str, Any]]:
+def run_task(task: dict[str, Any], folder: str | None = None) -> list[dict[str, Any]]:
     """Train the network of one task, and test it; all trials at once as published.
 
-    ``folder`` is where training as published can go on after an interruption.
+    Training as published goes on after an interruption, from what it keeps in
+    ``folder``.
 
     Returns
     -------
@@ -191,16 +241,9 @@ def run_task(
         memory made of neurons.
     """
     if task["protocol"] == "paper":
-        return _paper_rows(task, folder)
+        return _paper_rows(task, Path(folder) / "training" if folder else None)
     limit_threads(require("tensorflow"))
-    split = make_split(
-        task["series"],
-        task["steps"],
-        task["ahead"],
-        task["tau"],
-        task["swapped"],
-        task["seed"],
-    )
+    split = _split(task, task["seed"])
     if task["model"] in RECURRENT:
         learned = train_recurrent(
             task["model"], split, task["epochs"], task["length"], task["seed"]
@@ -208,29 +251,24 @@ def run_task(
     else:
         learned = train_parallel(task, split)
     if task["model"] == "spiking":
-        studies = _spiking_rows(task, split, learned.network)
+        studies = spiking_rows(task, split, learned.network)
     else:
         studies = _rows(task, split, learned)
+    return [{**_common(task), **row} for row in studies]
+
+
+def _split(task: dict[str, Any], seed: int, scaled: bool = True) -> Split:
+    sizes = task["series"], task["steps"], task["ahead"], task["tau"]
+    return make_split(*sizes, task["swapped"], seed, scaled=scaled)
+
+
+def _common(task: dict[str, Any]) -> dict[str, Any]:
     names = ("protocol", "model", "trial", "swapped", "seed")
-    common = {name: task[name] for name in names}
-    return [{**common, **row} for row in studies]
+    return {name: task[name] for name in names}
 
 
-def _paper_rows(
-    task: dict[str, Any], folder: str | os.PathLike[str] | None
-) -> list[dict[str, Any]]:
-    splits = [
-        make_split(
-            task["series"],
-            task["steps"],
-            task["ahead"],
-            task["tau"],
-            task["swapped"],
-            seed,
-            scaled=False,
-        )
-        for seed in task["seeds"]
-    ]
+def _paper_rows(task: dict[str, Any], folder: Path | None) -> list[dict[str, Any]]:
+    splits = [_split(task, seed, scaled=False) for seed in task["seeds"]]
     stack, history = train_as_published(task, splits, folder)
     start = time.perf_counter()
     answers = stack.answer(side_by_side([split.test[0] for split in splits]))
@@ -252,15 +290,9 @@ def _paper_rows(
             for epoch in history
         ]
         learned = Learned(predict, stack.parameters, stack, of_trial)
-        common = {
-            "protocol": "paper",
-            "model": task["model"],
-            "trial": trial,
-            "swapped": task["swapped"],
-            "seed": seed,
-        }
-        for row in _rows({**task, "trial": trial}, split, learned):
-            rows.append({**common, **row})
+        one = {**task, "trial": trial, "seed": seed}
+        for row in _rows(one, split, learned):
+            rows.append({**_common(one), **row})
             if row["study"] == "test":
                 rows[-1]["test_seconds"] = seconds
     return rows
@@ -315,138 +347,3 @@ def _nengo_difference(
     x = split.test[0][:1, :ON_NENGO]
     on_nengo = run_on_nengo(to_nengo(learned.network), x[0])
     return float(np.abs(on_nengo - learned.predict(x)[0]).max())
-
-
-# ---- In parallel form --------------------------------------------------------------
-
-
-def train_parallel(task: dict[str, Any], split: Split) -> Learned:
-    """Train a feed-forward LMU: one exact memory, and two layers that hear it."""
-    units = (task["units"], task["units"])
-    network = SequenceNetwork(
-        1, 1, task["order"], task["window"], units, "tanh", seed=task["seed"]
-    )
-    result = _fit(network, task, split)
-    names = ["epoch", "loss", "validation_nrmse", "seconds"]
-    history = result.history[names].to_dict("records")
-
-    def predict(x: np.ndarray) -> np.ndarray:
-        answers = training.predict(network, x)
-        assert isinstance(answers, np.ndarray)
-        return answers
-
-    return Learned(predict, result.n_parameters, network, history)
-
-
-def _fit(
-    network: SequenceNetwork, task: dict[str, Any], split: Split, noise: Any = None
-) -> training.Training:
-    x, y = windows(*split.train, task["length"], np.random.default_rng(task["seed"]))
-    few = slice(VALIDATED)
-    return training.fit(
-        network,
-        x,
-        y,
-        validation=(split.validation[0][few], split.validation[1][few]),
-        epochs=task["epochs"],
-        batch_size=BATCH,
-        learning_rate=_falling(task["epochs"]),
-        noise=noise,
-        seed=task["seed"],
-    )
-
-
-def _falling(epochs: int) -> Callable[[int], float]:
-    return lambda epoch: RATE / 2 * (1 + math.cos(math.pi * epoch / epochs))
-
-
-# ---- In spikes ---------------------------------------------------------------------
-
-
-def _spiking_rows(
-    task: dict[str, Any], split: Split, network: SequenceNetwork
-) -> Iterator[dict[str, Any]]:
-    """The network with its memory made of ever more neurons.
-
-    As it was trained, and after as much further training with the noise that is
-    predicted for Poisson neurons, whose number and time for each value are the same.
-    """
-    heard = windows(*split.train, task["length"], np.random.default_rng(task["seed"]))
-    steps = slice(task["spiking_steps"])
-    x, y = split.test[0][0, steps], split.test[1][0, steps]
-    for presentation, n in product(task["presentations"], task["neurons"]):
-
-        def frozen(
-            kind: str,
-            of: SequenceNetwork,
-            presentation: int = presentation,
-            n: int = n,
-        ) -> SequenceNetwork:
-            return freeze(
-                of,
-                kind,
-                n,
-                heard[0],
-                presentation=presentation,
-                classes=False,
-                seed=task["seed"],
-            )
-
-        tough = SequenceNetwork(
-            1,
-            1,
-            network.order,
-            network.window,
-            network.units,
-            "tanh",
-            seed=task["seed"],
-        )
-        tough.learn_from(network)
-        noise = state_noise(frozen("poisson-relu", network), heard[0])
-        _fit(tough, task, split, noise={tough.lmu.state: noise})
-        for aware, of in ((False, network), (True, tough)):
-            exact = training.predict(of, x[None])[0]
-            for kind in task["neuron_types"]:
-                start = time.perf_counter()
-                answers, rate = run_in_spikes(frozen(kind, of), x)
-                yield {
-                    "study": "spiking",
-                    "neuron_type": kind,
-                    "n_neurons": n,
-                    "total_neurons": n * network.order,
-                    "presentation": presentation,
-                    "aware": aware,
-                    "nrmse": nrmse(answers[SETTLED:], y[SETTLED:]),
-                    "exact_nrmse": nrmse(exact[SETTLED:], y[SETTLED:]),
-                    "spikes_per_second": rate,
-                    "run_seconds": time.perf_counter() - start,
-                }
-
-
-def run_in_spikes(
-    network: SequenceNetwork, x: np.ndarray
-) -> tuple[np.ndarray, float | None]:
-    """Run a frozen network on one series (n_steps, 1), on Nengo.
-
-    Returns
-    -------
-    answers : (n_steps, 1) ndarray
-        At the end of the time that each value is shown for.
-    rate : float or None
-        Spikes per second of all neurons of the memory; None for rates.
-    """
-    dt, presentation = network.dt, network.presentation
-    network.stimulus.output = nengo.processes.PresentInput(x, presentation * dt)
-    memory = network.lmu.memory
-    spiking = memory.neuron_type.spiking
-    with network:
-        activity = nengo.Node(size_in=1, label="activity")
-        for ensemble in memory.ensembles:
-            every = np.ones((1, ensemble.n_neurons))
-            nengo.Connection(ensemble.neurons, activity, transform=every, synapse=None)
-        counted = nengo.Probe(activity)
-    with repeatable(network, dt, network.seed) as sim:
-        sim.run_steps(len(x) * presentation)
-        answers = np.array(sim.data[network.probe][presentation - 1 :: presentation])
-        rate = float(sim.data[counted].mean()) if spiking else None
-    return answers, rate

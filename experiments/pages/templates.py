@@ -132,12 +132,15 @@ def initial(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def interval(law: Mapping[str, Any], name: str = "") -> str:
-    """The 95 % interval from ``low`` to ``high``, or ``NAME_low`` to ``NAME_high``."""
+def interval(law: Mapping[str, Any], name: str = "", factor: float = 1) -> str:
+    """The 95 % interval from ``low`` to ``high``, or ``NAME_low`` to ``NAME_high``.
+
+    Both times a factor, such as 100 for percent.
+    """
     low, high = (law[f"{name}_{end}".lstrip("_")] for end in ("low", "high"))
     if not (math.isfinite(low) and math.isfinite(high)):
         return "too few trials for an interval"
-    return f"95 % interval {number(low)} to {number(high)}"
+    return f"95 % interval {number(factor * low)} to {number(factor * high)}"
 
 
 class _Page:

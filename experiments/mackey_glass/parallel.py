@@ -1,0 +1,132 @@
+"""The LMU in parallel form: trained with NengoDL, and run with a memory of neurons."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import nengo
+import numpy as np
+
+from spiking_lmu import training
+from spiking_lmu.experiments.mackey_glass.recurrent import Learned
+from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, windows
+from spiking_lmu.metrics import nrmse
+from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
+from spiking_lmu.simulators import repeatable
+
+RATE = 3e-3  # at the beginning; it falls along half a cosine
+BATCH = 200  # steps in each update, in parallel form
+VALIDATED = 8  # series at most, for each of their steps is a sample
+
+
+def make_network(task: dict[str, Any]) -> SequenceNetwork:
+    """One exact memory, and two layers that receive its state."""
+    units = (task["units"], task["units"])
+    return SequenceNetwork(
+        1, 1, task["order"], task["window"], units, "tanh", seed=task["seed"]
+    )
+
+
+def train_parallel(task: dict[str, Any], split: Split) -> Learned:
+    """Train a feed-forward LMU on windows of the series."""
+    network = make_network(task)
+    result = _fit(network, task, split)
+    names = ["epoch", "loss", "validation_nrmse", "seconds"]
+    history = result.history[names].to_dict("records")
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        answers = training.predict(network, x)
+        assert isinstance(answers, np.ndarray)
+        return answers
+
+    return Learned(predict, result.n_parameters, network, history)
+
+
+def _windows(task: dict[str, Any], split: Split) -> tuple[np.ndarray, np.ndarray]:
+    return windows(*split.train, task["length"], np.random.default_rng(task["seed"]))
+
+
+def _fit(
+    network: SequenceNetwork, task: dict[str, Any], split: Split, noise: Any = None
+) -> training.Training:
+    x, y = split.validation
+    epochs = task["epochs"]
+    return training.fit(
+        network,
+        *_windows(task, split),
+        validation=(x[:VALIDATED], y[:VALIDATED]),
+        epochs=epochs,
+        batch_size=BATCH,
+        learning_rate=lambda k: RATE / 2 * (1 + math.cos(math.pi * k / epochs)),
+        noise=noise,
+        seed=task["seed"],
+    )
+
+
+def spiking_rows(
+    task: dict[str, Any], split: Split, network: SequenceNetwork
+) -> Iterator[dict[str, Any]]:
+    """Rows of a trained network with its memory made of more and more neurons.
+
+    It is run as it was trained, and again after as many epochs with the noise that
+    theory predicts for Poisson neurons of the same number and presentation time.
+    """
+    known = _windows(task, split)[0]
+    steps = slice(task["spiking_steps"])
+    x, y = split.test[0][0, steps], split.test[1][0, steps]
+    for presentation, n in product(task["presentations"], task["neurons"]):
+        look = {"presentation": presentation, "classes": False, "seed": task["seed"]}
+        tough = make_network(task)
+        tough.learn_from(network)
+        noise = state_noise(freeze(network, "poisson-relu", n, known, **look), known)
+        _fit(tough, task, split, noise={tough.lmu.state: noise})
+        for aware, trained in ((False, network), (True, tough)):
+            exact = training.predict(trained, x[None])[0]
+            for kind in task["neuron_types"]:
+                start = time.perf_counter()
+                frozen = freeze(trained, kind, n, known, **look)
+                answers, rate = run_in_spikes(frozen, x)
+                yield {
+                    "study": "spiking",
+                    "neuron_type": kind,
+                    "n_neurons": n,
+                    "total_neurons": n * network.order,
+                    "presentation": presentation,
+                    "aware": aware,
+                    "nrmse": nrmse(answers[SETTLED:], y[SETTLED:]),
+                    "exact_nrmse": nrmse(exact[SETTLED:], y[SETTLED:]),
+                    "spikes_per_second": rate,
+                    "run_seconds": time.perf_counter() - start,
+                }
+
+
+def run_in_spikes(
+    network: SequenceNetwork, x: np.ndarray
+) -> tuple[np.ndarray, float | None]:
+    """Run a frozen network on one series (n_steps, 1), on Nengo.
+
+    Returns
+    -------
+    answers : (n_steps, 1) ndarray
+        At the end of each value's presentation.
+    rate : float or None
+        Spikes per second of all neurons of the memory; None for rates.
+    """
+    dt, presentation = network.dt, network.presentation
+    network.stimulus.output = nengo.processes.PresentInput(x, presentation * dt)
+    memory = network.lmu.memory
+    with network:
+        activity = nengo.Node(size_in=1, label="activity")
+        for ensemble in memory.ensembles:
+            every = np.ones((1, ensemble.n_neurons))
+            nengo.Connection(ensemble.neurons, activity, transform=every, synapse=None)
+        counted = nengo.Probe(activity)
+    with repeatable(network, dt, network.seed) as sim:
+        sim.run_steps(len(x) * presentation)
+        answers = np.array(sim.data[network.probe][presentation - 1 :: presentation])
+        spiking = memory.neuron_type.spiking
+        return answers, float(sim.data[counted].mean()) if spiking else None
