@@ -49,7 +49,9 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of events on the chip in one run; means over several runs at once.
+    """Counts of events on the chip in one run.
+
+    They are means if several runs were made at once.
 
     Attributes
     ----------

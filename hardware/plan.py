@@ -110,6 +110,8 @@ class Gate:
 class Plan:
     """A plan of a network on a chip.
 
+    `preparation.prepare` makes it; `building.build_network` builds to it.
+
     Attributes
     ----------
     network : nengo.Network

@@ -35,9 +35,12 @@ IDLE = {"Loihi": 0.029, "CPU": 17.01, "GPU": 14.97, "ARM": 2.64}
 class Processor:
     """The same network on another kind of machine.
 
+    It computes the whole network in each step.
+
     Attributes
     ----------
     name : str
+        Name of the machine.
     method : str
         How it computes the network: ``"exact"``, with each `LegendreMemory` as a linear
         system, without neurons; ``"factors"``, with encoders and decoders as in Nengo;

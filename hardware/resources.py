@@ -43,8 +43,10 @@ _DECODE_PAIRS = 10
 
 
 @dataclass(eq=False)
-class Population:
-    """Neurons that are placed together, on as many cores as they require.
+class Placement:
+    """A population on the chip.
+
+    Its neurons are placed together, on as many cores as they require.
 
     Attributes
     ----------
@@ -65,7 +67,7 @@ class Population:
     out_axons: int = 0
     synapse_bits: int = 0
     synapses: int = 0
-    targets: list[Population] = field(default_factory=list, repr=False)
+    targets: list[Placement] = field(default_factory=list, repr=False)
 
     @property
     def cores(self) -> int:
@@ -79,10 +81,11 @@ class Resources:
 
     Attributes
     ----------
-    populations : list of Population
+    populations : list of Placement
+        The populations on the chip, those for decoded values included.
     """
 
-    populations: list[Population]
+    populations: list[Placement]
 
     @property
     def cores(self) -> int:
@@ -196,9 +199,9 @@ class _Count:
     """Populations of a plan, and the axons between them."""
 
     def __init__(self, plan: Plan) -> None:
-        self.populations: list[Population] = []
-        self.of: dict[nengo.Ensemble, Population] = {}
-        self.named: set[tuple[Population, str]] = set()
+        self.populations: list[Placement] = []
+        self.of: dict[nengo.Ensemble, Placement] = {}
+        self.named: set[tuple[Placement, str]] = set()
         for ensemble in plan.chip:
             self.of[ensemble] = self._add(_name(ensemble), ensemble.n_neurons)
         linked = {link.key for link in plan.links}
@@ -214,15 +217,15 @@ class _Count:
         for connection in _others(plan):
             self._count(connection)
 
-    def _add(self, label: str, n_neurons: int) -> Population:
-        self.populations.append(Population(label, n_neurons))
+    def _add(self, label: str, n_neurons: int) -> Placement:
+        self.populations.append(Placement(label, n_neurons))
         return self.populations[-1]
 
     def _index(self, ensemble: nengo.Ensemble) -> int:
         return self.populations.index(self.of[ensemble])
 
     def _connect(
-        self, pre: Population | None, post: Population, n_axons: int, named: str = ""
+        self, pre: Placement | None, post: Placement, n_axons: int, named: str = ""
     ) -> None:
         """Add axons from a population, or the host, to all neurons of another.
 
@@ -276,7 +279,7 @@ def _name(ensemble: nengo.Ensemble) -> str:
     return ensemble.label or f"ensemble of {ensemble.n_neurons}"
 
 
-def _split(populations: list[Population]) -> None:
+def _split(populations: list[Placement]) -> None:
     """Spread populations over as few cores as the limits allow."""
     for population in populations:
         _check_in_axons(population)
@@ -302,7 +305,7 @@ def _split(populations: list[Population]) -> None:
         population.synapse_bits = population.in_axons * _bits(population.per_core)
 
 
-def _even(population: Population, at_most: int) -> int:
+def _even(population: Placement, at_most: int) -> int:
     """Number of neurons on each of as few cores as possible, evenly distributed."""
     cores = -(-population.n_neurons // at_most)
     return -(-population.n_neurons // cores)
@@ -317,7 +320,7 @@ def _bits(n_weights: int) -> int:
     return words * _WORD
 
 
-def _fitting_weights(population: Population) -> int:
+def _fitting_weights(population: Placement) -> int:
     """Number of neurons whose weights fit on a core."""
     if not population.in_axons:
         return min(COMPARTMENTS, population.n_neurons)
@@ -328,7 +331,7 @@ def _fitting_weights(population: Population) -> int:
     return fitting
 
 
-def _check_in_axons(population: Population) -> None:
+def _check_in_axons(population: Placement) -> None:
     if population.in_axons > IN_AXONS:
         raise _refused(
             population,
@@ -337,7 +340,7 @@ def _check_in_axons(population: Population) -> None:
         )
 
 
-def _refused(population: Population, why: str) -> ValidationError:
+def _refused(population: Placement, why: str) -> ValidationError:
     return ValidationError(
         f"does not fit on Loihi: population {population.label!r} of "
         f"{population.n_neurons:,} neurons: {why}. Use fewer neurons or a lower order "

@@ -41,8 +41,15 @@ class ExactMemory(Memory):
         seed: int | None = None,
         add_to_container: bool | None = None,
     ) -> None:
-        own = {"label": label, "seed": seed, "add_to_container": add_to_container}
-        super().__init__(theta, order, dt, size_in, **own)
+        super().__init__(
+            theta,
+            order,
+            dt,
+            size_in,
+            label=label,
+            seed=seed,
+            add_to_container=add_to_container,
+        )
         Ad, Bd = discretize(self.A, self.B, self.dt)
         with self:
             self.input = nengo.Node(size_in=self.size_in, label="input")

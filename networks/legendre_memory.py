@@ -170,15 +170,8 @@ class LegendreMemory(Memory):
         seed: int | None = None,
         add_to_container: bool | None = None,
     ) -> None:
-        super().__init__(
-            theta,
-            order,
-            dt,
-            size_in,
-            label=label,
-            seed=seed,
-            add_to_container=add_to_container,
-        )
+        own = {"label": label, "seed": seed, "add_to_container": add_to_container}
+        super().__init__(theta, order, dt, size_in, **own)
         self.n_neurons_per_dimension = check_integer("n_neurons", n_neurons, high=10**6)
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
@@ -195,7 +188,7 @@ class LegendreMemory(Memory):
                 self.A, self.B, self.dt, self.synapse.tau, spectrum, coordinates
             )
         else:
-            check_realization(realization, self.A, self.dt, self.synapse.tau)
+            check_realization(realization, (self.A, self.dt, self.synapse.tau))
             for name, value in (("freq", freq), ("rms", rms), ("spectrum", spectrum)):
                 if value is not None:
                     raise refusal(name, value, "None where a realization is given")

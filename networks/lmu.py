@@ -389,7 +389,7 @@ class LMU(DesignedNetwork):
         Raises
         ------
         nengo.exceptions.ValidationError
-            If the file is damaged, or was not written by `save`.
+            If `save` has not written the file, or it is damaged.
         """
         arguments, about = read_unit(path)
         try:

@@ -171,12 +171,9 @@ class Realization:
 
 
 def check_realization(
-    realization: Any,
-    A: np.ndarray | None = None,
-    dt: float | None = None,
-    tau: float | None = None,
+    realization: Any, system: tuple[np.ndarray, float, float] | None = None
 ) -> Realization:
-    """Return a realization, which must fit a system, dt and tau if these are given.
+    """Return a realization, which must be one of a system (A, dt, tau) if given.
 
     Raises
     ------
@@ -185,8 +182,9 @@ def check_realization(
     """
     if not isinstance(realization, Realization):
         raise refusal("realization", realization, "what realize or realize_for returns")
-    if A is None:
+    if system is None:
         return realization
+    A, dt, tau = system
     theirs, own = (
         (realization.order, realization.dt, realization.tau),
         (len(A), dt, tau),
