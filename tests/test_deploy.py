@@ -269,11 +269,12 @@ def test_data_that_do_not_fit_the_model(folder, tmp_path):
 
 @pytest.mark.parametrize("target", ["dl", "loihi"])
 def test_a_missing_package_is_named(folder, target, monkeypatch):
-    import spiking_lmu.simulators as simulators
+    from spiking_lmu import compatibility
 
-    def missing(module):
-        raise ImportError(f"no module {module}")
+    def missing():
+        raise ImportError("no such module")
 
-    monkeypatch.setattr(simulators, "import_module", missing)
+    for module in compatibility.EXTRAS:
+        monkeypatch.setitem(compatibility._IMPORTS, module, missing)
     with pytest.raises(ValidationError, match=rf"target.*spiking-lmu\[{target}\]"):
         deploy.run(**arguments(folder, target=target))
