@@ -13,7 +13,7 @@ import numpy as np
 import pywt
 
 from spiking_lmu import Spectrum, load_signal
-from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments import style
 from spiking_lmu.networks import LegendreMemory
 
 THETA, ORDER, NEURONS = 0.2, 24, 400

@@ -34,7 +34,11 @@ def on_first_use(
 
     def __getattr__(name: str) -> Any:
         if name in homes:
-            value = getattr(import_module(f"{package}.{homes[name]}"), name)
+            home = import_module(f"{package}.{homes[name]}")
+            try:
+                value = getattr(home, name)
+            except AttributeError:  # it is a module itself
+                value = import_module(f"{home.__name__}.{name}")
             setattr(sys.modules[package], name, value)
             return value
         if name in modules:

@@ -236,8 +236,8 @@ def sine(duration: float, dt: float, freq: float, rms: float) -> np.ndarray:
 
     Parameters
     ----------
-    duration, dt : float
-        Length and time step in seconds.
+    duration, dt
+        As for `white_noise`.
     freq : float
         In Hz, at most 1 / (2 dt).
     rms : float

@@ -14,14 +14,13 @@ from scipy.signal import fftconvolve
 from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments import capacity, command
 from spiking_lmu.experiments.capacity.laws import overall, trained
-from spiking_lmu.experiments.capacity.trials import (
+from spiking_lmu.experiments.capacity.recall import (
     delay_steps,
     delayed,
     make_signal,
-    make_tasks,
     remember,
-    run_task,
 )
+from spiking_lmu.experiments.capacity.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages.report import read_trials
 

@@ -1,8 +1,8 @@
-"""What is installed, what an import costs, and who may import whom."""
+"""What is installed, and what an import costs."""
 
 from __future__ import annotations
 
-import ast
+import importlib
 import importlib.metadata
 import importlib.util
 import re
@@ -14,7 +14,6 @@ import pytest
 
 import spiking_lmu
 
-# The parts from the top down: each may import itself and what stands below it.
 LAYERS = ("experiments", "hardware", "networks")
 HEAVY = ("tensorflow", "nengo_dl", "nengo_loihi", "matplotlib", "pandas", "numba")
 # the installed one: `python -m pytest` also sees what a build left in this folder
@@ -34,64 +33,6 @@ def folders() -> dict[str, Path]:
     return found
 
 
-def sources() -> list[tuple[str, Path]]:
-    """Every source file, with the part that it belongs to."""
-    return [
-        (layer, file)
-        for layer, folder in folders().items()
-        for file in sorted(folder.rglob("*.py"))
-        # installed, the parts are folders of spiking_lmu itself
-        if layer or file.relative_to(folder).parts[0] not in LAYERS
-    ]
-
-
-def imported(tree: ast.AST, package: str) -> set[str]:
-    """Names of all modules that a source imports, with relative ones resolved."""
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1]
-            base = ".".join(parents) if node.level else ""
-            module = ".".join(part for part in (base, node.module) if part)
-            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return names
-
-
-@pytest.mark.parametrize(
-    ("source", "package", "expected"),
-    [
-        ("import spiking_lmu.networks", "spiking_lmu", "spiking_lmu.networks"),
-        ("from . import networks", "spiking_lmu", "spiking_lmu.networks"),
-        ("from .. import hardware", "spiking_lmu.networks", "spiking_lmu.hardware"),
-        ("from ..experiments.sweeps.tasks import x", "spiking_lmu.networks",
-         "spiking_lmu.experiments.sweeps.tasks"),
-        ("def f():\n    from spiking_lmu import networks", "spiking_lmu",
-         "spiking_lmu.networks"),
-    ],
-)  # fmt: skip
-def test_imported_resolves_every_form(source, package, expected):
-    assert expected in imported(ast.parse(source), package)
-
-
-@pytest.mark.parametrize(
-    ("layer", "file"),
-    [pytest.param(*pair, id="/".join(pair[1].parts[-2:])) for pair in sources()],
-)
-def test_imports_point_downwards(layer, file):
-    above = LAYERS if not layer else LAYERS[: LAYERS.index(layer)]
-    folder = folders()[layer]
-    package = ".".join(
-        ["spiking_lmu", *filter(None, [layer]), *file.relative_to(folder).parts[:-1]]
-    )
-    names = imported(ast.parse(file.read_text(encoding="utf-8")), package)
-    for name in names:
-        assert not re.match(rf"spiking_lmu\.({'|'.join(above) or '$'})\b", name)
-        # the folders have their own names only inside the package
-        assert name.split(".")[0] not in LAYERS
-
-
 def loaded_by(statement: str, folder: Path) -> set[str]:
     """Top-level names of the modules that an interpreter started there loads."""
     script = f"{statement}\nimport sys\nprint(*sys.modules)"
@@ -105,11 +46,32 @@ def loaded_by(statement: str, folder: Path) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("module", ["spiking_lmu", "spiking_lmu.networks"])
-def test_import_is_light(module, tmp_path):
-    loaded = loaded_by(f"import {module}", tmp_path)
+@pytest.mark.parametrize("module", ["", ".data", ".experiments", ".hardware"])
+def test_import_loads_nothing_until_a_name_is_used(module, tmp_path):
+    loaded = loaded_by(f"import spiking_lmu{module}", tmp_path)
     assert "spiking_lmu" in loaded
-    assert not loaded & set(HEAVY)
+    assert not loaded & {"nengo", "numpy", "scipy", *HEAVY}
+
+
+def test_networks_and_training_load_nothing_heavy(tmp_path):
+    statement = "import spiking_lmu.networks as n, spiking_lmu.training as t; n.LMU"
+    assert not loaded_by(statement, tmp_path) & set(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["", ".data", ".networks", ".training"])
+def test_all_that_a_package_offers_is_there(module):
+    package = importlib.import_module(f"spiking_lmu{module}")
+    for name in package.__all__:
+        assert getattr(package, name) is getattr(package, name)
+        assert name in dir(package)
+    with pytest.raises(AttributeError, match="has no attribute 'missing'"):
+        package.missing  # noqa: B018
+
+
+def test_functions_are_not_hidden_by_modules_that_are_imported_first():
+    for module in ("realization", "legendre", "networks.lmu", "training.weights"):
+        importlib.import_module(f"spiking_lmu.{module}")
+    assert callable(spiking_lmu.state_space) and callable(spiking_lmu.realize)
 
 
 def test_version_is_that_of_the_distribution():

@@ -14,14 +14,14 @@ from spiking_lmu.experiments.capacity.laws import (
     overall,
     trained,
 )
-from spiking_lmu.experiments.capacity.trials import (
-    COUNTED,
+from spiking_lmu.experiments.capacity.recall import (
     WARM_UP,
     delay_steps,
     delayed,
     make_signal,
     remember,
 )
+from spiking_lmu.experiments.capacity.trials import COUNTED
 from spiking_lmu.experiments.pages import style
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spiking_lmu.compatibility import require
-from spiking_lmu.experiments.capacity.trials import (
+from spiking_lmu.experiments.capacity.recall import (
     WARM_UP,
     delay_steps,
     delayed,
