@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -41,8 +41,8 @@ EXPERIMENTS = {
 }
 
 PROGRAM = "spiking-lmu"
-COMMAND = "command"  # the name of the functions that `options` makes
 COMPLETION = "--install-completion"
+_WHERE = {"jobs", "scheduler"}
 MOST_LAWS = 6  # that are printed; the report lists them all
 
 
@@ -138,13 +138,10 @@ def _typed(argument: str, experiment: Experiment) -> str:
     if argument in experiment.required:
         return argument.upper()
     named = {"folder": "out", "progress": "quiet"}.get(argument, argument)
-    every = [experiment, *experiment.variants.values()]
-    switch = any(
-        e.parameters[argument].default is True
-        for e in every
-        if argument in e.parameters
-    )
-    return f"--{'no-' if switch else ''}{named.replace('_', '-')}"
+    for one in (experiment, *experiment.variants.values()):
+        if argument in one.parameters and one.parameters[argument].default is True:
+            named = f"no-{argument}"
+    return f"--{named.replace('_', '-')}"
 
 
 # ---- What is asked for --------------------------------------------------------------
@@ -155,26 +152,25 @@ def parse(argv: Sequence[str]) -> Request:
     from cyclopts import CycloptsError
 
     name = argv[0] if argv and argv[0] in EXPERIMENTS else ""
-    app, experiment = make_app([name] if name else [])
+    asked = [name] if name else []
     if COMPLETION in argv[:1]:
-        app, _ = make_app(EXPERIMENTS)
+        asked = [name for name, (place, _) in EXPERIMENTS.items() if place]
+    loaded = {name: load(EXPERIMENTS[name][0]) for name in asked}
+    experiment = loaded.get(name)
     try:
-        command, bound, _ = app.parse_args(
+        command, bound, _ = make_app(loaded).parse_args(
             list(argv), print_error=False, exit_on_error=False
         )
     except CycloptsError as error:
         refuse(name, _wrong(error, experiment))
-    if experiment is None or command.__name__ != COMMAND:
+    if experiment is None or getattr(command, "experiment", None) is None:
         command(*bound.args, **bound.kwargs)
         raise SystemExit(0)
     return request(experiment, name, dict(bound.arguments))
 
 
-def make_app(names: Collection[str]) -> tuple[App, Experiment | None]:
-    """The command line with the options of these commands, and the last one's object.
-
-    Of the others it knows the names and what they measure.
-    """
+def make_app(loaded: Mapping[str, Experiment]) -> App:
+    """The command line, with the options of those commands that are loaded."""
     from cyclopts import App
 
     app = App(
@@ -185,20 +181,18 @@ def make_app(names: Collection[str]) -> tuple[App, Experiment | None]:
         version=__version__,
     )
     app.register_install_completion_command(help="Install completion for your shell.")
-    experiment = None
-    for place, (name, (module, summary)) in enumerate(EXPERIMENTS.items()):
-        options: Callable[..., None] = _not_asked_for
-        if name in names:
+    for place, (name, (_, summary)) in enumerate(EXPERIMENTS.items()):
+        options: Callable[..., None] = _not_loaded
+        if name in loaded:
             from spiking_lmu.experiments.options import command_function
 
-            experiment = load(module)
-            options = command_function(experiment)
+            options = command_function(loaded[name])
         app.command(options, name=name, help=f"{summary}.", sort_key=place)
-    return app, experiment
+    return app
 
 
-def _not_asked_for() -> None:
-    """Stands for commands whose experiments are not imported."""
+def _not_loaded() -> None:
+    """Stands for commands whose options are not asked for."""
 
 
 def load(place: str) -> Experiment:
@@ -210,9 +204,7 @@ def load(place: str) -> Experiment:
 def request(experiment: Experiment, name: str, given: dict[str, Any]) -> Request:
     """How to run an experiment, from the options that were given."""
     full = given.pop("full", False)
-    execution: dict[str, Any] = {
-        k: given.pop(k) for k in ("jobs", "scheduler") if k in given
-    }
+    execution = {name: given.pop(name) for name in _WHERE & given.keys()}
     execution["progress"] = not given.pop("progress", False)
     folder = given.pop("folder", None)
     asked = experiment
@@ -229,10 +221,8 @@ def request(experiment: Experiment, name: str, given: dict[str, Any]) -> Request
         for one in given:
             if one not in asked.parameters:
                 fitting = next(v for v, e in variants.items() if one in e.parameters)
-                text = (
-                    f"argument {_typed(one, experiment)}: is for --{option} {fitting}"
-                )
-                refuse(name, text)
+                typed = _typed(one, experiment)
+                refuse(name, f"argument {typed}: is for --{option} {fitting}")
     arguments = asked.complete(given, full)
     if folder is None:
         folder = experiment.results_folder({**choice, **arguments})

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spiking_lmu.experiments.pages import report as pages
+from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.pages.templates import fill
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, join, sweep
 from spiking_lmu.validation import check_integer
@@ -390,7 +391,7 @@ class Experiment:
             done.check_some()
         except OSError as error:
             told = "\n".join(f"{task}\n{text}" for task, text in done.failures)
-            pages.write_files(folder, {FAILURES: told.encode(errors=pages.LEGIBLE)})
+            write_files(folder, {FAILURES: told.encode(errors=pages.LEGIBLE)})
             raise OSError(f"{error}; all errors are in {folder / FAILURES}") from None
         result = Result(done.frame, prepared, done.finished, folder)
         report, figures = self.report(result)

@@ -15,7 +15,6 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
-    TypeVar,
     get_args,
     get_origin,
     get_type_hints,
@@ -28,36 +27,36 @@ from spiking_lmu.experiments.experiment import PARAMETERS, documentation, execut
 if TYPE_CHECKING:
     from spiking_lmu.experiments.experiment import Experiment
 
-Item = TypeVar("Item")
+Kind = type[int] | type[float] | type[str]
 #: Of types that a list or an option can have: what help shows, and in words.
-KINDS: dict[type, tuple[str, str, str]] = {
+KINDS: dict[Kind, tuple[str, str, str]] = {
     int: ("N", "an integer", "integers"),
     float: ("X", "a number", "numbers"),
     str: ("WORD", "a word", "words"),
 }
 
 
-def convert(text: str, kind: Callable[[str], Item]) -> Item:
+def convert(text: str, kind: Kind) -> Any:
     """``"0.5"`` as 0.5."""
     try:
         return kind(text)
     except ValueError:
-        name = KINDS[kind][1]  # type: ignore[index]
-        raise ValueError(f"must be {name}, but is {abbreviated(text)}") from None
+        raise _refusal(KINDS[kind][1], text) from None
 
 
-def items(text: str, kind: Callable[[str], Item]) -> tuple[Item, ...]:
+def items(text: str, kind: Kind) -> tuple[Any, ...]:
     """``"3,6"`` as (3, 6)."""
     try:
         found = tuple(kind(item.strip()) for item in text.split(","))
     except ValueError:
         found = ()
     if not found or "" in found:
-        name = KINDS[kind][2]  # type: ignore[index]
-        raise ValueError(
-            f"must be {name} separated by commas, but is {abbreviated(text)}"
-        )
+        raise _refusal(f"{KINDS[kind][2]} separated by commas", text)
     return found
+
+
+def _refusal(allowed: str, text: str) -> ValueError:
+    return ValueError(f"must be {allowed}, but is {abbreviated(text)}")
 
 
 def folder(text: str) -> Path:
@@ -76,9 +75,7 @@ def folder(text: str) -> Path:
 def address(text: str) -> str:
     """Where a Dask scheduler listens, such as ``"tcp://host:8786"``."""
     if not re.fullmatch(r"(\w+://\S+|\S+:\d+)", text):
-        raise ValueError(
-            f"must be an address such as tcp://host:8786, but is {abbreviated(text)}"
-        )
+        raise _refusal("an address such as tcp://host:8786", text)
     return text
 
 
@@ -106,6 +103,7 @@ def command_function(experiment: Experiment) -> Callable[..., None]:
     def command(**given: Any) -> None:
         raise NotImplementedError
 
+    command.experiment = experiment  # type: ignore[attr-defined]
     parameters = sorted(_parameters(experiment), key=lambda p: p.kind)
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spiking_lmu.experiments.pages import report as pages
+from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.sweeps.tasks import SweepResult
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def publish(
         result.check_some()
     except OSError as error:
         told = "\n".join(f"{task}\n{error}" for task, error in result.failures)
-        pages.write_files(out, {FAILURES: told.encode(errors=pages.LEGIBLE)})
+        write_files(out, {FAILURES: told.encode(errors=pages.LEGIBLE)})
         raise OSError(f"{error}; all errors are in {out / FAILURES}") from None
     report, figures = present(result)
     run = pages.Run(

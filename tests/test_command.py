@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import random
 import subprocess
 import sys
 
@@ -512,3 +513,46 @@ def test_a_positional_that_is_typed_as_an_option(argv, capsys):
     with pytest.raises(SystemExit):
         command.main(["deploy", *argv])
     assert "--model is no option: give MODEL without it" in capsys.readouterr().err
+
+
+def test_completion_knows_commands_and_options(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    script = tmp_path / "script"
+    with pytest.raises(SystemExit) as exit:
+        command.main(["--install-completion", "--shell", "bash", f"--output={script}"])
+    assert exit.value.code == 0
+    text = script.read_text()
+    assert "mackey-glass" in text and "--neuron-types" in text and "--no-floor" in text
+
+
+VALUES = (
+    "", "0", "-1", "3", "1.5", "nan", "1e300", ",", "3,", "--", "-", "-x", "--orders",
+    "none", "é", "\x00", "9" * 400, "{}", "[1,2", "a=b", "..", "true", "１", "\n",
+)  # fmt: skip
+
+
+def test_random_command_lines_end_in_words(monkeypatch, capsys):
+    """Whatever is typed, there is one line of error, or something to run."""
+
+    def publish(self, arguments, text, folder, **execution):
+        self.plan(self.prepare(dict(arguments)))
+        raise OSError("it would run now")
+
+    monkeypatch.setattr(Experiment, "publish", publish)
+    rng = random.Random(0)
+    names = ["precision", "approximation", "energy", "capacity"]
+    for _ in range(60):
+        name = rng.choice(names)
+        known = command.load(command.EXPERIMENTS[name][0]).parameters
+        argv = [name]
+        for _ in range(rng.randint(0, 3)):
+            words = rng.choice([*known, "out", "jobs", "scheduler", "full", "x.y"])
+            option, value = f"--{words.replace('_', '-')}", rng.choice(VALUES)
+            argv += rng.choice([[option], [option, value], [f"{option}={value}"]])
+        try:
+            status = command.main(argv)
+        except SystemExit as exit:
+            status = exit.code
+        error = capsys.readouterr().err
+        assert status in (0, 1, 2), argv
+        assert error.count("\n") == (status > 0) and len(error) < 600, argv

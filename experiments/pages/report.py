@@ -12,8 +12,7 @@ import os
 import platform
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata, resources
@@ -25,6 +24,7 @@ import numpy as np
 from markupsafe import Markup
 
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.validation import check_number, refusal
 
 if TYPE_CHECKING:
@@ -256,35 +256,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def write_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
-    """Write files, by name, such that a crash leaves each whole, old or new.
-
-    All are first written beside their places, and put there when none has failed.
-
-    Raises
-    ------
-    OSError
-        Of the kind that happened, naming the file.
-    """
-    parts = {}
-    try:
-        for name, content in files.items():
-            path = Path(folder, name)
-            with _naming(path):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                parts[path] = path.with_name(f".{path.name}.{os.getpid()}.part")
-                with open(parts[path], "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-        for path, part in parts.items():
-            with _naming(path):
-                os.replace(part, path)
-    finally:
-        for part in parts.values():
-            part.unlink(missing_ok=True)
-
-
 def _stale_figures(
     folder: str | os.PathLike[str], drawn: Mapping[str, bytes]
 ) -> list[Path]:
@@ -297,17 +268,6 @@ def _stale_figures(
         return []
     files = [f"{name}.{format}" for name in names for format in ("svg", "png")]
     return [Path(folder, file) for file in files if file not in drawn]
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Let an error of the file system name the file that the user knows."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        text = f"cannot write {path.name} ({reason}); what was there is unchanged"
-        raise OSError(error.errno or 0, text, str(path)) from error
 
 
 def _check_figures(report: Report, figures: Mapping[str, Figure]) -> None:
