@@ -27,7 +27,7 @@ EXPERIMENTS = {
     "precision": (".precision", "RMSE of the spiking memory against its neurons"),
     "approximation": (".approximation", "What the linear memory can hold"),
     "energy": (".energy", "Precision against spikes and energy on Loihi"),
-    "hardware": ("", "A benchmark that chips were measured on"),
+    "hardware": (".chips", "A benchmark that chips were measured on"),
     "psmnist": ("", "Classify images seen pixel by pixel, shuffled"),
     "seqmnist": ("", "Classify images seen pixel by pixel, in order"),
     "mackey-glass": (

@@ -114,7 +114,6 @@ def _in_words(error: Exception, parser: Parser) -> str:
 def make_parser() -> Parser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
-    from spiking_lmu.experiments import chips as hardware
     from spiking_lmu.experiments import classification as psmnist
     from spiking_lmu.experiments import (
         copying,
@@ -129,14 +128,6 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     experiments = parser.add_subparsers(metavar="EXPERIMENT", required=True)
-
-    one = _experiment(
-        experiments,
-        "hardware",
-        "a benchmark that chips were measured on, on every backend",
-    )
-    hardware.add_arguments(one)
-    one.set_defaults(run=hardware.main)
 
     one = _experiment(
         experiments,

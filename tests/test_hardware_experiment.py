@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib import metadata
 
 import nengo
 import nengo_loihi
@@ -14,33 +15,34 @@ from nengo.exceptions import ValidationError
 from scipy.linalg import solve_continuous_lyapunov
 
 from spiking_lmu.experiments import chips as hardware
-from spiking_lmu.experiments.chips.figures import figures
+from spiking_lmu.experiments.chips import trials
+from spiking_lmu.experiments.chips.designs import ABLATION, PLATFORMS
 from spiking_lmu.experiments.chips.laws import (
     MATCHED,
     PUBLISHED,
-    STEPS_OF_DESIGN,
     fits,
-    platform_laws,
 )
-from spiking_lmu.experiments.chips.trials import (
+from spiking_lmu.experiments.chips.laws import (
+    STEPS as STEPS_OF_DESIGN,
+)
+from spiking_lmu.experiments.chips.networks import headrooms, make_model
+from spiking_lmu.experiments.chips.protocol import (
     DT,
     EXAMPLES,
     ORDER,
-    PLATFORMS,
     POINTS,
     STEPS,
     THETA,
     estimate_state,
-    headrooms,
     ideal_state,
     make_input,
-    make_model,
-    run_network,
     thesis_coordinates,
     window,
     window_error,
 )
+from spiking_lmu.experiments.chips.trials import make_tasks, run_network, run_task
 from spiking_lmu.experiments.command import main
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.legendre import readout, state_space
 
@@ -59,7 +61,7 @@ ARGUMENTS = {
 
 def task_of(platform, **changes):
     given = {**ARGUMENTS, "platforms": (platform,)}
-    (task,) = hardware.make_tasks(**given)
+    (task,) = make_tasks(**given)
     return {**task, **changes}
 
 
@@ -157,7 +159,7 @@ def test_published_network_errs_on_nengo_as_published():
 
 def test_published_network_errs_on_the_emulator_as_on_the_chip():
     task = task_of("thesis-loihi", cases=[1, 2, 3], input_seeds=[1, 2, 3])
-    rows = hardware.run_task(task)
+    rows = run_task(task)
     mean = np.mean([row["nrmse"] for row in rows])
     assert mean == pytest.approx(np.mean(PUBLISHED["loihi"].cases[:3]), abs=0.01)
     assert [row["test_case"] for row in rows] == [1, 2, 3]
@@ -171,7 +173,7 @@ def test_at_published_settings_ours_errs_no_more(then, now):
         assert getattr(PLATFORMS[then], name) == getattr(PLATFORMS[now], name)
     cases = [2, 5, 7]
     rows = {
-        name: hardware.run_task(task_of(name, cases=cases, input_seeds=cases))
+        name: run_task(task_of(name, cases=cases, input_seeds=cases))
         for name in (then, now)
     }
     published, ours = (
@@ -185,7 +187,7 @@ def test_at_published_settings_ours_errs_no_more(then, now):
 
 def test_examples_of_ranges_are_not_tested_on():
     given = {**ARGUMENTS, "inputs": "fresh", "cases": 100}
-    (fresh,) = hardware.make_tasks(**given)
+    (fresh,) = make_tasks(**given)
     assert not set(EXAMPLES) & {*range(1, 11), *fresh["input_seeds"]}
 
 
@@ -198,7 +200,7 @@ def test_radii_of_examples_are_as_far_as_the_published_ones():
 
 
 def test_published_coordinates_and_decoders_are_those_of_the_published_network():
-    design = hardware.ABLATION["even: published coordinates and decoders"]
+    design = ABLATION["even: published coordinates and decoders"]
     task = {**task_of("matched-nengo"), **asdict(design), "n_neurons": 16}
     model, T = make_model(task)
     assert np.array_equal(T, thesis_coordinates())
@@ -284,10 +286,11 @@ def test_few_sizes_have_no_floor(frame):
 
 
 def test_figures_and_report(frame):
-    drawn = figures(frame, hardware.run_examples([task_of("lif-nengo")]))
-    assert set(drawn) == {"platforms", "scaling", "example"}
-    assert all(style.render(f, "png").startswith(b"\x89PNG") for f in drawn.values())
-    report = hardware.report(frame, tuple(drawn))
+    result = Result(frame, ARGUMENTS, [task_of("lif-nengo")])
+    report, figures = hardware.experiment.report(result)
+    assert set(figures) == {"platforms", "scaling", "example"}
+    for draw in figures.values():
+        assert style.render(draw(), "png").startswith(b"\x89PNG")
     laws = [law.values["law"] for law in report.laws]
     assert laws == ["reproduction", "scaling"]
     table = report.sections[0].table
@@ -300,7 +303,7 @@ def test_fresh_inputs_are_others_and_depend_on_the_seed():
     seeds = []
     for seed in (0, 1):
         given = {**ARGUMENTS, "inputs": "fresh", "cases": 20, "seed": seed}
-        (task,) = hardware.make_tasks(**given)
+        (task,) = make_tasks(**given)
         seeds += task["input_seeds"]
     assert len(set(seeds)) == 40
     assert not set(seeds) & set(range(1, 11))
@@ -343,17 +346,35 @@ def test_bad_arguments_are_named(name, value, tmp_path):
 def test_nothing_to_scale_is_refused():
     given = {**ARGUMENTS, "platforms": ("thesis-nengo",), "studies": ("scaling",)}
     with pytest.raises(ValidationError, match="platforms"):
-        hardware.make_tasks(**given)
+        make_tasks(**given)
 
 
 @pytest.mark.parametrize("name", ["thesis-loihi", "lif-nengo-dl"])
-def test_a_missing_package_is_named(name, monkeypatch):
-    monkeypatch.setattr(hardware, "find_spec", lambda module: None)
-    module = hardware.PACKAGE_OF[PLATFORMS[name].backend]
-    extra = module.removeprefix("nengo_")
-    monkeypatch.setitem(__import__("sys").modules, module, None)
-    with pytest.raises(ValidationError, match=rf"spiking-lmu\[{extra}\]"):
-        hardware.make_tasks(**{**ARGUMENTS, "platforms": (name,)})
+def test_a_missing_package_is_named(name, monkeypatch, tmp_path):
+    package = {"loihi": "nengo-loihi", "nengo-dl": "nengo-dl"}[PLATFORMS[name].backend]
+    version = metadata.version
+
+    def version_of(asked):
+        if asked == package:
+            raise metadata.PackageNotFoundError(package)
+        return version(asked)
+
+    monkeypatch.setattr(metadata, "version", version_of)
+    assert name not in {t["platform"] for t in make_tasks(studies=("platforms",))}
+    extra = package.removeprefix("nengo-")
+    with pytest.raises(ImportError, match=rf"'{name}' needs .*spiking-lmu\[{extra}\]"):
+        hardware.run(**{**ARGUMENTS, "platforms": (name,)}, folder=tmp_path)
+
+
+def test_all_simulators_count_whatever_platforms_run():
+    """So that a run of further platforms finds the trials of those before."""
+    needs = hardware.experiment.needs
+    assert set(needs({"platforms": None})) == {"nengo-loihi", "nengo-dl", "tensorflow"}
+    assert needs({"platforms": ("lif-nengo",)}) == needs({"platforms": None})
+
+
+def test_help_names_all_platforms():
+    assert all(f"``{name}``" in make_tasks.__doc__ for name in PLATFORMS)
 
 
 def test_designs_are_told_apart(tmp_path, monkeypatch):
@@ -363,17 +384,48 @@ def test_designs_are_told_apart(tmp_path, monkeypatch):
         "tuned: ranges of examples",
         "tuned: announced ranges, rates in Nengo",
     ]
-    designs = {name: hardware.ABLATION[name] for name in few}
-    monkeypatch.setattr(hardware, "ABLATION", designs)
+    monkeypatch.setattr(trials, "ABLATION", {name: ABLATION[name] for name in few})
     rows = hardware.run(
         **{**ARGUMENTS, "studies": ("ablation",)}, folder=tmp_path, jobs=1
     )
     assert set(rows["change"]) == set(few)
-    assert style.render(figures(rows)["ablation"], "svg")
-    report = hardware.report(rows, ("ablation",))
+    report, figures = hardware.experiment.report(Result(rows))
+    assert set(figures) == {"ablation"}
+    assert style.render(figures["ablation"](), "svg")
     assert {law.values["law"] for law in report.laws} == {"design"}
-    names = {name for pair in STEPS_OF_DESIGN.values() for name in pair}
-    assert set(few) < names
+
+
+def test_each_change_of_design_has_its_words():
+    """On made-up rows, for all designs take minutes."""
+    rows = [
+        {
+            "study": "ablation",
+            "platform": "",
+            "inputs": "published",
+            "change": change,
+            "n_neurons": 16,
+            "trial": 0,
+            "nrmse": 0.1,
+            "spikes_per_second": 50.0,
+        }
+        for change in ABLATION
+    ]
+    report, _ = hardware.experiment.report(Result(pd.DataFrame(rows)))
+    assert len(report.laws) == len(STEPS_OF_DESIGN)
+    assert len({law.words for law in report.laws}) == len(STEPS_OF_DESIGN)
+    assert {name for step in STEPS_OF_DESIGN for name in step} <= set(ABLATION)
+
+
+AT_OWN_SETTINGS = {
+    "study": "platforms",
+    "change": "",
+    "n_neurons": 128,
+    "synapse": 0.1,
+    "max_rates": "default",
+    "ranges": "announced",
+    "build_seconds": 1.0,
+    "run_seconds": 1.0,
+}
 
 
 def platform_rows(platform, nrmse, rate):
@@ -397,7 +449,8 @@ def test_matched_settings_come_first_with_their_interval():
     then = platform_rows("thesis-loihi", (0.098, 0.1, 0.102), 30.0)
     now = platform_rows("matched-sim", (0.081, 0.08, 0.079), 24.0)
     own = platform_rows("lif-sim", (0.02, 0.021, 0.019), 60.0)
-    laws = platform_laws(pd.concat([then, now, own]), "published")
+    rows = pd.concat([then, now, own]).assign(inputs="published", **AT_OWN_SETTINGS)
+    laws = hardware.experiment.report(Result(rows))[0].laws
     assert [law.values["law"] for law in laws] == ["matched", "reproduction", "own"]
     matched = laws[0].values
     assert matched["ratio"] == pytest.approx(0.8, rel=0.01)
@@ -411,7 +464,8 @@ def test_matched_settings_come_first_with_their_interval():
 def test_one_network_and_one_input_have_no_interval():
     pair = {"thesis-nengo": 0.1, "matched-nengo": 0.05}
     rows = pd.concat([platform_rows(p, (e,), 50.0) for p, e in pair.items()])
-    law, *_ = platform_laws(rows[rows["test_case"] == 1], "fresh")
+    rows = rows[rows["test_case"] == 1].assign(inputs="fresh", **AT_OWN_SETTINGS)
+    law, *_ = hardware.experiment.report(Result(rows))[0].laws
     assert law.values["ratio"] == pytest.approx(0.5)
     assert "interval" not in law.words and "nan" not in law.words
 
@@ -437,7 +491,7 @@ def test_command_writes_everything(inputs, platforms, tmp_path):
 
 def test_runs_on_nengo_dl_give_the_numbers_of_nengo():
     errors = [
-        hardware.run_task(task_of(name, n_neurons=32))[0]["nrmse"]
+        run_task(task_of(name, n_neurons=32))[0]["nrmse"]
         for name in ("lif-nengo", "lif-nengo-dl")
     ]
     assert errors[0] == pytest.approx(errors[1], rel=0.05)

@@ -13,18 +13,13 @@ from spiking_lmu.experiments.chips.laws import (
     MATCHED,
     NAMES,
     PUBLISHED,
-    ablation_table,
     by_trial,
+    cells,
     fits,
     of_study,
 )
-from spiking_lmu.experiments.chips.trials import (
-    DT,
-    ORDER,
-    STEPS,
-    THETA,
-    Example,
-)
+from spiking_lmu.experiments.chips.protocol import DT, ORDER, STEPS, THETA
+from spiking_lmu.experiments.chips.trials import Example
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.legendre import sampled_readout
@@ -41,23 +36,9 @@ GROUPS = {
         name for name in NAMES if name not in {*AGAIN, *MATCHED.values()}
     ),
 }
+HOLLOW = "lif-nengo"  # shares the colour of LIF with the emulator
 ERRORS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # ticks of a logarithmic axis
 DELAYS = (0.0, 0.5, 1.0)  # of theta, in the example
-
-
-def figures(frame: pd.DataFrame, examples: Sequence[Example] = ()) -> dict[str, Any]:
-    """The figures that the trials have something for, by name."""
-    drawn: dict[str, Any] = {}
-    for study, draw in (
-        ("platforms", plot),
-        ("scaling", plot_scaling),
-        ("ablation", plot_ablation),
-    ):
-        if len(of_study(frame, study)):
-            drawn[study] = draw(frame)
-    if examples:
-        drawn["example"] = plot_example(examples)
-    return drawn
 
 
 @style.rc()
@@ -90,7 +71,8 @@ def _draw_platforms(ax: Axes, rows: pd.DataFrame) -> None:
         title: [m for m in members if m in PUBLISHED or m in measured]
         for title, members in GROUPS.items()
     }
-    for place, name in _list(ax, shown, {**NAMES, **_names_of_published()}):
+    published = {name: one.name for name, one in PUBLISHED.items()}
+    for place, name in _list(ax, shown, {**NAMES, **published}):
         if name in PUBLISHED:
             _draw_published(ax, place, name)
         else:
@@ -98,10 +80,6 @@ def _draw_platforms(ax: Axes, rows: pd.DataFrame) -> None:
     ax.set_xlim(left=0)
     ax.set_xlabel("NRMSE of the window")
     ax.set_title("128 neurons a dimension")
-
-
-def _names_of_published() -> dict[str, str]:
-    return {name: published.name for name, published in PUBLISHED.items()}
 
 
 def _list(
@@ -194,30 +172,22 @@ def _draw_inputs(ax: Axes, rows: pd.DataFrame, again: Sequence[str]) -> None:
 @style.rc()
 def plot_scaling(frame: pd.DataFrame) -> Figure:
     """NRMSE against the neurons of a dimension, with the fitted laws."""
-    rows = of_study(frame, "scaling")
     figure = style.new_figure("single", 0.85)
     ax = figure.subplots()
-    hollow = {"lif-nengo"}
-    for platform, of in rows.groupby("platform", sort=False):
-        colour, name = _colour(str(platform)), str(platform)
-        face = "white" if name in hollow else colour
-        look: dict[str, Any] = {
-            "color": colour,
-            "marker": style.marker(name.split("-")[0]),
-        }
-        look |= {"markerfacecolor": face, "label": NAMES[name]}
-        look |= {"markeredgecolor": colour} if name in hollow else {}
-        for n, cell in of.groupby("n_neurons"):
-            mean, low, high = mean_interval(by_trial(cell), "positive")
-            style.points(ax, n, mean, low, high, **look)
-            look["label"] = "_"
-    for name, means, line, floor in fits(frame):
-        n = np.geomspace(means["n_neurons"].min(), means["n_neurons"].max())
-        dash = (0, (3, 2)) if name in hollow else "-"
-        ax.plot(
-            n, (floor or line).predict(n), color=_colour(name), linestyle=dash, zorder=2
-        )
-    style.log_axis(ax.xaxis, sorted(set(rows["n_neurons"])))
+    means = cells(frame, "scaling", "platform")
+    for platform, of in means.groupby("platform", sort=False):
+        look = {"color": _colour(str(platform)), "label": NAMES[str(platform)]}
+        if platform == HOLLOW:
+            look |= {"markerfacecolor": "white", "markeredgecolor": look["color"]}
+        marker = style.marker(str(platform).split("-")[0])
+        interval = of["low"], of["high"]
+        style.points(ax, of["n_neurons"], of["nrmse"], *interval, marker=marker, **look)
+    for name, trials, line, floor in fits(frame):
+        n = np.geomspace(trials["n_neurons"].min(), trials["n_neurons"].max())
+        dash: Any = (0, (3, 2)) if name == HOLLOW else "-"
+        law = (floor or line).predict(n)
+        ax.plot(n, law, color=_colour(name), linestyle=dash, zorder=2)
+    style.log_axis(ax.xaxis, sorted(set(means["n_neurons"])))
     style.log_axis(ax.yaxis)
     ax.set_xlabel("neurons a dimension, $p$")
     ax.set_ylabel("NRMSE of the window")
@@ -228,7 +198,7 @@ def plot_scaling(frame: pd.DataFrame) -> Figure:
 @style.rc()
 def plot_ablation(frame: pd.DataFrame) -> Figure:
     """NRMSE from the published network to the defaults, a change at a time."""
-    table = ablation_table(of_study(frame, "ablation"))
+    table = cells(frame, "ablation", "change")
     changes = list(table["change"].unique())
     groups = {
         title: [c for c in changes if c.startswith(kind)]

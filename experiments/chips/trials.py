@@ -1,324 +1,164 @@
-"""Trials of the Delay Network protocol: what is run, and how it is measured.
-
-The protocol is that of Voelker 2019, from the code that was published with it: 0.1 s
-of white noise below 3 Hz, remembered in three dimensions for two seconds.
-"""
+"""Trials of the Delay Network protocol: what is run, and how it is measured."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import nengo
 import numpy as np
-from nengo.dists import Choice, Uniform
-from nengo.solvers import LstsqL2
 
+from spiking_lmu.experiments.chips.designs import (
+    ABLATION,
+    PLATFORMS,
+    SCALED,
+    installed,
+)
+from spiking_lmu.experiments.chips.networks import make_model
+from spiking_lmu.experiments.chips.protocol import (
+    DT,
+    estimate_state,
+    ideal_state,
+    make_input,
+    window_error,
+)
 from spiking_lmu.experiments.sweeps.backends import (
     Model,
     Recording,
+    backend,
     run_nengo,
     run_nengo_dl,
 )
-from spiking_lmu.legendre import readout, state_space
-from spiking_lmu.linear_systems import discretize, map_to_synapse, simulate
-from spiking_lmu.metrics import nrmse
-from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.neurons import neuron_type
-from spiking_lmu.realization import Realization, realize_for
-from spiking_lmu.signals import PEAK_OF_NOISE, lowpass
+from spiking_lmu.experiments.sweeps.tasks import derived_seed
+from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
 
-THETA, ORDER = 0.1, 3  # seconds, dimensions
-FREQ, RMS = 3.0, 1.0  # of the input, in Hz
-DT, STEPS = 0.001, 2000
-READOUT_SYNAPSE = 0.02  # seconds
-POINTS = 100  # of the window
-NEGLIGIBLE = 1e-8  # transforms that are zero but for rounding
-#: Seeds of the inputs that tell the ranges of the state. No network is tested on them.
-EXAMPLES = range(101, 121)
-PUBLISHED_SOLVER = LstsqL2(reg=0.1)
-
-Range = tuple[float, float] | None
+STUDIES = ("platforms", "scaling", "ablation")
+INPUTS = ("published", "fresh")
+N_NEURONS = 128  # per dimension, of the protocol
+PUBLISHED_CASES = 10
 
 
-@dataclass(frozen=True)
-class Platform:
-    """A network and the simulator that runs it.
-
-    Attributes
-    ----------
-    network : str
-        ``"thesis"`` or ``"memory"``, a `LegendreMemory`.
-    neuron_type : str
-        ``"lif"``, ``"poisson"`` or ``"rate"``, LIF without spikes.
-    backend : str
-        ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator.
-    target : str
-        Of the emulator: ``"sim"`` or ``"simreal"``; none of the others.
-    synapse : float
-        Of the recurrence, in seconds.
-    max_rates, intercepts : (float, float), optional
-        Bounds of uniform distributions; by default those of `LegendreMemory`.
-    allocation : str
-        Of the `LegendreMemory`.
-    ranges : str
-        Where the `LegendreMemory` has its coordinates and radii from:
-        ``"announced"``, the band and the rms of the input; ``"examples"``, other
-        inputs of the protocol; ``"published"``, the published network.
-    decoders : str
-        ``"memory"``; or ``"published"``: solved for as in the published network.
-    """
-
-    network: str
-    neuron_type: str
-    backend: str
-    target: str = ""
-    synapse: float = 0.1
-    max_rates: Range = None
-    intercepts: Range = None
-    allocation: str = "optimal"
-    ranges: str = "announced"
-    decoders: str = "memory"
-
-
-# each tuned as it was in the published code; the second by the defaults of Nengo 2
-_LOIHI = Platform("thesis", "lif", "loihi", "sim", 0.01, (100, 120), (-1, 0.5), "equal")
-_NENGO = Platform("thesis", "lif", "nengo", "", 0.01, (200, 400), (-1, 1), "equal")
-
-PLATFORMS = {
-    "thesis-loihi": _LOIHI,
-    "thesis-nengo": _NENGO,
-    "matched-sim": Platform(
-        "memory", "lif", "loihi", "sim", 0.01, (100, 120), ranges="examples"
-    ),
-    "matched-nengo": Platform(
-        "memory", "lif", "nengo", "", 0.01, (200, 400), ranges="examples"
-    ),
-    "lif-nengo": Platform("memory", "lif", "nengo"),
-    "lif-nengo-dl": Platform("memory", "lif", "nengo-dl"),
-    "lif-simreal": Platform("memory", "lif", "loihi", "simreal"),
-    "lif-sim": Platform("memory", "lif", "loihi", "sim"),
-    "poisson-nengo": Platform("memory", "poisson", "nengo"),
-    "poisson-sim": Platform("memory", "poisson", "loihi", "sim"),
-}
-
-
-# ---- The protocol ------------------------------------------------------------------
-
-
-def make_input(seed: int) -> np.ndarray:
-    """The input of a test case (STEPS,)."""
-    process = nengo.processes.WhiteSignal(
-        period=STEPS * DT, rms=RMS, high=FREQ, y0=0, seed=seed
-    )
-    return process.run_steps(STEPS, dt=DT)[:, 0]
-
-
-def ideal_state(u: np.ndarray) -> np.ndarray:
-    """The state of the exact linear memory (n, ORDER), in Legendre coordinates."""
-    return simulate(*discretize(*state_space(THETA, ORDER), DT), u)
-
-
-def example_states() -> np.ndarray:
-    """States (n, ORDER) that inputs of the protocol, none of those tested, cause."""
-    return np.concatenate([ideal_state(make_input(seed)) for seed in EXAMPLES])
-
-
-def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """The state that a synapse makes of decoded spikes.
-
-    What the synapse of the recurrence would make, were it that of the readout:
-    discrete Principle 3, applied once the run is over.
+def make_tasks(
+    platforms: Sequence[str] | None = None,
+    trials: int = 5,
+    neurons: Sequence[int] = (32, 64, 128, 256, 512),
+    ablation_neurons: Sequence[int] = (N_NEURONS,),
+    study_trials: int = 3,
+    studies: Sequence[str] = STUDIES,
+    inputs: str = "published",
+    cases: int = PUBLISHED_CASES,
+    seed: int = 0,
+) -> list[dict[str, Any]]:
+    """Measure the NRMSE of the remembered window; one row a run.
 
     Parameters
     ----------
-    decoded : (n, ORDER) ndarray
-        Spikes decoded in each step, not filtered, in Legendre coordinates.
-    u : (n,) ndarray
-        The input.
+    platforms : sequence of str, optional
+        Networks and simulators, by default all whose packages are installed.
+        ``thesis-loihi`` and ``thesis-nengo`` are the published networks;
+        ``matched-sim`` and ``matched-nengo`` are a `LegendreMemory` at their settings.
+        ``lif-nengo``, ``lif-nengo-dl``, ``lif-simreal``, ``lif-sim``,
+        ``poisson-nengo`` and ``poisson-sim`` are one at its own.
+    trials : int
+        Networks on each platform, each with random neurons of its own.
+    neurons : sequence of int
+        Neurons per dimension, of the study of scaling.
+    ablation_neurons : sequence of int
+        Neurons per dimension, of the ablation.
+    study_trials : int
+        Networks of each kind in scaling and ablation.
+    studies : sequence of str
+        ``platforms``: all platforms on the protocol; ``scaling``: error against
+        neurons; ``ablation``: designs from the published network to the defaults of
+        `LegendreMemory`, one change at a time.
+    inputs : str
+        ``published``: the inputs with which the chips were measured; or ``fresh``:
+        others, drawn from the seed.
+    cases : int
+        Inputs for each network: the first of the ten published ones, or up to 100
+        fresh ones.
+    seed : int
+        From which all others are derived.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    ImportError
+        If a package that a platform needs is not installed.
+
+    References
+    ----------
+    Voelker 2019, the chapter on neuromorphic hardware.
     """
-    A, B = map_to_synapse(*state_space(THETA, ORDER), READOUT_SYNAPSE, DT)
-    return lowpass(decoded @ A.T + u[:, None] * B[:, 0], READOUT_SYNAPSE, DT)
+    if platforms is not None:
+        check_each("platforms", platforms, check_choice, PLATFORMS)
+    chosen = platforms or [name for name, p in PLATFORMS.items() if installed(p)]
+    check_each("neurons", neurons, check_integer, 4, 10**4)
+    check_each("ablation_neurons", ablation_neurons, check_integer, 4, 10**4)
+    check_integer("study_trials", study_trials, high=10**4)
+    check_each("studies", studies, check_choice, STUDIES)
+    check_choice("inputs", inputs, INPUTS)
+    check_integer("cases", cases, high=PUBLISHED_CASES if inputs == INPUTS[0] else 100)
+    shared = {
+        "inputs": inputs,
+        "cases": list(range(1, cases + 1)),
+        "input_seeds": _input_seeds(inputs, cases, seed),
+    }
 
-
-def window(state: np.ndarray) -> np.ndarray:
-    """The window that a state holds (n, POINTS), from now to theta ago.
-
-    As published: the readout of continuous time, without the half step that a held
-    sample is late. It is the same for a network and for the exact memory.
-    """
-    return state @ readout(ORDER, np.linspace(0, 1, POINTS)).T
-
-
-def window_error(decoded: np.ndarray, u: np.ndarray) -> float:
-    """NRMSE over all points of the window and all times."""
-    return nrmse(window(estimate_state(decoded, u)), window(ideal_state(u)))
-
-
-def thesis_coordinates() -> np.ndarray:
-    """The transform T, m = T x, to the coordinates x of Voelker 2019.
-
-    They balance the Gramians of the delay, from its input to its output theta later;
-    each is then divided by a radius of 1 / (i + 1), to lie within -1 and 1.
-    """
-    from scipy.linalg import solve_continuous_lyapunov
-
-    A, B = state_space(THETA, ORDER)
-    C = readout(ORDER, [1.0])
-    reached = np.linalg.cholesky(solve_continuous_lyapunov(A, -B @ B.T))
-    observed = solve_continuous_lyapunov(A.T, -C.T @ C)
-    U, squares, _ = np.linalg.svd(reached.T @ observed @ reached)
-    return reached @ U / squares**0.25 / np.arange(1, ORDER + 1)
-
-
-# ---- Networks ----------------------------------------------------------------------
-
-
-def make_model(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
-    """The network of a task, and the T that takes what it decodes to m."""
-    tuning = {n: Uniform(*task[n]) for n in ("max_rates", "intercepts") if task[n]}
-    make = make_thesis if task["network"] == "thesis" else make_memory
-    return make(task, tuning)
-
-
-def make_memory(
-    task: dict[str, Any], tuning: dict[str, Uniform]
-) -> tuple[Model, np.ndarray]:
-    """A `LegendreMemory`, read from where it decodes its spikes."""
-    with nengo.Network(seed=task["seed"]) as network:
-        stimulus = nengo.Node([0.0], label="stimulus")
-        memory = LegendreMemory(
-            THETA,
-            ORDER,
-            task["n_neurons"],
-            synapse=task["synapse"],
-            dt=DT,
-            neuron_type=neuron_type(task["neuron_type"]),
-            allocation=task["allocation"],
-            **_expected(task),
-            **tuning,
-        )
-        if task["decoders"] == "published":
-            _solve_as_published(memory)
-        nengo.Connection(stimulus, memory.input, synapse=None)
-        decoded = {"decoded": nengo.Probe(memory.decoded[0])}
-        probes = {**decoded, **_spikes(memory.ensembles)}
-    return Model(network, stimulus, probes), memory.realization.T
-
-
-def headrooms(ranges: str, synapse: float) -> np.ndarray:
-    """Radii (ORDER,) in deviations of the coordinates, for inputs of the protocol."""
-    with nengo.Network():
-        memory = LegendreMemory(
-            THETA,
-            ORDER,
-            1,
-            synapse=synapse,
-            dt=DT,
-            **_expected({"ranges": ranges, "synapse": synapse}),
-        )
-    realization = memory.realization
-    x = example_states() @ realization.inverse.T
-    return realization.radii / np.sqrt(np.mean(x**2, axis=0))
-
-
-def _expected(task: dict[str, Any]) -> dict[str, Any]:
-    """What a `LegendreMemory` is told of its input, as arguments."""
-    if task["ranges"] == "announced":
-        return {"freq": FREQ, "rms": RMS}
-    states = example_states()
-    realization = realize_for(
-        *state_space(THETA, ORDER),
-        DT,
-        task["synapse"],
-        states,
-        largest_input=PEAK_OF_NOISE * RMS,
-    )
-    if task["ranges"] == "published":
-        realization = _in_published_coordinates(realization, states)
-    return {"realization": realization}
-
-
-def _in_published_coordinates(
-    realization: Realization, states: np.ndarray
-) -> Realization:
-    T = thesis_coordinates()
-    x = states @ np.linalg.inv(T).T
-    K = x.T @ x / len(x)
-    return replace(
-        realization,
-        T=T,
-        radii=np.ones(ORDER),
-        deviations=np.sqrt(np.diag(K)),
-        covariance=K,
-    )
-
-
-def _solve_as_published(memory: LegendreMemory) -> None:
-    """Decode by regularized least squares, over points evenly within the radius."""
-    for ensemble in memory.ensembles:
-        ensemble.eval_points = nengo.dists.UniformHypersphere()
-    for connection in memory.all_connections:
-        if connection.pre_obj in memory.ensembles:
-            connection.solver = PUBLISHED_SOLVER
-
-
-def make_thesis(
-    task: dict[str, Any], tuning: dict[str, Uniform]
-) -> tuple[Model, np.ndarray]:
-    """The network of Voelker 2019: ensembles connected one by one.
-
-    For Loihi each connection is one of weights. Voltages begin at zero, as in Nengo 2
-    and on the chip.
-    """
-    T, tau = thesis_coordinates(), task["synapse"]
-    A, B = state_space(THETA, ORDER)
-    A, B = np.linalg.solve(T, A @ T), np.linalg.solve(T, B)
-    recurrent, feed = map_to_synapse(A, B, tau)
-    solver = LstsqL2(reg=0.1, weights=task["backend"] == "loihi")
-    lif = nengo.LIF(initial_state={"voltage": Choice([0])})
-    with nengo.Network(seed=task["seed"]) as network:
-        stimulus = nengo.Node([0.0], label="stimulus")
-        ensembles = [
-            nengo.Ensemble(task["n_neurons"], 1, neuron_type=lif, **tuning)
-            for _ in range(ORDER)
+    def each(study: str, n_trials: int, designs: Iterator[Any]) -> list[dict[str, Any]]:
+        return [
+            {
+                "study": study,
+                "platform": name,
+                "change": change,
+                "n_neurons": int(n),
+                **asdict(platform),
+                **shared,
+                "trial": trial,
+                "seed": derived_seed(seed, trial),
+            }
+            for name, change, platform, n in designs
+            for trial in range(n_trials)
         ]
-        for i, j in np.argwhere(np.abs(recurrent) > NEGLIGIBLE):
-            nengo.Connection(
-                ensembles[j],
-                ensembles[i],
-                transform=recurrent[i, j],
-                synapse=tau,
-                solver=solver,
-            )
-        for b, ensemble in zip(feed[:, 0], ensembles):
-            # a node of its own for each, or nengo-loihi refuses
-            part = nengo.Node(_Scaled(b), size_in=1)
-            nengo.Connection(stimulus, part, synapse=None)
-            nengo.Connection(part, ensemble, synapse=tau)
-        decoded = {f"decoded {i}": nengo.Probe(e) for i, e in enumerate(ensembles)}
-        probes = {**decoded, **_spikes(ensembles)}
-    return Model(network, stimulus, probes), T
+
+    designs = {
+        "platforms": ((p, "", PLATFORMS[p], N_NEURONS) for p in chosen),
+        "scaling": (
+            (p, "", PLATFORMS[p], n) for p in SCALED if p in chosen for n in neurons
+        ),
+        "ablation": (
+            ("", change, design, n)
+            for change, design in ABLATION.items()
+            if installed(design)
+            for n in ablation_neurons
+        ),
+    }
+    counts = {"platforms": trials, "scaling": study_trials, "ablation": study_trials}
+    tasks = [t for s in studies for t in each(s, counts[s], designs[s])]
+    if not tasks:
+        raise refusal("platforms", platforms, f"some of {', '.join(SCALED)}")
+    return tasks
 
 
-class _Scaled:
-    """A node's function: its input times a constant."""
-
-    def __init__(self, scale: float) -> None:
-        self.scale = scale
-
-    def __call__(self, t: float, x: np.ndarray) -> np.ndarray:
-        return self.scale * x
+def _input_seeds(inputs: str, cases: int, seed: int) -> list[int]:
+    if inputs == "published":
+        return list(range(1, cases + 1))
+    drawn = np.random.SeedSequence(seed, spawn_key=(1,)).generate_state(cases)
+    return [int(s >> 1) for s in drawn]
 
 
-def _spikes(ensembles: Sequence[nengo.Ensemble]) -> dict[str, nengo.Probe]:
-    return {f"spikes {i}": nengo.Probe(e.neurons) for i, e in enumerate(ensembles)}
-
-
-# ---- Trials ------------------------------------------------------------------------
+def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """Packages of simulators that are installed or asked for, and who needs them."""
+    asked = arguments["platforms"] or ()
+    return {
+        package: f"the platform {name!r}"
+        for name, platform in PLATFORMS.items()
+        if name in asked or installed(platform)
+        for package in backend(platform.backend).packages
+    }
 
 
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
