@@ -123,6 +123,7 @@ class ChipRates(nengo.neurons.NeuronType):
         return spike_height(self.neuron_type)
 
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
+        """Rates (n_samples, n_neurons) in Hz, times the height of the spikes."""
         return loihi_rates(self.neuron_type, x, gain, bias, self.dt)
 
 

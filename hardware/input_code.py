@@ -56,6 +56,7 @@ class InputCode(nengo.Process):
 
     @property
     def values(self) -> np.ndarray:
+        """The value of a spike of each axon, (size, 2 * bits * size)."""
         powers = 2.0 ** np.arange(self.bits)
         digits = powers * (self.scale / (2**self.bits - 1))
         return np.kron(np.eye(self.size), np.concatenate([digits, -digits]))

@@ -22,7 +22,7 @@ from .discretization import Drive, kept_of_current
 from .input_code import CODE_BITS, GateCode, InputCode
 from .plan import Feed, Link
 from .splitting import sent_from
-from .stochastic import told_height
+from .stochastic import rate_height
 
 if TYPE_CHECKING:
     from .building import ChipModel
@@ -131,7 +131,7 @@ def _rates(model: ChipModel, ensemble: nengo.Ensemble) -> np.ndarray:
 def _reach(model: ChipModel, pre: Any, weights: np.ndarray) -> np.ndarray:
     """Largest currents (m,) that a population causes through weights (m, n)."""
     ensemble = the_ensemble(pre)
-    spikes = _rates(model, ensemble) * model.dt / told_height(ensemble.neuron_type)
+    spikes = _rates(model, ensemble) * model.dt / rate_height(ensemble.neuron_type)
     return np.abs(spikes @ weights.T).max(axis=0)
 
 
@@ -285,7 +285,7 @@ def solve_as_nengo(
     rng: Any,
     transform: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Points, decoders and what the solver tells, for spikes of any height.
+    """Evaluation points, decoders and solver's info, for spikes of any height.
 
     In Nengo, decoders do not know the amplitude of `nengo.RegularSpiking`. Those of
     nengo-loihi do, and cancel it.

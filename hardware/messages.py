@@ -32,8 +32,8 @@ def collected_warnings(changes: list[str], planned: bool) -> Iterator[None]:
         Where to add warnings that tell a difference between the network and its version
         on the chip.
     planned : bool
-        Whether the network is built to a plan of ours, which has its own words for
-        some of them.
+        Whether the network is built to a `Plan`, which has its own words for some of
+        them.
     """
     builder, caught = threading.get_ident(), []
     try:

@@ -16,7 +16,7 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import PoissonL2
 
-from .stochastic import ChipPoisson, told_height
+from .stochastic import ChipPoisson, rate_height
 
 Target: TypeAlias = nengo.Ensemble | Neurons
 
@@ -184,7 +184,7 @@ class Plan:
             solver = new.solver
             if isinstance(solver, PoissonL2) and isinstance(pre, nengo.Ensemble):
                 # spikes of a stand-in may have another height
-                height = told_height(pre.neuron_type)
+                height = rate_height(pre.neuron_type)
                 new.solver = PoissonL2(solver.noise_tau, solver.weights, height)
             self.origins[new] = self.origins.get(connection, connection)
         return self.replaced[connection]

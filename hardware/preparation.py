@@ -235,7 +235,7 @@ def _stochastic(
         max_rates, intercepts = _drawn_tuning(ensemble, seed)
         scale = min(1.0, high / (max_rates * faster).max())
         max_rates = max_rates * faster * scale
-    told = 1 / scale if read else 1.0
+    height = 1 / scale if read else 1.0
     return nengo.Ensemble(
         ensemble.n_neurons,
         ensemble.dimensions,
@@ -244,7 +244,9 @@ def _stochastic(
         intercepts=intercepts,
         max_rates=max_rates,
         eval_points=ensemble.eval_points,
-        neuron_type=StandIn(amplitude=neuron_type.amplitude * told, told=told),
+        neuron_type=StandIn(
+            amplitude=neuron_type.amplitude * height, rate_height=height
+        ),
         normalize_encoders=ensemble.normalize_encoders,
         noise=ensemble.noise,
         label=ensemble.label,

@@ -178,7 +178,7 @@ class Rewiring:
             seen.add(node)
             for connection in self.into[node]:
                 pre = connection.pre_obj
-                if not self._leads(connection) and not self._hears_chip(connection):
+                if not self._leads(connection) and not self._carries_chip(connection):
                     continue
                 share = share_of_change(memory, taus_of(connection), ())
                 if share > NEGLIGIBLE_FILTER:
@@ -212,7 +212,7 @@ class Rewiring:
         memory = self.inputs.get(node)
         sent = False
         for connection in self.into[node]:
-            if memory is not None and not self._hears_chip(connection):
+            if memory is not None and not self._carries_chip(connection):
                 sent = True
                 continue
             matrix = transform @ self.plan.matrix(connection)
@@ -235,7 +235,7 @@ class Rewiring:
         known = pre in self.from_chip or pre in self.inputs
         return known and connection not in self.by_host
 
-    def _hears_chip(self, connection: nengo.Connection) -> bool:
+    def _carries_chip(self, connection: nengo.Connection) -> bool:
         if connection in self.by_host:
             return False
         return connection.pre_obj in self.from_chip or self._comes_from_chip(connection)
@@ -264,7 +264,7 @@ class Rewiring:
         """Restrict the input from the host to values that do not come from the chip."""
         for memory in {feed.memory: None for feed in self.plan.feeds}:
             node = memory.input
-            mixed = [c for c in self.into[node] if self._hears_chip(c)]
+            mixed = [c for c in self.into[node] if self._carries_chip(c)]
             if mixed:
                 part = self._add_node(node.size_in, f"{node.label} from the host")
                 self.plan.parts[memory] = part

@@ -95,9 +95,9 @@ class PassthroughCheck(PassthroughSplit):
 
     def _split_cluster(self, cluster: Any) -> None:
         self._already_split.add(cluster)
-        hears = any(self._on_chip(c.pre) for c in cluster.conns_in)
-        is_heard = any(self._on_chip(c.post) for c in cluster.conns_out)
-        if not (hears and is_heard and cluster.objs.isdisjoint(self._planned)):
+        from_chip = any(self._on_chip(c.pre) for c in cluster.conns_in)
+        to_chip = any(self._on_chip(c.post) for c in cluster.conns_out)
+        if not (from_chip and to_chip and cluster.objs.isdisjoint(self._planned)):
             return
         onwards = defaultdict(list)
         for connection in [*cluster.conns_mid, *cluster.conns_out]:

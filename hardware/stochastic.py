@@ -79,31 +79,31 @@ class StandIn(ChipPoisson):
     ----------
     amplitude : float
         Height of the spikes, relative to ``1 / dt``.
-    told : float
+    rate_height : float
         Height of the spikes that rates and decoders include.
     initial_state : dict, optional
         As for every Nengo neuron type; these neurons have no state to give.
     """
 
-    told = NumberParam("told", low=0, low_open=True)
+    rate_height = NumberParam("rate_height", low=0, low_open=True)
 
     def __init__(
         self,
         amplitude: float = 1.0,
-        told: float = 1.0,
+        rate_height: float = 1.0,
         initial_state: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(amplitude=amplitude, initial_state=initial_state)
-        self.told = told
+        self.rate_height = rate_height
 
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
-        """Rates (n_samples, n_neurons) in Hz, times ``told``."""
-        return self.told * np.maximum(self.current(x, gain, bias), 0)
+        """Rates (n_samples, n_neurons) in Hz, times ``rate_height``."""
+        return self.rate_height * np.maximum(self.current(x, gain, bias), 0)
 
 
-def told_height(neuron_type: nengo.neurons.NeuronType) -> float:
+def rate_height(neuron_type: nengo.neurons.NeuronType) -> float:
     """Height of the spikes that rates include: `spike_height` except for stand-ins."""
-    return float(getattr(neuron_type, "told", spike_height(neuron_type)))
+    return float(getattr(neuron_type, "rate_height", spike_height(neuron_type)))
 
 
 @count_variance.register

@@ -40,7 +40,7 @@ class Synapses:
     by_host : dict of nengo.Connection
         Connections that pass through the host to keep their synapse, each with the
         share of the expected input that would be wrong without it.
-    heard : dict of nengo.Ensemble
+    received : dict of nengo.Ensemble
         For ensembles beside the memories, the synapses of all inputs; each input has a
         tuple of the time constants in series.
     """
@@ -48,7 +48,7 @@ class Synapses:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.by_host: dict[nengo.Connection, float] = {}
-        self.heard: dict[nengo.Ensemble, set[Taus]] = defaultdict(set)
+        self.received: dict[nengo.Ensemble, set[Taus]] = defaultdict(set)
         self._dropped: dict[tuple[float, float], float] = {}
         self._merged: set[Taus] = set()
         self._slowed: dict[LegendreMemory, set[float]] = defaultdict(set)
@@ -64,7 +64,7 @@ class Synapses:
         if holder is None:
             if len(taus) > 1:
                 self._merged.add(taus)
-            self.heard[ensemble_of(target)].add(taus)
+            self.received[ensemble_of(target)].add(taus)
             return float(sum(taus))
         tau = holder.synapse.tau
         rest = list(taus)
@@ -80,7 +80,7 @@ class Synapses:
         """Ensembles that one synapse for all inputs would disturb, with the reasons."""
         self._hear_others()
         found = {}
-        for ensemble, ways in self.heard.items():
+        for ensemble, ways in self.received.items():
             times = sorted({sum(taus) for taus in ways})
             share = max(
                 share_of_change(memory, taus, (times[-1],))
@@ -106,7 +106,7 @@ class Synapses:
         for connection in [*plan.network.all_connections, *plan.added]:
             target = ensemble_of(connection.post_obj)
             if target in beside and connection not in plan.removed:
-                self.heard[target].update(self._ways(into, connection, (), ()))
+                self.received[target].update(self._ways(into, connection, (), ()))
 
     def _ways(
         self,

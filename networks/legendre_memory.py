@@ -50,10 +50,10 @@ class LegendreMemory(Memory):
     them, with the recurrent transform of Principle 3 (`map_to_synapse`).
 
     An input beyond ``freq`` and ``rms`` is still remembered, with the same populations,
-    until a coordinate leaves the radius of its population (`check_range` tells). Then
-    the decoded values are too small for the recurrence to hold the state. The memory is
-    wrong, by as much as the window itself or more, while that lasts and for up to two
-    theta afterwards.
+    until a coordinate leaves the radius of its population, which `check_range` tests.
+    Then the decoded values are too small for the recurrence to hold the state. The
+    memory is wrong, by as much as the window itself or more, while that lasts and for
+    up to two theta afterwards.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ class LegendreMemory(Memory):
         too small for ``freq``.
     rms : float, optional
         Root mean square of the expected input; 0.5 by default. Nengo and Loihi's
-        emulator warn if the input exceeds 4.5 times that; NengoDL does not, but
-        `check_range` tells it for any signal and simulator.
+        emulator warn if the input exceeds 4.5 times that. NengoDL does not, but
+        `check_range` tests any signal.
     spectrum : Spectrum, optional
         The expected input in full, instead of ``freq`` and ``rms``; for an example
         signal, ``Spectrum.from_signal(signal, dt)``.
@@ -292,7 +292,7 @@ class LegendreMemory(Memory):
         return add_function(self, function, self._weights_at(delays), n_neurons, label)
 
     def check_range(self, signal: ArrayLike) -> RangeCheck:
-        """Tell whether an input stays within what the neurons can represent.
+        """Check whether the neurons can represent the state for an input.
 
         Parameters
         ----------
@@ -302,8 +302,8 @@ class LegendreMemory(Memory):
         Returns
         -------
         check : RangeCheck
-            True as a bool where the state never leaves the radii; print it for the
-            figures.
+            True as a bool if the state never leaves the radii. Print it for the
+            numbers.
         """
         x = simulate(*self.realization.step, check_column("signal", signal))
         relative = np.abs(x) / self.realization.radii
@@ -314,16 +314,15 @@ class LegendreMemory(Memory):
         data: Mapping[Any, Any],
         neuron_types: Mapping[nengo.Ensemble, nengo.neurons.NeuronType] | None = None,
     ) -> list[Population]:
-        """The neurons as a simulator has built and solved them.
+        """The neurons and decoders that a simulator has built.
 
         Parameters
         ----------
         data : mapping
             ``sim.data`` of a simulator that has built this network.
         neuron_types : mapping of nengo.neurons.NeuronType, optional
-            By ensemble, where that simulator has neurons of its own:
-            ``sim.neuron_types``, which ``sim.data`` of `hardware.loihi.Simulator`
-            brings along.
+            Neuron types of that simulator by ensemble, if they differ from those of the
+            network. ``sim.data`` of `hardware.loihi.Simulator` includes them.
 
         Returns
         -------
@@ -347,11 +346,11 @@ class LegendreMemory(Memory):
         synapse: float | None = None,
         signal: ArrayLike | None = None,
     ) -> float:
-        """RMSE of ``output`` that theory predicts, for these very neurons.
+        """Predict the RMSE of ``output`` for the neurons of a built network.
 
-        That of the noise of random spikes, as `spiking_lmu.predict_rmse` has it, with
-        the decoders that were solved for instead of ones that are drawn; and for a
-        given signal, that of the decoders' static distortion with it.
+        The error is that of the noise of random spikes, as in
+        `spiking_lmu.predict_rmse` but with the built neurons and decoders. With a
+        signal, it includes the static distortion of the decoders.
 
         Parameters
         ----------
@@ -360,9 +359,9 @@ class LegendreMemory(Memory):
         synapse : float, optional
             Time constant, in seconds, of a filter through which the output is read.
         signal : (n,) or (n, size_in) array_like, optional
-            The input at each time step. With it, the prediction holds the distortion,
-            which is 20 to 40 % of the error of 30 neurons per dimension, and less of
-            more. The first theta and five synapses are not counted.
+            The input at each time step, for the distortion. This is 20 to 40 % of the
+            error with 30 neurons per dimension, and a smaller share with more. The
+            first theta and five synapses are not counted.
 
         Returns
         -------

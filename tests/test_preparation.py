@@ -631,7 +631,7 @@ def test_stand_ins_fire_as_fast_as_the_amplitude_beneath_says(given, beneath, hi
     # and, where they are read, each of their spikes counts for those that are missing
     spikes = stand_in.neuron_type.amplitude * high
     assert spikes == pytest.approx(0.1 * 100 * beneath)
-    assert stand_in.neuron_type.told * high == pytest.approx(100 * beneath)
+    assert stand_in.neuron_type.rate_height * high == pytest.approx(100 * beneath)
 
 
 def test_noise_of_ensembles_is_not_forgotten():
