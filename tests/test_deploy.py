@@ -13,10 +13,11 @@ import pytest
 from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.data import sequences_csv
 from spiking_lmu.experiments import deployment as deploy
 from spiking_lmu.experiments.deployment.report import labels, report
 from spiking_lmu.experiments.deployment.targets import add_counter
-from spiking_lmu.networks import SequenceNetwork, freeze
+from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.training.weights import draw_weights
 
 STEPS, NAMES = 12, ("falling", "flat", "rising")
@@ -169,6 +170,28 @@ def test_frozen_models_run_as_they_were_frozen(folder, tmp_path):
     facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
     assert (facts["memory"], facts["presentation"]) == ("exact", 5)
     assert facts["agreement"] == 1
+
+
+def test_the_neurons_are_those_that_were_frozen(folder, tmp_path):
+    """Whatever the seed of the run; rates are random in their tuning alone."""
+    network, about = SequenceNetwork.load(folder / "model.npz")
+    data = sequences_csv(folder / "data.csv")
+    unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
+    rates = Uniform(75, 150)
+    found = []
+    for drawn in (5, 6):
+        frozen = freeze(
+            network, "rate", 12, data.train.x, 4, 0.2, max_rates=rates, seed=drawn
+        )
+        path = frozen.save(tmp_path / "frozen.npz", about)
+        values = run_sequences(frozen, data.test.x).values
+        right = values[np.arange(len(values)), data.test.y]
+        values[np.arange(len(values)), data.test.y] = -np.inf
+        for seed in (0, 1):
+            given = {**arguments(folder, model=str(path), seed=seed), **unsaid}
+            found.append(deploy.run(**given)["margin"].to_numpy())
+            np.testing.assert_allclose(found[-1], right - values.max(axis=1), rtol=1e-6)
+    assert not np.allclose(found[0], found[-1], rtol=1e-6)
 
 
 def test_classes_go_by_their_names(folder):
