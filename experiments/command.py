@@ -36,7 +36,10 @@ EXPERIMENTS = {
     ),
     "copy": ("", "Keep ten symbols for up to thousands of steps"),
     "capacity": (".capacity", "Recall a long window: the memory, and an LSTM"),
-    "information": ("", "Linear and nonlinear processing, by delay and degree"),
+    "information": (
+        ".information",
+        "Linear and nonlinear processing, by delay and degree",
+    ),
     "deploy": ("", "Run a trained network on a simulator or a chip"),
 }
 

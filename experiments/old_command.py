@@ -117,7 +117,6 @@ def make_parser() -> Parser:
     from spiking_lmu.experiments import classification as psmnist
     from spiking_lmu.experiments import (
         copying,
-        information,
     )
     from spiking_lmu.experiments import deployment as deploy
 
@@ -151,14 +150,6 @@ def make_parser() -> Parser:
     )
     copying.add_arguments(one)
     one.set_defaults(run=copying.main)
-
-    one = _experiment(
-        experiments,
-        "information",
-        "linear and nonlinear processing: capacities by delay and by degree",
-    )
-    information.add_arguments(one)
-    one.set_defaults(run=information.main)
 
     one = _experiment(
         experiments,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from math import comb
 
@@ -12,6 +11,8 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments import information
+from spiking_lmu.experiments.command import main
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.information.capacity import (
     capacities,
     chance,
@@ -19,8 +20,7 @@ from spiking_lmu.experiments.information.capacity import (
     legendre,
     make_terms,
 )
-from spiking_lmu.experiments.information.figures import totals
-from spiking_lmu.experiments.information.report import report
+from spiking_lmu.experiments.information.laws import totals
 from spiking_lmu.experiments.information.systems import (
     VARIANCE,
     Hidden,
@@ -279,19 +279,17 @@ def test_spiking_neurons_hold_what_theory_says():
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("information")
-    parser = argparse.ArgumentParser()
-    information.add_arguments(parser)
     argv = (
-        "--units 8 --order 3 --window 4 --steps 1000 --delays 20,4,2 --neurons 10,20 "
-        "--spiking-steps 200 --trials 2 --seed 3 --jobs 1 --quiet"
+        "information --units 8 --order 3 --window 4 --steps 1000 "
+        "--delays 20,4,2 --neurons 10,20 "
+        "--spiking-steps 200 --trials 2 --seed 3 --jobs 1 --quiet --out"
     )
-    args = parser.parse_args(argv.split())
-    return information.main(args, out, "information"), out
+    return main([*argv.split(), str(out)]), out
 
 
 def test_the_command_writes_everything(results):
-    (page, n_failed), out = results
-    assert n_failed == 0 and page.exists()
+    status, out = results
+    assert status == 0 and (out / "report.html").exists()
     for name in ("capacity", "memory"):
         assert (out / f"{name}.png").exists() and (out / f"{name}.svg").exists()
     facts = json.loads((out / "summary.json").read_text())
@@ -320,7 +318,7 @@ def test_one_system_is_enough_for_a_page(system, tmp_path):
     arguments = {**ARGUMENTS, "systems": (system,)}
     frame = information.run(**arguments, folder=tmp_path, jobs=1)
     assert information.plot(frame).axes and information.plot_memory(frame).axes
-    assert report(frame, arguments).laws
+    assert information.experiment.report(Result(frame, arguments))[0].laws
 
 
 @pytest.mark.parametrize(
@@ -335,7 +333,7 @@ def test_one_system_is_enough_for_a_page(system, tmp_path):
 )  # fmt: skip
 def test_bad_arguments(name, value):
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        make_tasks(**{**ARGUMENTS, name: value})
+        information.experiment.plan({**ARGUMENTS, name: value})
 
 
 def test_no_trials_no_page():

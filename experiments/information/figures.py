@@ -1,4 +1,4 @@
-"""Figures of the information experiment, and the means that they show."""
+"""Figures of the information experiment."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.information.capacity import expected_memory
+from spiking_lmu.experiments.information.laws import (
+    KEYS,
+    kinds,
+    measured,
+    totals,
+    without_spikes,
+)
 from spiking_lmu.experiments.information.systems import memory_step
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.intervals import mean_interval
-from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-KEYS = ["system", "neuron_type", "n_neurons"]  # what trials share
 NAMES = {
     "linear": "linear memory",
     "lmu-feedforward": "LMU, $W_h = 0$",
@@ -33,48 +36,6 @@ COLOURS = {
 }
 DASHES = {"linear": "-", "lmu-feedforward": (0, (3, 1.5)), "lmu": "-", "tanh": "-"}
 LEAST = 0.01  # capacity that a figure still shows
-
-
-def totals(frame: pd.DataFrame) -> pd.DataFrame:
-    """All degrees together: the mean over trials of each system, with its interval."""
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-    degrees = frame[frame["measure"] == "degree"]
-    trials = degrees.groupby([*KEYS, "seed"], sort=False)
-    one = trials.agg(
-        capacity=("capacity", "sum"),
-        predicted=("predicted", "max"),
-        variables=("variables", "first"),
-        rank=("rank", "first"),
-        order=("order", "first"),
-        window=("window", "first"),
-        run_seconds=("run_seconds", "first"),
-    )
-    return _with_intervals(one.reset_index(), KEYS)
-
-
-def measured(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Means over trials, with intervals, for each degree or each delay."""
-    rows = frame[frame["measure"] == measure]
-    return _with_intervals(rows, [*KEYS, "index"])
-
-
-def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    groups = frame.groupby(keys, sort=False)
-    means = groups.mean(numeric_only=True).reset_index()
-    ends = [mean_interval(group["capacity"], "positive") for _, group in groups]
-    _, means["low"], means["high"] = zip(*ends)
-    return means
-
-
-def present(frame: pd.DataFrame) -> list[str]:
-    """The systems without spikes, in the order in which they are shown."""
-    return [name for name in NAMES if (frame["system"] == name).any()]
-
-
-def kinds(frame: pd.DataFrame) -> list[str]:
-    """The neuron types of the spiking memory, in the order in which they are shown."""
-    return [kind for kind in NEURON_TYPES if (frame["neuron_type"] == kind).any()]
 
 
 @style.rc()
@@ -103,7 +64,7 @@ def _draw_bars(ax: Axes, frame: pd.DataFrame) -> None:
     """Shares of the variables: one bar a system, from degree 1 up."""
     total, degrees = totals(frame), measured(frame, "degree")
     largest = total[total["system"] == "spiking"]["n_neurons"].max()
-    shown = [(name, "", 0) for name in present(frame)]
+    shown = [(name, "", 0) for name in without_spikes(frame)]
     shown += [("spiking", kind, largest) for kind in kinds(frame)]
     colours = style.order_colours(degrees["index"])
     labels = []
@@ -191,7 +152,7 @@ def plot_memory(frame: pd.DataFrame) -> Figure:
     """
     means = measured(frame, "delay")
     figure = style.new_figure("double", 0.4)
-    has = bool(present(frame)), bool(kinds(frame))
+    has = bool(without_spikes(frame)), bool(kinds(frame))
     panels = list(figure.subplots(1, sum(has), squeeze=False)[0])
     for ax, name in zip(panels, "ab"):
         style.letter(ax, name)
@@ -203,7 +164,7 @@ def plot_memory(frame: pd.DataFrame) -> Figure:
 
 
 def _draw_functions(ax: Axes, means: pd.DataFrame) -> None:
-    for name in present(means):
+    for name in without_spikes(means):
         rows = means[means["system"] == name].sort_values("index")
         color, x = COLOURS[name], rows["index"] + 1
         ax.plot(x, rows["capacity"], color=color, ls=DASHES[name], label=NAMES[name])

@@ -25,6 +25,7 @@ from spiking_lmu.experiments.information.systems import (
     memory_step,
     spiking_memory,
 )
+from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.validation import (
     check_choice,
     check_each,
@@ -40,24 +41,69 @@ WINDOWS = 5  # delays of a spiking memory: beyond, nothing is left
 
 
 def make_tasks(
-    systems: Sequence[str],
-    units: int,
-    radius: float,
-    gain: float,
-    bias: float,
-    order: int,
-    window: float,
-    steps: int,
-    delays: Sequence[int],
-    neurons: Sequence[int],
-    neuron_types: Sequence[str],
-    synapse: float,
-    presentation: int,
-    spiking_steps: int,
-    trials: int,
-    seed: int,
+    systems: Sequence[str] = SYSTEMS,
+    units: int = 50,
+    radius: float = 0.95,
+    gain: float = 0.5,
+    bias: float = 0.5,
+    order: int = 6,
+    window: float = 12.0,
+    steps: int = 30_000,
+    delays: Sequence[int] = (120, 30, 16, 10),
+    neurons: Sequence[int] = (10, 30, 100, 300),
+    neuron_types: Sequence[str] = ("poisson", "lif"),
+    synapse: float = 0.1,
+    presentation: int = 10,
+    spiking_steps: int = 3_000,
+    trials: int = 5,
+    seed: int = 0,
 ) -> list[dict[str, Any]]:
-    """Complete descriptions of all runs, checked, the longest first; see `run`."""
+    """Measure what systems hold of their input; one row a degree or delay and trial.
+
+    Parameters
+    ----------
+    systems : sequence of str
+        ``linear``: the exact memory. ``lmu`` and ``lmu-feedforward``: tanh units on a
+        small exact memory, with and without recurrent weights. ``tanh``: an echo state
+        network. ``spiking``: the small memory in spiking neurons.
+    units : int
+        State variables or tanh units of all systems but the spiking memory.
+    radius : float
+        Spectral radius of the recurrent weights.
+    gain : float
+        Standard deviation of the external input of tanh units.
+    bias : float
+        Standard deviation of the biases of tanh units.
+    order : int
+        State variables of the LMU's memory and of the spiking one.
+    window : float
+        Window of these memories, in values of the input. That of the linear memory is
+        longer in proportion to its state variables.
+    steps : int
+        Values of the input that systems without spikes are measured with.
+    delays : sequence of int
+        The longest delay for each degree, from 1 on. Delays of the spiking memory end
+        after five windows.
+    neurons : sequence of int
+        Mean numbers of neurons per dimension.
+    neuron_types : sequence of str
+        ``poisson``, ``lif`` or ``relu`` (integrate-and-fire).
+    synapse : float
+        Recurrent time constant of the spiking memory, in seconds.
+    presentation : int
+        Time steps of 1 ms for which the spiking memory receives each value.
+    spiking_steps : int
+        Values of the input that the spiking memory is measured with.
+    trials : int
+        Runs of each system, with inputs and weights of their own.
+    seed : int
+        From which all others are derived; systems share inputs.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range.
+    """
     check_each("systems", systems, check_choice, SYSTEMS)
     check_integer("units", units, 1, 1000)
     check_number("radius", radius, 0, 10, exclusive=True)
@@ -72,8 +118,6 @@ def make_tasks(
     check_number("synapse", synapse, 0.001, 10)
     check_integer("presentation", presentation, 1, 10**4)
     check_integer("spiking_steps", spiking_steps, 10, MOST_STEPS // presentation)
-    check_integer("trials", trials, high=10**4)
-    check_integer("seed", seed, low=0, high=2**32 - 1)
     _check_lengths("steps", steps, max(delays), units)
     furthest = max(_clipped(delays, window))
     _check_lengths("spiking_steps", spiking_steps, furthest, order)
@@ -113,7 +157,10 @@ def make_tasks(
         size = {"order": int(units), "window": float(window) * units / order}
         cells.append({"system": "linear", **size, **long})
     return [
-        {**cell, "seed": derived_seed(seed, k)} for cell in cells for k in range(trials)
+        # all systems share inputs
+        {**cell, "seed": derived_seed(seed, k)}
+        for cell in cells
+        for k in range(trials)
     ]
 
 
@@ -125,11 +172,6 @@ def _check_lengths(name: str, steps: int, delay: int, size: int) -> None:
     least = 2 * delay + 3 * size + 10
     if steps < least:
         raise refusal(name, steps, f"at least {least:,}, for such delays and sizes")
-
-
-def derived_seed(seed: int, trial: int) -> int:
-    """The seed of a trial, the same for all systems: they share inputs."""
-    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
 
 
 def make_input(task: dict[str, Any]) -> np.ndarray:

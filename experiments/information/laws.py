@@ -1,0 +1,103 @@
+"""What the trials of the information experiment say: capacities, and their theory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from spiking_lmu.experiments.information.trials import SYSTEMS
+from spiking_lmu.intervals import mean_interval
+from spiking_lmu.neurons import NEURON_TYPES
+from spiking_lmu.validation import refusal
+
+Law = dict[str, Any]  # numbers of a law; the template has its words
+
+KEYS = ["system", "neuron_type", "n_neurons"]  # what trials share
+
+
+def totals(frame: pd.DataFrame) -> pd.DataFrame:
+    """All degrees together: the mean over trials of each system, with its interval."""
+    if len(frame) == 0:
+        raise refusal("frame", "empty", "of at least one trial")
+    degrees = frame[frame["measure"] == "degree"]
+    trials = degrees.groupby([*KEYS, "seed"], sort=False)
+    one = trials.agg(
+        capacity=("capacity", "sum"),
+        predicted=("predicted", "max"),
+        variables=("variables", "first"),
+        rank=("rank", "first"),
+        order=("order", "first"),
+        window=("window", "first"),
+        run_seconds=("run_seconds", "first"),
+    )
+    return _with_intervals(one.reset_index(), KEYS)
+
+
+def measured(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Means over trials, with intervals, for each degree or each delay."""
+    rows = frame[frame["measure"] == measure]
+    return _with_intervals(rows, [*KEYS, "index"])
+
+
+def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    groups = frame.groupby(keys, sort=False)
+    means = groups.mean(numeric_only=True).reset_index()
+    ends = [mean_interval(group["capacity"], "positive") for _, group in groups]
+    _, means["low"], means["high"] = zip(*ends)
+    return means
+
+
+def without_spikes(frame: pd.DataFrame) -> list[str]:
+    """The systems without spikes, in the order in which they are shown."""
+    found = set(frame["system"]) - {"spiking"}
+    return [name for name in SYSTEMS if name in found]
+
+
+def kinds(frame: pd.DataFrame) -> list[str]:
+    """The neuron types of the spiking memory, in the order in which they are shown."""
+    return [kind for kind in NEURON_TYPES if (frame["neuron_type"] == kind).any()]
+
+
+def system_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """The capacity of each system without spikes, in all and by degree."""
+    total, degrees = totals(frame), measured(frame, "degree")
+    for name in without_spikes(frame):
+        row = total[total["system"] == name].iloc[0]
+        parts = degrees[degrees["system"] == name].sort_values("index")["capacity"]
+        yield {
+            "law": "system",
+            "system": name,
+            "variables": int(row["variables"]),
+            "total": float(row["capacity"]),
+            "low": float(row["low"]),
+            "high": float(row["high"]),
+            "by_degree": parts.tolist(),
+        }
+
+
+def spiking_laws(frame: pd.DataFrame) -> Iterator[Law]:
+    """The capacity of the spiking memory against neurons, and relative to theory.
+
+    ``low`` and ``high`` are of the largest number of neurons.
+    """
+    total = totals(frame)
+    rows = total[total["system"] == "spiking"].sort_values("n_neurons")
+    for kind in kinds(frame):
+        line = rows[rows["neuron_type"] == kind]
+        last = line.iloc[-1]
+        d = int(last["variables"])
+        yield {
+            "law": "spiking",
+            "neuron_type": kind,
+            "variables": d,
+            "total_neurons": (line["n_neurons"] * d).astype(int).tolist(),
+            "totals": line["capacity"].tolist(),
+            "low": float(last["low"]),
+            "high": float(last["high"]),
+        }
+        if kind == "poisson":
+            ratios = line["capacity"] / line["predicted"]
+            low, high = float(ratios.min()), float(ratios.max())
+            yield {"law": "theory", "low": low, "high": high}
