@@ -67,23 +67,23 @@ class TimedLowpass(nengo.Lowpass):
         Time constant, in seconds.
     built_for : float
         Time step, in seconds.
-    network : str
+    kind : str
         The class of the network that was built for this time step.
     """
 
     built_for = NumberParam("built_for", low=0, low_open=True)
-    network = StringParam("network")
+    kind = StringParam("kind")
 
-    def __init__(self, tau: float, built_for: float, network: str) -> None:
+    def __init__(self, tau: float, built_for: float, kind: str) -> None:
         super().__init__(tau)
         self.built_for = built_for
-        self.network = network
+        self.kind = kind
 
     def make_state(
         self, shape_in: Any, shape_out: Any, dt: float, dtype: Any = None, y0: Any = 0
     ) -> dict[str, Any]:
         """The state of the filter, for the time step that it was built for."""
-        check_dt(dt, self.built_for, self.network)
+        check_dt(dt, self.built_for, self.kind)
         return super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)
 
 
@@ -158,10 +158,10 @@ class InputSynapse(TimedLowpass):
         )
 
 
-def check_dt(dt: float, built_for: float, network: str) -> None:
+def check_dt(dt: float, built_for: float, kind: str) -> None:
     """Refuse a time step that a network was not built for."""
     if not np.isclose(dt, built_for, rtol=1e-6, atol=0):
-        allowed = f"{built_for:g}, for which {network}(dt=...) was built"
+        allowed = f"{built_for:g}, for which {kind}(dt=...) was built"
         raise refusal("dt", dt, allowed)
 
 
