@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,12 @@ Figures = dict[str, Callable[[], "Figure"]]
 
 TEMPLATE = "report.j2"
 PARAMETERS = "Parameters\n----------\n"
+RAISES = """Raises
+------
+nengo.exceptions.ValidationError
+    If an argument is out of range.
+ImportError
+    If a package that the experiment needs is not installed."""
 FAILURES = "failures.txt"  # with all tracebacks, where there is no report to hold them
 LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
 #: The extra of this package that each optional package comes with.
@@ -260,10 +267,13 @@ class Experiment:
         That of `execution` stands after the other parameters.
         """
         before, own, after = documentation(self.make_tasks)
-        returns = " ".join(["Failed trials are left out.", self.returns]).strip()
+        returns = f"Failed trials are left out. {self.returns}".strip()
+        if "\n" not in returns:
+            returns = textwrap.fill(returns, 80, subsequent_indent="    ")
         return (
             f"{before}{PARAMETERS}{own}\n{documentation(execution)[1]}\n\n"
-            f"Returns\n-------\ntrials : pandas.DataFrame\n    {returns}{after}\n"
+            f"Returns\n-------\ntrials : pandas.DataFrame\n    {returns}\n\n"
+            f"{RAISES}{after}\n"
         )
 
     def plan(self, arguments: dict[str, Any]) -> list[Stage]:

@@ -9,10 +9,10 @@ from spiking_lmu.experiments.experiment import Experiment
 __all__ = ["experiment", "plot", "run"]
 
 experiment = Experiment(
-    name="approximation",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+    "approximation",
+    make_tasks,
+    run_task,
+    present,
     columns=COLUMNS,
     returns="""One row a number; a column that does not apply is empty. By ``kind``:
 

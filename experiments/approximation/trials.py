@@ -57,10 +57,6 @@ def make_tasks(
     seed : int
         Of the example signal that the figure of windows shows.
 
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is none of the above.
 
     Notes
     -----

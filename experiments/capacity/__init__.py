@@ -12,10 +12,10 @@ from spiking_lmu.experiments.experiment import Experiment
 __all__ = ["experiment", "plot", "run"]
 
 experiment = Experiment(
-    name="capacity",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+    "capacity",
+    make_tasks,
+    run_task,
+    present,
     returns="``rmse`` is relative to the root mean square of the input. LSTMs have "
     "rows for each amount of training that they were tested at, ``trained_steps``.",
     full={

@@ -93,14 +93,7 @@ def make_tasks(
     learning_rate : float
         Learning rate of the LSTM, by Adam.
     seed : int
-        From which all others are derived.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
-    ImportError
-        If there is an LSTM to train, and TensorFlow is not installed.
+        Seed from which all others are derived.
     """
     lstm_steps = () if lstm_steps is None else lstm_steps
     growing_steps = () if growing_steps is None else growing_steps

@@ -8,10 +8,10 @@ from spiking_lmu.experiments.experiment import Experiment
 __all__ = ["experiment", "plot", "run"]
 
 experiment = Experiment(
-    name="channel",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+    "channel",
+    make_tasks,
+    run_task,
+    present,
     returns="``predicted_rmse`` is the error of the spikes' noise alone, empty where "
     "there is no theory of the neurons, and ``distortion`` that of the decoders alone; "
     "squares add up.",

@@ -70,12 +70,8 @@ def make_tasks(
     periods : int
         Periods that count, of each run.
     seed : int
-        From which all others are derived.
+        Seed from which all others are derived.
 
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
 
     Notes
     -----

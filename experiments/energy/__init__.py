@@ -8,10 +8,10 @@ from spiking_lmu.experiments.experiment import Experiment
 __all__ = ["experiment", "plot", "plot_energy", "run"]
 
 experiment = Experiment(
-    name="energy",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+    "energy",
+    make_tasks,
+    run_task,
+    present,
     returns="Columns that end in ``energy``, ``energy_low`` or ``energy_high`` are "
     "estimates in nJ for each time step.",
     needs=lambda arguments: {"nengo-loihi": "the energy experiment"},

@@ -91,14 +91,7 @@ def make_tasks(
     duration : float
         Seconds that count, of each run.
     seed : int
-        From which all others are derived.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
-    ImportError
-        If nengo-loihi is not installed.
+        Seed from which all others are derived.
     """
     check_each("orders", orders, check_integer, 1, 64)
     check_each("neurons", neurons, check_integer, 2, 4096)

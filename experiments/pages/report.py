@@ -28,6 +28,7 @@ from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.validation import check_number, refusal
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -290,6 +291,20 @@ def _page(
     drawn: Mapping[str, bytes],
     figures: Mapping[str, Figure],
 ) -> bytes:
+    source = resources.files(__package__).joinpath("report.html.j2")
+    template = environment().from_string(source.read_text(encoding="utf-8"))
+    page = template.render(
+        report=report,
+        facts=facts,
+        images={name: _image(name, drawn, figures[name]) for name in figures},
+        csv=_data_uri("text/csv", trials) if len(trials) <= LARGEST_CSV else None,
+        most_failures=MOST_FAILURES,
+    )
+    return page.encode(errors=LEGIBLE)
+
+
+def environment() -> Environment:
+    """What templates are rendered in: text is escaped, and missing values fail."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -299,18 +314,9 @@ def _page(
         lstrip_blocks=True,
     )
     environment.filters.update(
-        cells=cells, shown=shown, duration=duration, unmarked=unmarked
+        cells=cells, duration=duration, number=number, shown=shown, unmarked=unmarked
     )
-    source = resources.files(__package__).joinpath("report.html.j2")
-    template = environment.from_string(source.read_text(encoding="utf-8"))
-    page = template.render(
-        report=report,
-        facts=facts,
-        images={name: _image(name, drawn, figures[name]) for name in figures},
-        csv=_data_uri("text/csv", trials) if len(trials) <= LARGEST_CSV else None,
-        most_failures=MOST_FAILURES,
-    )
-    return page.encode(errors=LEGIBLE)
+    return environment
 
 
 def _image(name: str, drawn: Mapping[str, bytes], figure: Figure) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from spiking_lmu.experiments.pages.report import (
     Law,
     Report,
     Section,
-    duration,
+    environment,
     number,
     shown,
 )
@@ -44,7 +44,6 @@ from spiking_lmu.validation import refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jinja2 import Environment
     from pandas import DataFrame
 
 
@@ -83,33 +82,18 @@ def fill(
     }
     if not ours.keys().isdisjoint(values):
         raise refusal("values", list(values), f"named other than {', '.join(ours)}")
-    environment().from_string(source).render(values, **ours)
-    return Report(
-        name, page.words["title"], page.words["lead"], tuple(page.sections), page.laws
-    )
-
-
-def environment() -> Environment:
-    """What templates are rendered in: text is escaped, and missing values fail."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        duration=duration,
+    words = environment()
+    words.filters.update(
         initial=initial,
         interval=interval,
         listed=listed,
         neurons=NAMES.__getitem__,
-        number=number,
-        shown=shown,
         signed=signed,
     )
-    return environment
+    words.from_string(source).render(values, **ours)
+    return Report(
+        name, page.words["title"], page.words["lead"], tuple(page.sections), page.laws
+    )
 
 
 def listed(values: Iterable[Any]) -> str | Markup:

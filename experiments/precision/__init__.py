@@ -38,10 +38,10 @@ def prepare(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 experiment = Experiment(
-    name="precision",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+    "precision",
+    make_tasks,
+    run_task,
+    present,
     prepare=prepare,
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",

@@ -113,12 +113,7 @@ def make_tasks(
         Simulator: ``nengo``; ``nengo-dl``, on which the trials of a combination run as
         one minibatch and share their neurons; or ``loihi``, the emulator of the chip.
     seed : int
-        From which all others are derived.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
+        Seed from which all others are derived.
     """
     check_each("orders", orders, check_integer, 1, 256)
     check_each("neurons", neurons, check_integer, 1, 10**6)
