@@ -17,7 +17,8 @@ from spiking_lmu.networks import (
     run_sequences,
     state_noise,
 )
-from spiking_lmu.networks.batched import _NEURONS, BatchedMemory
+from spiking_lmu.networks.batched import BatchedMemory
+from spiking_lmu.networks.batched_neurons import NEURONS
 from spiking_lmu.neurons import poisson
 from spiking_lmu.training.weights import draw_weights
 
@@ -112,7 +113,7 @@ def test_neurons_spike_as_those_of_nengo(neuron_type):
     dt, n, steps = 0.001, 40, 400
     rng = np.random.default_rng(0)
     currents = np.repeat(rng.uniform(-2, 12, (steps // 40, n)), 40, axis=0)
-    kind = _NEURONS[type(neuron_type)]
+    kind = NEURONS[type(neuron_type)]
     neurons = kind(neuron_type, (n, 1), dt, np.random.Generator(np.random.SFC64(0)))
     state = neuron_type.make_state(n, np.random.RandomState(0))
     output = np.zeros(n)
@@ -167,7 +168,7 @@ def test_poisson_counts(rate):
     """Mean, variance, and the chance of none and of two, as they should be."""
     kind = nengo.PoissonSpiking(nengo.RectifiedLinear())
     dt, shape, steps = 0.001, (100, 50), 100
-    neurons = _NEURONS[type(kind)](
+    neurons = NEURONS[type(kind)](
         kind, shape, dt, np.random.Generator(np.random.SFC64(3))
     )
     counts = np.array(
@@ -185,7 +186,7 @@ def test_poisson_counts(rate):
 
 
 def test_silent_neurons_stay_silent():
-    neurons = _NEURONS[nengo.PoissonSpiking](
+    neurons = NEURONS[nengo.PoissonSpiking](
         poisson(), (1000, 10), 0.001, np.random.Generator(np.random.SFC64(0))
     )
     counts = sum(

@@ -396,7 +396,10 @@ def memory_on_the_host():
 
 
 def learning():
-    """The window is the teacher of an ensemble that hears the input."""
+    """The window is the teacher of an ensemble that hears the input.
+
+    It learns on the host, which is where its error comes to.
+    """
     network, memory = fed()
     with network:
         pre = nengo.Ensemble(100, 1, radius=2)
@@ -620,18 +623,14 @@ def test_whole_units_with_feedback_from_the_host(kind, target):
 @pytest.mark.parametrize("target", TARGETS)
 def test_whole_units_of_random_neurons_with_feedback(target):
     """They hear themselves, the input and the memory through three synapses."""
-    units = 4
+    weights = {
+        "W_x": np.full((4, 1), 0.3), "W_m": 0.3 * np.eye(4, ORDER),
+        "W_h": 0.5 * np.eye(4), "e_x": [[1.0]], "e_h": None, "bias": np.full(4, 0.5),
+    }  # fmt: skip
     with nengo.Network(seed=0) as network:
         lmu = LMU(
-            units,
-            ORDER,
-            THETA,
-            W_x=np.full((units, 1), 0.3),
-            W_m=0.3 * np.eye(units, ORDER),
-            W_h=0.5 * np.eye(units),
-            e_x=[[1.0]],
-            e_h=None,
-            bias=np.full(units, 0.5),
+            *(4, ORDER, THETA),
+            **weights,
             neuron_type=nengo.PoissonSpiking(nengo.RectifiedLinear()),
             scale=10000,
             synapse=0.005,
