@@ -18,6 +18,7 @@ from spiking_lmu.experiments import command
 from spiking_lmu.experiments.experiment import Experiment, Otherwise, Result, Stage
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import read_trials
+from spiking_lmu.experiments.sweeps.store import encode
 from spiking_lmu.validation import check_each, check_number
 
 # ---- A toy experiment: all that one takes ------------------------------------------
@@ -172,6 +173,25 @@ def test_stages_follow_each_other(tmp_path):
     assert {(folder, power) for _, folder, power, _ in seen} == {(str(tmp_path), -2.0)}
     assert [progress for *_, progress in seen] == [True] * 3 + [False] * 2
     assert len(done.frame) == 4 and len(done.failures) == 1 and done.new == 4
+
+
+#: Checksums of the tasks that defaults gave before an experiment was an `Experiment`:
+#: with others, stores of that time would not be found.
+OLD_TASKS = {
+    "precision": 1423463534,
+    "channel": 1882465918,
+    "energy": 4283846707,
+    "capacity": 915939826,
+}
+
+
+@pytest.mark.parametrize("name", OLD_TASKS)
+def test_tasks_are_those_of_old_stores(name):
+    package = f"spiking_lmu.experiments.{name}"
+    one = importlib.import_module(package).experiment
+    tasks = [task for stage in one.plan(one.complete({})) for task in stage.tasks]
+    texts = sorted(encode(task, sort_keys=True) for task in tasks)
+    assert zlib.crc32("\n".join(texts).encode()) == OLD_TASKS[name]
 
 
 def test_defaults_that_depend_give_way_to_what_is_given():
