@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import json
 import math
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
