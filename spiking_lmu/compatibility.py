@@ -43,7 +43,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -89,28 +89,33 @@ def require(module: str) -> Any:
     """
     check_choice("module", module, tuple(EXTRAS))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # they build with an older setuptools than pip would take by itself
+    install = (
+        f"install it with: pip install 'spiking-lmu[{EXTRAS[module]}]' "
+        "--no-build-isolation, after pip install 'setuptools<80' wheel"
+    )
     try:
-        with _IMPORTING, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "This version of .* has not been tested")
+        with _IMPORTING, _without_warnings(module):
             package = _IMPORTS[module]()
     except ImportError as error:
         raise ValidationError(
-            f"needs {module}, which cannot be imported ({error}); "
-            f"install it with: pip install 'spiking-lmu[{EXTRAS[module]}]'",
+            f"needs {module}, which cannot be imported ({error}); {install}",
             attr="backend",
         ) from error
     release = RELEASES.get(module)
     if release and not f"{package.__version__}.".startswith(f"{release}."):
         raise ValidationError(
             f"needs {module} {release}, but {package.__version__} is installed; "
-            f"install it with: pip install 'spiking-lmu[{EXTRAS[module]}]'",
+            f"{install}",
             attr="backend",
         )
     return package
 
 
 def _import_tensorflow() -> ModuleType:
-    with _environment("TF_USE_LEGACY_KERAS", "1"), _without_notices():
+    loaded = "tensorflow" in sys.modules
+    notices = nullcontext() if loaded else _without_notices()
+    with _environment("TF_USE_LEGACY_KERAS", "1"), notices:
         import_module("tf_keras")
         tf: Any = import_module("tensorflow")
         names = {name: getattr(tf, name).__name__ for name in KERAS}
@@ -192,6 +197,21 @@ def _environment(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = given
+
+
+@contextmanager
+def _without_warnings(module: str) -> Iterator[None]:
+    """Import a module without what it warns of the version of Nengo.
+
+    Filters of warnings are the whole process's too: they stay as they are once the
+    module is there.
+    """
+    if sys.modules.get(module):
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This version of .* has not been tested")
+        yield
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -128,6 +129,16 @@ def test_arrays_of_nengo_loihi_are_copied_where_they_must(dtype):
         assert module.np.sum is np.sum and isinstance(got, module.np.ndarray)
     with pytest.raises(ValueError, match="copy"):
         np.array([1.0], copy=False)  # a program's own numpy is as it was
+
+
+@pytest.mark.parametrize("module", ["nengo_loihi", "tensorflow"])
+def test_what_is_there_is_given_as_it_is(monkeypatch, module):
+    """Filters of warnings and stderr are all threads': they are left alone."""
+    there = require(module)
+    with monkeypatch.context() as patch:
+        patch.setattr(warnings, "catch_warnings", None)
+        patch.setattr(compatibility, "_without_notices", None)
+        assert require(module) is there
 
 
 def test_other_threads_see_tensorflow_meanwhile():
