@@ -20,8 +20,6 @@ EXECUTION = ("folder", "jobs", "scheduler", "progress")
 #: another folder; and their values that make no difference.
 FOLDERS: dict[str, dict[str, Any]] = {
     "precision": {"network": "memory", "signal": None, "backend": "nengo"},
-    "psmnist": {"data": "digits"},
-    "seqmnist": {"data": "digits"},
     "copy": {"encoders": ("learned", "ring")},
     "deploy": {"model": None, "data": None, "target": "nengo"},
 }

@@ -28,8 +28,11 @@ EXPERIMENTS = {
     "approximation": (".approximation", "What the linear memory can hold"),
     "energy": (".energy", "Precision against spikes and energy on Loihi"),
     "hardware": (".chips", "A benchmark that chips were measured on"),
-    "psmnist": ("", "Classify images seen pixel by pixel, shuffled"),
-    "seqmnist": ("", "Classify images seen pixel by pixel, in order"),
+    "psmnist": (".classification", "Classify images seen pixel by pixel, shuffled"),
+    "seqmnist": (
+        ".classification:seqmnist",
+        "Classify images seen pixel by pixel, in order",
+    ),
     "mackey-glass": (
         ".mackey_glass",
         "Predict a chaotic series: LSTM, LMU, both, spikes",

@@ -9,7 +9,6 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +113,6 @@ def _in_words(error: Exception, parser: Parser) -> str:
 def make_parser() -> Parser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
-    from spiking_lmu.experiments import classification as psmnist
     from spiking_lmu.experiments import (
         copying,
     )
@@ -127,20 +125,6 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     experiments = parser.add_subparsers(metavar="EXPERIMENT", required=True)
-
-    one = _experiment(
-        experiments,
-        "psmnist",
-        "classify images seen pixel by pixel, shuffled: trained, in neurons, on chip",
-    )
-    psmnist.add_arguments(one)
-    one.set_defaults(run=psmnist.main)
-
-    one = _experiment(
-        experiments, "seqmnist", "the same with the pixels in their order"
-    )
-    psmnist.add_arguments(one)
-    one.set_defaults(run=partial(psmnist.main, permuted=False))
 
     one = _experiment(
         experiments,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.archives import write_archive
 from spiking_lmu.experiments import classification as psmnist
+from spiking_lmu.experiments import command
+from spiking_lmu.experiments.classification import experiment
 from spiking_lmu.experiments.classification import trials as psmnist_trials
 from spiking_lmu.experiments.classification.figures import (
     AWARE,
@@ -22,23 +24,31 @@ from spiking_lmu.experiments.classification.figures import (
     plot,
     plot_training,
 )
-from spiking_lmu.experiments.classification.report import PUBLISHED, report
+from spiking_lmu.experiments.classification.report import PUBLISHED
 from spiking_lmu.experiments.classification.trials import pack, unpack
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.sweeps.tasks import SweepResult
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze
 
-TRAINING = {
-    "data": "digits", "permute": True, "orders": (8,), "units": 10,
-    "activation": "relu", "trainings": 2, "epochs": 2, "batch_size": 50,
-    "learning_rate": 0.01, "noise": 0.1, "dropout": 0.0, "seed": 0,
-}  # fmt: skip
-LADDER = {
+ARGUMENTS = {
+    "orders": (8,), "units": 10, "trainings": 2, "epochs": 2, "noise": 0.1,
     "rungs": ("relu", "poisson-relu"), "neurons": (200,), "presentations": (1, 2),
     "images": 30, "chip_images": 5, "chip_neurons": 100,
-    "noise_aware": ("no", "yes"),
-    "synapse": 0.1, "rates": 400.0,
 }  # fmt: skip
+
+
+def plan(**arguments):
+    """The tasks that train, and those that run what was trained."""
+    training, ladder = experiment.plan(experiment.complete({**ARGUMENTS, **arguments}))
+    finished = SweepResult(pd.DataFrame(), [], 0, 0, training.tasks)
+    return training.tasks, ladder.tasks(finished)
+
+
+def report(frame, permuted=True, folder=Path()):
+    one = experiment if permuted else psmnist.seqmnist
+    return one.report(Result(frame, folder=folder))[0]
 
 
 def make_frame(data="mnist", permuted=True, networks=3, rungs=None, images=2000):
@@ -95,8 +105,7 @@ CHIP = {
 
 
 def test_tasks_are_complete_and_different():
-    trained = psmnist_trials.make_training_tasks(**TRAINING)
-    ladder = psmnist_trials.make_ladder_tasks(trained, **LADDER)
+    trained, ladder = plan()
     assert len(trained) == 2 and len({t["seed"] for t in trained}) == 2
     # two networks, two times, two rungs, each without and with noise
     assert len(ladder) == 2 * 2 * 2 * 2
@@ -104,10 +113,19 @@ def test_tasks_are_complete_and_different():
     paths = {psmnist_trials.model_path("x", t) for t in trained + ladder}
     assert len(paths) == 2
     assert {t["rung"] for t in ladder if t["noise_aware"]} == {"relu", "poisson-relu"}
-    others = {**LADDER, "rungs": ("loihi", "rate"), "noise_aware": ("yes",)}
-    others = psmnist_trials.make_ladder_tasks(trained, **others)
+    _, others = plan(rungs=("loihi", "rate"), noise_aware=("yes",))
     found = {(t["rung"], t["neurons"], t["images"], t["noise_aware"]) for t in others}
     assert found == {("loihi", 100, 5, True), ("rate", 200, 30, False)}
+    assert plan(rungs=())[1] == []
+    _, one = plan(orders=(8, 9), ladder_orders=(9,))
+    assert {t["order"] for t in one} == {9}
+
+
+def test_networks_whose_training_failed_are_not_run():
+    training, ladder = experiment.plan(experiment.complete(ARGUMENTS))
+    failed, finished = training.tasks
+    done = SweepResult(pd.DataFrame(), [(failed, "error")], 0, 1, [finished])
+    assert {t["seed"] for t in ladder.tasks(done)} == {finished["seed"]}
 
 
 @pytest.mark.parametrize(
@@ -118,49 +136,46 @@ def test_tasks_are_complete_and_different():
         ("activation", "sigmoid"),
         ("epochs", 0), ("batch_size", 0), ("learning_rate", 0), ("learning_rate", 2),
         ("noise", -0.1), ("noise", np.nan), ("dropout", 1.0), ("seed", -1),
-    ],
-)  # fmt: skip
-def test_bad_arguments_of_training(name, value):
-    with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        psmnist_trials.make_training_tasks(**{**TRAINING, name: value})
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [
         ("rungs", ("direct",)), ("rungs", ("relu", "relu")), ("neurons", ()),
         ("neurons", (0,)), ("neurons", (7,)), ("presentations", (0,)),
         ("presentations", (1.5,)), ("images", 0), ("chip_images", 0),
         ("chip_neurons", 0), ("synapse", 0), ("rates", 0), ("rates", np.inf),
-        ("noise_aware", ("maybe",)), ("noise_aware", ()),
+        ("noise_aware", ("maybe",)), ("noise_aware", ()), ("ladder_orders", ("8",)),
     ],
 )  # fmt: skip
-def test_bad_arguments_of_the_ladder(name, value):
-    trained = psmnist_trials.make_training_tasks(**TRAINING)
+def test_bad_arguments(name, value):
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        psmnist_trials.make_ladder_tasks(trained, **{**LADDER, name: value})
+        plan(**{name: value})
+
+
+def test_each_state_variable_needs_a_neuron(tmp_path):
+    with pytest.raises(ValidationError, match="chip_neurons: must be at least one for"):
+        plan(rungs=("loihi",), chip_neurons=7)
+    # a memory for each of two channels
+    steps = [(k, "ab"[k % 2], t, k * t) for k in range(20) for t in range(4)]
+    frame = pd.DataFrame(steps, columns=["sequence", "label", "x", "y"])
+    frame.to_csv(tmp_path / "two.csv", index=False)
+    data = str(tmp_path / "two.csv")
+    with pytest.raises(ValidationError, match="neurons: must be .* 16 state variables"):
+        plan(data=data, neurons=(15,))
+    assert plan(data=data, neurons=(16,))[1]
 
 
 def test_the_command_line_asks_for_the_defaults_of_the_data():
-    parser = argparse.ArgumentParser()
-    psmnist.add_arguments(parser)
-    args = parser.parse_args([])
-    assert args.data == "digits" and args.seed == 0
-    assert all(getattr(args, name) is None for name in psmnist.OPTIONS)
-    argv = "--data mnist --orders 8,16 --rungs lif --rates 300 --images 5"
-    args = parser.parse_args(argv.split())
-    assert (args.orders, args.rungs, args.rates, args.images) == (
-        (8, 16),
-        ("lif",),
-        300.0,
-        5,
-    )
-    assert set(psmnist.OPTIONS) == set(psmnist.QUICK) == set(psmnist.LARGE)
-    assert psmnist.defaults("digits") == psmnist.defaults("my.csv") == psmnist.QUICK
-    assert psmnist.defaults("mnist") == psmnist.defaults("a/mnist.npz") == psmnist.LARGE
-    for text in ("--orders 8,x", "--units many"):
-        with pytest.raises(SystemExit):
-            parser.parse_args(text.split())
+    small = command.parse(["psmnist"]).arguments
+    defaults = {k: p.default for k, p in experiment.parameters.items()}
+    assert small == defaults and small["data"] == "digits"
+    of_mnist = {**defaults, **psmnist.LARGE}
+    for data in ("mnist", "a/mnist.npz"):
+        large = command.parse(["seqmnist", "--data", data]).arguments
+        assert large == {**of_mnist, "data": data, "permuted": False}
+    assert experiment.complete({"data": "my.csv"})["units"] == small["units"]
+    argv = "psmnist --data mnist --orders 8,16 --rungs none --rates 300 --images 5"
+    found = command.parse(argv.split()).arguments
+    assert (found["orders"], found["rungs"]) == ((8, 16), ())
+    assert (found["rates"], found["images"]) == (300.0, 5)
+    with pytest.raises(SystemExit):
+        command.parse(["psmnist", "--no-permuted"])
 
 
 def test_means_and_intervals():
@@ -256,7 +271,7 @@ def test_few_neurons_that_are_enough():
     ],
 )  # fmt: skip
 def test_published_values_are_for_permuted_mnist(data, permuted, shown):
-    page = report(make_frame(data, permuted))
+    page = report(make_frame(data, permuted), permuted)
     tables = [s.table for s in page.sections if s.title == "Beside published values"]
     assert len(tables) == shown
     assert page.name == ("psmnist" if permuted else "seqmnist")
@@ -292,13 +307,12 @@ def test_training_is_drawn_from_the_files_of_the_networks(tmp_path):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     out = tmp_path_factory.mktemp("psmnist")
-    parser = argparse.ArgumentParser()
-    psmnist.add_arguments(parser)
     argv = (
-        "--data digits --orders 8 --units 10 --trainings 1 --epochs 3 --rungs "
+        "psmnist --data digits --orders 8 --units 10 --trainings 1 --epochs 3 --rungs "
         "rate,poisson-relu --neurons 200 --presentations 2 --images 40 --jobs 1 --quiet"
     )
-    return psmnist.main(parser.parse_args(argv.split()), out, "psmnist"), out
+    asked = command.parse([*argv.split(), "--out", str(out)])
+    return experiment.publish(asked.arguments, "psmnist", out, **asked.execution), out
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -328,22 +342,22 @@ def test_finished_trials_are_found_again(results, monkeypatch):
 
     monkeypatch.setattr(psmnist_trials, "train", fail)
     monkeypatch.setattr(psmnist_trials, "run_rung", fail)
-    options = {
-        **psmnist.QUICK, "orders": (8,), "units": 10, "trainings": 1, "epochs": 3,
-        "rungs": ("rate", "poisson-relu"), "neurons": (200,), "presentations": (2,),
-        "images": 40,
-    }  # fmt: skip
-    tasks = psmnist.plan("digits", True, 0, options)
-    result = psmnist.execute(*tasks, str(results[1]), jobs=1)
+    arguments = experiment.complete(
+        {
+            "orders": (8,), "units": 10, "trainings": 1, "epochs": 3,
+            "rungs": ("rate", "poisson-relu"), "neurons": (200,),
+            "presentations": (2,), "images": 40,
+        }
+    )  # fmt: skip
+    result = experiment.execute(arguments, results[1], jobs=1)
     assert (result.reused, result.new, result.failures) == (4, 0, [])
 
 
 def test_defaults_are_those_of_the_networks():
     """A network of the library is the one that the command trains and freezes."""
     network = inspect.signature(SequenceNetwork).parameters
+    ours = experiment.parameters
     for name in ("units", "activation"):
-        assert psmnist.QUICK[name] == network[name].default
-    assert (
-        psmnist.QUICK["synapse"]
-        == inspect.signature(freeze).parameters["synapse"].default
-    )
+        assert ours[name].default == network[name].default
+    frozen = inspect.signature(freeze).parameters["synapse"]
+    assert ours["synapse"].default == frozen.default

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spiking_lmu.data.datasets import Dataset, Split
-from spiking_lmu.experiments import classification as psmnist
+from spiking_lmu.experiments.classification import experiment
 from spiking_lmu.experiments.classification import neurons as psmnist_neurons
 from spiking_lmu.experiments.classification import trials as psmnist_trials
 from spiking_lmu.experiments.classification.neurons import (
@@ -14,6 +14,7 @@ from spiking_lmu.experiments.classification.neurons import (
     parts_path,
     run_in_parts,
 )
+from spiking_lmu.experiments.sweeps.tasks import SweepResult
 from spiking_lmu.networks import SequenceNetwork, state_noise
 from spiking_lmu.training.weights import draw_weights
 
@@ -142,13 +143,15 @@ def test_parts_go_with_one_run_of_one_network(path):
 def test_a_killed_run_in_neurons_gives_the_row_of_one_that_was_not(
     tmp_path, dataset, monkeypatch
 ):
-    options = {
-        **psmnist.QUICK, "orders": (3,), "trainings": 1, "rungs": ("poisson-relu",),
-        "neurons": (30,), "presentations": (2,), "noise_aware": ("no",), "images": 50,
+    arguments = {
+        "data": "lines.csv", "permuted": False, "orders": (3,), "trainings": 1,
+        "rungs": ("poisson-relu",), "neurons": (30,), "presentations": (2,),
+        "noise_aware": ("no",), "images": 50,
     }  # fmt: skip
-    for module in (psmnist, psmnist_trials):
-        monkeypatch.setattr(module, "load", lambda *_: dataset, raising=False)
-    (trained,), (task,) = psmnist.plan("lines.csv", False, 0, options)
+    monkeypatch.setattr(psmnist_trials, "load", lambda *_: dataset)
+    first, second = experiment.plan(experiment.complete(arguments))
+    (trained,) = first.tasks
+    (task,) = second.tasks(SweepResult(None, [], 0, 0, [trained]))
     monkeypatch.setattr(psmnist_trials, "PART", 20)
     rows = []
     for folder in (tmp_path / "a", tmp_path / "b"):

@@ -10,6 +10,7 @@ import json
 import time
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -18,18 +19,15 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu import training
-from spiking_lmu.data.datasets import (
-    Dataset,
-    digits,
-    mnist,
-    permuted,
-    sequences_csv,
-)
+from spiking_lmu.data import datasets
+from spiking_lmu.data.datasets import Dataset
 from spiking_lmu.experiments.classification.neurons import (
     InNeurons,
     parts_path,
     run_in_parts,
 )
+from spiking_lmu.experiments.experiment import Stage
+from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, run_sequences
 from spiking_lmu.networks.sequence import ACTIVATIONS
@@ -61,13 +59,18 @@ def load(data: str, permute: bool) -> Dataset:
     key = (data, permute)
     if key not in _LOADED:
         if data == "digits":
-            found = digits()
+            found = datasets.digits()
         elif data.lower().endswith((".csv", ".tsv")):
-            found = sequences_csv(data)
+            found = datasets.sequences_csv(data)
         else:
-            found = mnist(None if data == "mnist" else data)
-        _LOADED[key] = permuted(found) if permute else found
+            found = datasets.mnist(None if data == "mnist" else data)
+        _LOADED[key] = datasets.permuted(found) if permute else found
     return _LOADED[key]
+
+
+def is_mnist(data: str) -> bool:
+    """Whether the data of a task are MNIST, or a file of images like it."""
+    return data == "mnist" or data.lower().endswith(".npz")
 
 
 def _check_data(data: Any) -> None:
@@ -79,21 +82,92 @@ def _check_data(data: Any) -> None:
         raise refusal("data", data, allowed)
 
 
-def make_training_tasks(
-    data: str,
-    permute: bool,
-    orders: Sequence[int],
-    units: int,
-    activation: str,
-    trainings: int,
-    epochs: int,
-    batch_size: int,
-    learning_rate: float,
-    noise: float,
-    dropout: float,
-    seed: int,
-) -> list[dict[str, Any]]:
-    """Complete descriptions of all trainings, checked."""
+def make_tasks(
+    data: str = "digits",
+    permuted: bool = True,
+    orders: Sequence[int] = (32,),
+    units: int = 100,
+    activation: str = "relu",
+    trainings: int = 3,
+    epochs: int = 40,
+    batch_size: int = 50,
+    learning_rate: float = 1e-2,
+    noise: float = 0.3,
+    dropout: float = 0.1,
+    rungs: Sequence[str] | None = ("rate", "relu", "lif", "poisson-relu"),
+    ladder_orders: Sequence[int] | None = None,
+    neurons: Sequence[int] = (500, 2000),
+    presentations: Sequence[int] = (4, 16),
+    images: int | None = 200,
+    chip_images: int = 100,
+    chip_neurons: int = 1024,
+    noise_aware: Sequence[str] = ("no", "yes"),
+    synapse: float = 0.3,
+    rates: float = 400.0,
+    seed: int = 0,
+) -> list[Stage]:
+    """Train networks on images seen pixel by pixel, and run them in neurons.
+
+    Networks are trained in this process, one after the other. The workers of a cluster
+    must see the same folder.
+
+    Parameters
+    ----------
+    data : str
+        ``digits``, the small images of scikit-learn; ``mnist``, Keras' copy of MNIST;
+        the name of an ``.npz`` file like it; or of a ``.csv`` or ``.tsv`` file of your
+        own sequences.
+    permuted : bool
+        Whether to shuffle the time steps, by one permutation for all sequences.
+    orders : sequence of int
+        Numbers of state variables.
+    units : int
+        Number of hidden units.
+    activation : str
+        Nonlinearity of the hidden units: ``relu`` or ``tanh``.
+    trainings : int
+        Networks of each order, each with initial weights of its own.
+    epochs : int
+        Epochs of training.
+    batch_size : int
+        Images in each step of training.
+    learning_rate : float
+        Learning rate at the beginning of training.
+    noise : float
+        Noise on the state in training, relative to the size of the state.
+    dropout : float
+        Share of hidden units that are left out in training.
+    rungs : sequence of str, optional
+        Neurons of the memory: ``rate``, ``relu`` (integrate-and-fire), ``lif``,
+        ``poisson-relu`` or ``poisson``; ``loihi`` for LIF neurons on the emulator of
+        the chip; or ``none``.
+    ladder_orders : sequence of int, optional
+        Orders that are run in neurons; by default all.
+    neurons : sequence of int
+        Numbers of neurons of the memory, over all state variables.
+    presentations : sequence of int
+        Steps of 1 ms for which each pixel is shown.
+    images : int, optional
+        Test images that are run in neurons, drawn at random.
+    chip_images : int
+        Test images that are run on the chip.
+    chip_neurons : int
+        Number of neurons of the memory on the chip.
+    noise_aware : sequence of str
+        Whether networks are run as trained (``no``), after further training with the
+        noise of the neurons (``yes``), or both.
+    synapse : float
+        Recurrent synapse of the memory, in seconds.
+    rates : float
+        Maximum rate of the fastest neurons, in Hz.
+    seed : int
+        From which all others are derived.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If an argument is out of range, or the data cannot be read.
+    """
     _check_data(data)
     check_each("orders", orders, check_integer, 1, 2000)
     check_integer("units", units, high=10**5)
@@ -104,42 +178,10 @@ def make_training_tasks(
     check_number("learning_rate", learning_rate, low=0, high=1, exclusive=True)
     check_number("noise", noise, low=0, high=10)
     check_number("dropout", dropout, low=0, high=0.95)
-    check_integer("seed", seed, low=0, high=2**32 - 1)
-    return [
-        {
-            "rung": "trained",
-            "data": data,
-            "permuted": bool(permute),
-            "order": int(order),
-            "units": int(units),
-            "activation": activation,
-            "epochs": int(epochs),
-            "batch_size": int(batch_size),
-            "learning_rate": float(learning_rate),
-            "noise": float(noise),
-            "dropout": float(dropout),
-            "seed": _seed(seed, trial),
-        }
-        for order, trial in product(orders, range(trainings))
-    ]
-
-
-def make_ladder_tasks(
-    trained: Sequence[dict[str, Any]],
-    rungs: Sequence[str],
-    neurons: Sequence[int],
-    presentations: Sequence[int],
-    images: int | None,
-    chip_images: int,
-    chip_neurons: int,
-    noise_aware: Sequence[str],
-    synapse: float,
-    rates: float,
-) -> list[dict[str, Any]]:
-    """Complete descriptions of all runs of trained networks in neurons, checked."""
-    rungs = () if tuple(rungs) == ("none",) else rungs
     if rungs:
         check_each("rungs", rungs, check_choice, RUNGS)
+    if ladder_orders is not None:
+        check_each("ladder_orders", ladder_orders, check_integer, 1, 2000)
     check_each("noise_aware", noise_aware, check_choice, TUNED)
     check_each("neurons", neurons, check_integer, 1, 10**7)
     check_each("presentations", presentations, check_integer, 1, 1000)
@@ -149,31 +191,58 @@ def make_ladder_tasks(
     check_integer("chip_neurons", chip_neurons)
     check_number("synapse", synapse, low=0.001, high=100)
     check_number("rates", rates, low=10, high=2000)
-    tasks = []
-    for one, rung, presentation in product(trained, rungs, presentations):
+    size = 1  # a file that cannot be read is refused before any run
+    if data not in ("digits", "mnist"):
+        _, size = load(data, permuted).shape
+    trained = [
+        {
+            "rung": "trained",
+            "data": data,
+            "permuted": bool(permuted),
+            "order": int(order),
+            "units": int(units),
+            "activation": activation,
+            "epochs": int(epochs),
+            "batch_size": int(batch_size),
+            "learning_rate": float(learning_rate),
+            "noise": float(noise),
+            "dropout": float(dropout),
+            "seed": derived_seed(seed, trial),
+        }
+        for order, trial in product(orders, range(trainings))
+    ]
+    ladder = []
+    run_in_neurons = [t for t in trained if t["order"] in (ladder_orders or orders)]
+    for one, rung, presentation in product(run_in_neurons, rungs or (), presentations):
         chip = rung == "loihi"
         for total in (chip_neurons,) if chip else neurons:
-            if total < one["order"]:
-                allowed = f"at least one for each of {one['order']} state variables"
-                raise refusal("neurons", total, allowed)
-            for tuned in noise_aware if rung != "rate" else ("no",):
-                tasks.append(
-                    {
-                        **one,
-                        "rung": rung,
-                        "presentation": int(presentation),
-                        "neurons": int(total),
-                        "images": chip_images if chip else images,
-                        "noise_aware": tuned == "yes",
-                        "synapse": float(synapse),
-                        "rates": float(rates),
-                    }
-                )
-    return tasks
+            if total < (n_states := one["order"] * size):
+                name = "chip_neurons" if chip else "neurons"
+                allowed = f"at least one for each of {n_states} state variables"
+                raise refusal(name, total, allowed)
+            ladder += [
+                {
+                    **one,
+                    "rung": rung,
+                    "presentation": int(presentation),
+                    "neurons": int(total),
+                    "images": chip_images if chip else images,
+                    "noise_aware": tuned == "yes",
+                    "synapse": float(synapse),
+                    "rates": float(rates),
+                }
+                for tuned in (noise_aware if rung != "rate" else ("no",))
+            ]
+    return [Stage(trained, sequential=True), Stage(partial(_of_trained, ladder))]
 
 
-def _seed(seed: int, trial: int) -> int:
-    return int(np.random.SeedSequence([seed, trial]).generate_state(1)[0] >> 1)
+def _of_trained(ladder: list[dict[str, Any]], done: SweepResult) -> list[Any]:
+    """The runs of those networks whose training has finished."""
+    return [
+        task
+        for task in ladder
+        if {**{k: task[k] for k in OF_TRAINING}, "rung": "trained"} in done.finished
+    ]
 
 
 def model_path(folder: str | Path, task: dict[str, Any]) -> Path:
@@ -266,9 +335,6 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     chip = task["rung"] == "loihi"
     seed = task["seed"] % 2**31
     n_states = task["order"] * dataset.shape[1]
-    if task["neurons"] < n_states:
-        allowed = f"at least one for each of {n_states} state variables"
-        raise refusal("neurons", task["neurons"], allowed)
     start = time.perf_counter()
     one = InNeurons(
         model_path(folder, task),

@@ -88,6 +88,7 @@ def fill(
         interval=interval,
         listed=listed,
         neurons=NAMES.__getitem__,
+        percent=percent,
         signed=signed,
     )
     words.from_string(source).render(values, **ours)
@@ -109,6 +110,11 @@ def listed(values: Iterable[Any]) -> str | Markup:
 def signed(value: float, digits: int = 2) -> str:
     """A number with so many digits after its point, and a true minus sign."""
     return f"{value:.{digits}f}".replace("-", "−")
+
+
+def percent(share: float, of: int) -> str:
+    """A share in percent, with as many digits as so many items can tell apart."""
+    return signed(100 * share, 2 if of >= 1000 else 1)
 
 
 def initial(text: str) -> str:
