@@ -18,6 +18,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spiking_lmu.compatibility import EXTRAS
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.pages.templates import fill
@@ -43,8 +44,6 @@ ImportError
     If a package that the experiment needs is not installed."""
 FAILURES = "failures.txt"  # with all tracebacks, where there is no report to hold them
 LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
-#: The extra of this package that each optional package comes with.
-EXTRAS = {"nengo-dl": "dl", "tensorflow": "dl", "nengo-loihi": "loihi"}
 
 
 def execution(
@@ -220,12 +219,12 @@ class Experiment:
         given = [
             value
             for name, usual in self.folders.items()
-            if (value := arguments.get(name)) not in (None, "", usual)
+            if _is_text(value := arguments.get(name)) and value not in ("", usual)
         ]
-        texts = ["-".join(v) if isinstance(v, (tuple, list)) else v for v in given]
+        texts = [v if isinstance(v, str) else "-".join(v) for v in given]
         parts = [
             re.sub(r"[^\w.-]+", "_", Path(t).stem if "." in t else t).strip("._-")
-            for t in map(str, texts)
+            for t in texts
         ]
         words = [part[:LONGEST_NAME] for part in parts if part]
         if self.required:
@@ -335,9 +334,10 @@ class Experiment:
                 installed[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 if scheduler is None:
+                    extra = EXTRAS.get(package.replace("-", "_"), "all")
                     raise ImportError(
                         f"{user} needs {package}; install it with: "
-                        f"pip install 'spiking-lmu[{EXTRAS.get(package, 'all')}]'"
+                        f"pip install 'spiking-lmu[{extra}]'"
                     ) from None
                 installed[package] = None
         return installed
@@ -419,6 +419,12 @@ class Experiment:
 
 
 _EXECUTION = tuple(inspect.signature(execution).parameters)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value is a text or several, and no recording for instance."""
+    several = isinstance(value, (tuple, list))
+    return isinstance(value, str) or (several and all(map(_is_text, value)))
 
 
 def documentation(function: Callable[..., Any]) -> tuple[str, str, str]:

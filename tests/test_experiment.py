@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 
+import numpy as np
 import pandas as pd
 import pytest
 from nengo.exceptions import ValidationError
@@ -203,6 +204,15 @@ def test_defaults_that_depend_give_way_to_what_is_given():
     assert some.complete({"power": -2})["sizes"] == (8,)
     assert some.complete({"power": -2}, full=True)["trials"] == 20
     assert some.complete({"power": -2, "trials": 1}, full=True)["trials"] == 1
+
+
+def test_values_that_are_no_texts_have_no_folder():
+    some = dataclasses.replace(toy, folders={"sizes": (1, 2, 4), "power": "x"})
+    for value, name in (
+        (np.ones(3), "toy"), ([0.5], "toy"), (None, "toy"), ("", "toy"),
+        ((1, 2, 4), "toy"), (("a", "b.c"), "toy-a-b"), ("d/e.csv", "toy-e"),
+    ):  # fmt: skip
+        assert some.results_folder({"sizes": value}).as_posix() == f"results/{name}"
 
 
 def test_a_missing_package_is_named_with_who_needs_it(tmp_path, monkeypatch):
