@@ -548,6 +548,10 @@ HOSTILE = [
     ("m.npz", partial(archive_bytes, x_train=np.zeros((12, 28, 28), complex)), mnist),
     ("s.csv", lambda: b"a," * 10**6, sequences_csv),
     ("s.csv", lambda: b'"' * 10**6, sequences_csv),
+    ("s.csv", lambda: b"1," * 10**6, sequences_csv),
+    ("a.csv", lambda: b"1," * 10**6, load_signal),
+    ("a.csv", lambda: b"1;" * 10**6, load_signal),
+    ("a.csv", lambda: b"1 " * 10**6, load_signal),
     ("a.csv", lambda: b'"' * 10**6, load_signal),
     ("a.csv", lambda: b"1" * 10**7, load_signal),
     ("a.csv", lambda: b"1e999\n" * 1000, load_signal),
@@ -561,6 +565,17 @@ def test_files_that_mean_harm(tmp_path, name, make, read):
     with pytest.raises(ValidationError, match=str(path)):
         read(path)
     assert time.perf_counter() - start < 5
+
+
+def test_lines_of_a_million_values_are_read_soon(tmp_path):
+    """In well under a second, on a machine that does nothing else."""
+    digits = np.random.default_rng(0).integers(0, 9, 300_000)
+    rows = "".join(f"{label},{','.join(map(str, digits))}\n" for label in "aaabbb")
+    path = written(tmp_path / "s.csv", rows.encode())
+    start = time.perf_counter()
+    data = sequences_csv(path)
+    assert time.perf_counter() - start < 5
+    np.testing.assert_array_equal(data.train.x[0, :, 0], digits)
 
 
 def test_nothing_is_unpacked_before_its_kind_is_known(tmp_path):

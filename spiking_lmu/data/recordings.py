@@ -20,6 +20,7 @@ from .tables import LARGEST as LARGEST_TEXT
 from .tables import SAMPLE, content, find_dialect, is_heading, names_an_index
 
 HEADINGS = 2  # lines: of names, and of units
+MOST_COLUMNS = 1000  # that are read before they are counted
 
 
 def load_signal(
@@ -103,6 +104,9 @@ def _read_text(path: Path) -> tuple[np.ndarray, float | None]:
     if not first:
         raise ValueError("it is empty")
     dialect = find_dialect([t for _, t in first], tabs=path.suffix.lower() == ".tsv")
+    most = max(dialect.count(text) for _, text in first)
+    if most > MOST_COLUMNS:
+        raise ValueError(f"it has {most} columns, not 1 or 2")
     rows = [(line, dialect.split(text)) for line, text in first]
     headings = list(takewhile(lambda row: is_heading(row[1], dialect), rows[:HEADINGS]))
     columns = pandas.read_csv(

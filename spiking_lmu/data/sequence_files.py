@@ -68,7 +68,10 @@ def _rows(path: Path, file: TextIO) -> Iterator[Row]:
         mark = dialect.separator or ","
         for line, text in chain(first, lines):
             (cells,) = csv.reader([text], delimiter=mark)
-            yield line, [dialect.pointed(cell.strip()) for cell in cells]
+            cells = [cell.strip() for cell in cells]
+            if dialect.decimal != ".":
+                cells = [dialect.pointed(cell) for cell in cells]
+            yield line, cells
     except LineError as error:
         raise _error(path, error.line, error.problem) from None
 
@@ -79,8 +82,8 @@ def _read(
     line, first = next(rows)
     if len(first) < 2:
         raise _error(path, line, "has fewer than two columns")
-    names = [name.lower() for name in first]
-    named = all(name and _number(name) is None for name in names[1:])
+    named = all(name and _number(name) is None for name in first[1:])
+    names = [name.lower() for name in first] if named else []
     if named:
         rows = _without_units(rows)
         if names_an_index(names[0]) and names[1] in ("sequence", "label"):
@@ -217,6 +220,8 @@ def _classes(
 
 def _number(text: str) -> float | None:
     """The number that a cell holds, if it does."""
+    if text[:1].isalpha() and text[0] not in "nNiI":  # soon told: no NaN, no infinity
+        return None
     try:
         return float(text)
     except ValueError:

@@ -42,6 +42,12 @@ class Dialect:
     separator: str | None
     decimal: str = "."
 
+    def count(self, line: str) -> int:
+        """How many cells a line holds, and separators in quotes one more each."""
+        if self.separator is None:
+            return len(line.split())
+        return line.count(self.separator) + 1
+
     def split(self, line: str) -> list[str]:
         """The cells of a line that holds no quoted separators."""
         return [cell.strip(' \t\r\n"') for cell in line.split(self.separator)]
@@ -89,6 +95,8 @@ def find_dialect(lines: Sequence[str], tabs: bool = False) -> Dialect:
         return Dialect(None, ",")
     else:
         return Dialect("," if common(",") else None)
+    if not any("," in line for line in bare):
+        return Dialect(separator)
     cells = [cell for line in bare for cell in Dialect(separator).split(line)]
     commas = any(map(_COMMA.fullmatch, cells))
     points = any(map(_POINT.fullmatch, cells))
@@ -97,7 +105,7 @@ def find_dialect(lines: Sequence[str], tabs: bool = False) -> Dialect:
 
 def _all_commas(line: str) -> bool:
     """Whether a line holds numbers with decimal commas, and white space between."""
-    cells = line.split()
+    cells = line.split() if "," in line else []
     return len(cells) > 1 and all(map(_COMMA.fullmatch, cells))
 
 
