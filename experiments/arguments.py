@@ -20,7 +20,6 @@ EXECUTION = ("folder", "jobs", "scheduler", "progress")
 #: another folder; and their values that make no difference.
 FOLDERS: dict[str, dict[str, Any]] = {
     "precision": {"network": "memory", "signal": None, "backend": "nengo"},
-    "copy": {"encoders": ("learned", "ring")},
     "deploy": {"model": None, "data": None, "target": "nengo"},
 }
 LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder

@@ -37,7 +37,7 @@ EXPERIMENTS = {
         ".mackey_glass",
         "Predict a chaotic series: LSTM, LMU, both, spikes",
     ),
-    "copy": ("", "Keep ten symbols for up to thousands of steps"),
+    "copy": (".copying", "Keep ten symbols for hundreds of steps: LMU and LSTM"),
     "capacity": (".capacity", "Recall a long window: the memory, and an LSTM"),
     "information": (
         ".information",

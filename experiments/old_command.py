@@ -113,9 +113,6 @@ def _in_words(error: Exception, parser: Parser) -> str:
 def make_parser() -> Parser:
     """The parser of the whole command line."""
     from spiking_lmu import __version__
-    from spiking_lmu.experiments import (
-        copying,
-    )
     from spiking_lmu.experiments import deployment as deploy
 
     parser = Parser(
@@ -125,15 +122,6 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     experiments = parser.add_subparsers(metavar="EXPERIMENT", required=True)
-
-    one = _experiment(
-        experiments,
-        "copy",
-        "the copy memory task: ten symbols kept for up to thousands of steps, LMU and "
-        "LSTM",
-    )
-    copying.add_arguments(one)
-    one.set_defaults(run=copying.main)
 
     one = _experiment(
         experiments,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from importlib import metadata
 
 import nengo
 import numpy as np
@@ -14,9 +14,11 @@ from nengo.exceptions import ValidationError
 from spiking_lmu import networks
 from spiking_lmu.compatibility import require
 from spiking_lmu.experiments import copying
+from spiking_lmu.experiments.command import main
 from spiking_lmu.experiments.copying import learned as copying_learned
 from spiking_lmu.experiments.copying.cells import LMU, LSTM, cross_entropy
-from spiking_lmu.experiments.copying.figures import cells, plot, plot_training
+from spiking_lmu.experiments.copying.figures import plot, plot_training
+from spiking_lmu.experiments.copying.laws import cells
 from spiking_lmu.experiments.copying.learned import (
     PARAMETERS,
     Run,
@@ -24,7 +26,7 @@ from spiking_lmu.experiments.copying.learned import (
     run_learned,
     stops_of,
 )
-from spiking_lmu.experiments.copying.report import report
+from spiking_lmu.experiments.copying.ring import BLANKS, make_network, ring, thinned
 from spiking_lmu.experiments.copying.sequences import (
     BLANK,
     DELIMITER,
@@ -34,14 +36,8 @@ from spiking_lmu.experiments.copying.sequences import (
     draw_symbols,
     score,
 )
-from spiking_lmu.experiments.copying.trials import (
-    BLANKS,
-    make_network,
-    make_tasks,
-    ring,
-    run_task,
-    thinned,
-)
+from spiking_lmu.experiments.copying.trials import make_tasks, run_task
+from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.training.recurrent_layers import stacked
@@ -344,14 +340,13 @@ def test_the_network_is_an_lmu_in_any_form():
 
 
 def test_everything_is_written(tmp_path):
-    parser = argparse.ArgumentParser()
-    copying.add_arguments(parser)
     argv = (
-        "--encoders learned --delays 4 --updates 3 --trials 2 --learning-rates 0.01 "
-        "--jobs 1 --quiet"
+        "copy --encoders learned --delays 4 --updates 3 --trials 2 "
+        f"--learning-rates 0.01 --jobs 1 --quiet --out {tmp_path}"
     )
-    page, n_failed = copying.main(parser.parse_args(argv.split()), tmp_path, "copy")
-    assert n_failed == 0 and page.is_file()
+    assert main(argv.split()) == 0
+    assert (tmp_path / "report.html").is_file()
+    assert len(list((tmp_path / "training").glob("*.npz"))) == 2
     trials = pd.read_csv(tmp_path / "trials.csv")
     assert len(trials) == 4 and set(trials["encoders"]) == {"learned"}
     facts = json.loads((tmp_path / "summary.json").read_text())
@@ -386,13 +381,17 @@ def some_rows():
     )
 
 
+def page_of(frame):
+    return copying.experiment.report(Result(frame))[0]
+
+
 def test_laws_tell_what_was_solved():
     frame = some_rows()
     means = cells(frame)
     wanted = [baseline(100) / 400, baseline(100), baseline(100) / 9]
     assert means["loss"].tolist() == pytest.approx(wanted)
     assert (means["loss_low"] > 0).all()
-    page = report(frame)
+    page = page_of(frame)
     assert [law.values["ratio"] for law in page.laws] == pytest.approx([400, 1, 9])
     assert [law.values["solved"] for law in page.laws] == [True, False, False]
     low, high = page.laws[0].values["ratio_low"], page.laws[0].values["ratio_high"]
@@ -402,11 +401,11 @@ def test_laws_tell_what_was_solved():
     assert "ing by hand" not in page.lead
     assert plot(frame).axes and plot_training(frame).axes
     one = frame[frame["seed"] == 0]
-    assert "interval" not in report(one).lead and plot(one).axes
+    assert "interval" not in page_of(one).lead and plot(one).axes
 
 
 def test_the_ring_is_called_a_demonstration():
-    page = report(some_rows())
+    page = page_of(some_rows())
     (section,) = (s for s in page.sections if s.title == "The ring")
     assert "demonstration" in section.paragraphs[0]
     assert "made by hand and not learned" in section.paragraphs[0]
@@ -415,7 +414,7 @@ def test_the_ring_is_called_a_demonstration():
 
 
 def test_the_protocol_stands_beside_the_published_one():
-    page = report(some_rows())
+    page = page_of(some_rows())
     (section,) = (s for s in page.sections if s.title == "Learned encoders")
     assert list(section.table) == ["", "Published", "Here"]
     rows = section.table.set_index("")
@@ -425,7 +424,7 @@ def test_the_protocol_stands_beside_the_published_one():
 
 
 def test_no_trials_no_page():
-    for draw_page in (report, plot, plot_training):
+    for draw_page in (page_of, plot, plot_training):
         with pytest.raises(ValidationError, match="at least one trial"):
             draw_page(pd.DataFrame())
     with pytest.raises(ValidationError, match="learned encoders"):
@@ -455,10 +454,35 @@ def test_trials_differ_and_models_share_test_sequences():
 )  # fmt: skip
 def test_bad_arguments(name, value):
     with pytest.raises(ValidationError, match=f"{name}.*must be"):
-        make_tasks(**{**ARGUMENTS, name: value})
+        copying.experiment.plan({**ARGUMENTS, name: value})
 
 
-def test_without_nengo_dl_it_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(copying.pages, "versions", dict)
-    with pytest.raises(ImportError, match=r"pip install 'spiking-lmu\[dl\]'"):
+@pytest.fixture
+def no_nengo_dl(monkeypatch):
+    version = metadata.version
+
+    def version_of(package):
+        if package == "nengo-dl":
+            raise metadata.PackageNotFoundError(package)
+        return version(package)
+
+    monkeypatch.setattr(metadata, "version", version_of)
+
+
+def test_without_nengo_dl_it_says_what_to_install(no_nengo_dl, tmp_path):
+    with pytest.raises(ImportError, match=r"ring .*pip install 'spiking-lmu\[dl\]'"):
         copying.run(**ARGUMENTS, folder=tmp_path)
+
+
+def test_learned_encoders_need_no_nengo_dl(no_nengo_dl, tmp_path):
+    few = {"encoders": ("learned",), "models": ("lstm",), "updates": 1, "trials": 1}
+    assert len(copying.run(**{**ARGUMENTS, **few}, folder=tmp_path, jobs=1)) == 1
+
+
+def test_trials_are_found_again_with_and_without_the_ring():
+    """Their packages are the same, whatever encoders there are."""
+    learned, both = (
+        copying.experiment.needs({"encoders": kinds})
+        for kinds in (("learned",), ("learned", "ring"))
+    )
+    assert learned == both and set(both) == {"nengo-dl", "tensorflow"}

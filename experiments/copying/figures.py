@@ -7,79 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.copying.sequences import (
-    LENGTH,
-    LETTERS,
-    baseline,
-)
+from spiking_lmu.experiments.copying.laws import NAMES, SOLVED, cells, kinds
+from spiking_lmu.experiments.copying.sequences import LENGTH, LETTERS, baseline
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Names of what is compared: a model, and where its encoders come from.
-NAMES = {
-    ("lmu", "learned"): "LMU",
-    ("lstm", "learned"): "LSTM",
-    ("lmu", "ring"): "ring by hand",
-}
 COLOURS = {
     ("lmu", "learned"): "#0072b2",
     ("lstm", "learned"): "#d55e00",
     ("lmu", "ring"): "#7c828a",
 }
 MARKERS = {("lmu", "learned"): "o", ("lstm", "learned"): "s", ("lmu", "ring"): "^"}
-SOLVED = 100  # times below the baseline
-
-
-def kinds(frame: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    """The trials of each model and kind of encoders, in the order of ``NAMES``."""
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-    of = {
-        kind: frame[(frame["model"] == kind[0]) & (frame["encoders"] == kind[1])]
-        for kind in NAMES
-    }
-    return {kind: rows for kind, rows in of.items() if len(rows)}
-
-
-def cells(frame: pd.DataFrame) -> pd.DataFrame:
-    """What trials of each kind and delay have in common.
-
-    ``loss`` is the geometric mean over the networks, with the interval of the mean
-    logarithm, ``loss_low`` to ``loss_high``.
-    """
-    rows = []
-    for kind, of_kind in kinds(frame).items():
-        for delay, group in of_kind.groupby("delay"):
-            # a loss of exactly zero would have no logarithm
-            logs = np.log(np.maximum(group["loss"].to_numpy(dtype=float), 1e-300))
-            mean, low, high = np.exp(mean_interval(logs))
-            first = group.iloc[0]
-            rows.append(
-                {
-                    "model": kind[0],
-                    "encoders": kind[1],
-                    "delay": int(delay),
-                    "trials": len(group),
-                    "units": int(first["units"]),
-                    "order": first["order"],
-                    "state_variables": int(first["state_variables"]),
-                    "parameters": int(first["parameters"]),
-                    "updates": int(first["updates"]),
-                    "learning_rate": float(first["learning_rate"]),
-                    "baseline": baseline(int(delay)),
-                    "loss": mean,
-                    "loss_low": low,
-                    "loss_high": high,
-                    "accuracy": group["accuracy"].mean(),
-                    "seconds": group["seconds"].mean(),
-                }
-            )
-    return pd.DataFrame(rows)
 
 
 @style.rc()
@@ -96,8 +38,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     losses, example = figure.subplots(1, 2, width_ratios=(1, 1.1))
     _draw_losses(losses, means)
     _draw_example(example, frame)
-    style.letter(losses, "a")
-    style.letter(example, "b")
+    style.letters([losses, example])
     return figure
 
 
@@ -111,7 +52,7 @@ def _draw_losses(ax: Axes, means: pd.DataFrame) -> None:
         floor / SOLVED,
         color=style.QUIET,
         linewidth=0.8,
-        linestyle=(0, (4, 2.5)),
+        linestyle=style.DASHED,
         label=f"{SOLVED} times less",
     )
     for kind, rows in kinds(means).items():
@@ -130,7 +71,7 @@ def _draw_losses(ax: Axes, means: pd.DataFrame) -> None:
     style.log_axis(ax.xaxis, sorted(set(means["delay"])))
     ax.set_xlabel("$T$ (steps)")
     ax.set_ylabel("Cross entropy per step (nats)")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, columnspacing=1)
+    style.legend_above(ax, ncols=2)
 
 
 def _draw_example(ax: Axes, rows: pd.DataFrame) -> None:
@@ -177,13 +118,12 @@ def plot_training(frame: pd.DataFrame) -> Figure:
     frame : pandas.DataFrame
         As `run` returns it.
     """
-    from matplotlib.lines import Line2D
-
     learned = {
         kind: rows for kind, rows in kinds(frame).items() if kind[1] == "learned"
     }
     if not learned:
         raise refusal("frame", "without them", "of trials with learned encoders")
+    no_memory: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
     figure = style.new_figure("double", 0.42)
     delays = sorted(set().union(*(rows["delay"] for rows in learned.values())))
     axes = figure.subplots(1, len(delays), sharey=True, squeeze=False)[0]
@@ -201,14 +141,13 @@ def plot_training(frame: pd.DataFrame) -> Figure:
                     linewidth=0.7,
                     alpha=0.8,
                 )
-        ax.axhline(1, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2.5)))
+        style.reference(ax, 1, **no_memory)
         ax.set_xlim(left=0)
         ax.set_xlabel("Updates")
         ax.set_title(f"$T$ = {delay:,}")
     style.log_axis(axes[0].yaxis)
     axes[0].set_ylabel("Cross entropy / that of no memory")
-    entries = [Line2D([], [], color=COLOURS[k], label=NAMES[k]) for k in learned]
-    dashes: dict[str, Any] = {"color": style.INK, "linestyle": (0, (4, 2.5))}
-    entries.append(Line2D([], [], label="no memory", **dashes))
-    figure.legend(handles=entries, loc="outside upper right", ncols=len(entries))
+    entries = [style.entry(NAMES[k], color=COLOURS[k]) for k in learned]
+    entries.append(style.entry("no memory", linestyle=style.DASHED, **no_memory))
+    style.legend_above(figure, entries)
     return figure

@@ -16,19 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.experiments.copying.cells import (
-    LMU,
-    LSTM,
-    cross_entropy,
-)
+from spiking_lmu.experiments.copying.cells import LMU, LSTM, cross_entropy
 from spiking_lmu.experiments.copying.sequences import (
     ANSWERS,
     DELIMITER,
     LENGTH,
-    baseline,
     draw_symbols,
-    score,
-    written,
+    tested,
 )
 from spiking_lmu.experiments.sweeps import checkpoints
 from spiking_lmu.training.recurrent_layers import Weights, stacked
@@ -211,7 +205,7 @@ def run_learned(
     Parameters
     ----------
     task : dict
-        Of `copying_trials.make_tasks`.
+        Of `trials.make_tasks`.
     folder : path, optional
         Where training is stored once a minute, to go on from after an interruption.
 
@@ -265,10 +259,7 @@ def run_learned(
                 "learning_rate": rate,
                 "rates": " ".join(f"{r:g}" for r in rates),
                 "rate_losses": " ".join(f"{loss:.4g}" for loss in pilot_losses),
-                "baseline": baseline(delay),
-                **score(outputs, wanted),
-                "symbols": written(wanted[0, -LENGTH:]),
-                "answers": written(outputs[0, -LENGTH:].argmax(axis=-1)),
+                **tested(outputs, wanted),
                 "seconds": run.seconds / len(task["seeds"]),
                 "curve_updates": " ".join(str(n) for n in stops_of(updates)),
                 "curve_loss": " ".join(f"{loss:.4g}" for loss in losses),

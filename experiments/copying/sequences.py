@@ -6,6 +6,8 @@ Blanks are to be answered, but after the delimiter the ten symbols in their orde
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.special import log_softmax
 
@@ -56,11 +58,21 @@ def draw(n: int, delay: int, rng: np.random.Generator) -> tuple[np.ndarray, np.n
 
 
 def score(outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """Mean cross entropy over all steps, and the share of symbols that were right."""
+    """Mean cross entropy over all steps, and the share of symbols that are right."""
     logs = log_softmax(outputs.astype(float), axis=-1)
     chosen = np.take_along_axis(logs, y[..., None], axis=-1)
     right = outputs[:, -LENGTH:].argmax(axis=-1) == y[:, -LENGTH:]
     return {"loss": float(-chosen.mean()), "accuracy": float(right.mean())}
+
+
+def tested(outputs: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    """The score of a test, what it would be without memory, and the first sequence."""
+    return {
+        "baseline": baseline(y.shape[1] - 2 * LENGTH),
+        **score(outputs, y),
+        "symbols": written(y[0, -LENGTH:]),
+        "answers": written(outputs[0, -LENGTH:].argmax(axis=-1)),
+    }
 
 
 def written(symbols: np.ndarray) -> str:

@@ -1,0 +1,88 @@
+"""What the trials of the copy experiment say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spiking_lmu.experiments.pages.means import check_trials
+from spiking_lmu.intervals import mean_interval
+
+Law = dict[str, Any]  # numbers of a law; the template has its words
+
+#: Names of what is compared: a model, and where its encoders come from.
+NAMES = {
+    ("lmu", "learned"): "LMU",
+    ("lstm", "learned"): "LSTM",
+    ("lmu", "ring"): "ring by hand",
+}
+SHARED = (
+    "model",
+    "encoders",
+    "delay",
+    "order",
+    "state_variables",
+    "parameters",
+    "updates",
+    "learning_rate",
+    "baseline",
+)
+SOLVED = 100  # times below the baseline
+
+
+def kinds(frame: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """The trials of each model and kind of encoders, in the order of ``NAMES``."""
+    check_trials(frame)
+    of = {
+        kind: frame[(frame["model"] == kind[0]) & (frame["encoders"] == kind[1])]
+        for kind in NAMES
+    }
+    return {kind: rows for kind, rows in of.items() if len(rows)}
+
+
+def cells(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row for each kind and delay, from all of its trials.
+
+    ``loss`` is the geometric mean over the networks, with the interval of the mean
+    logarithm, ``loss_low`` to ``loss_high``. ``ratio`` is the baseline over the loss.
+    """
+    rows = []
+    for of_kind in kinds(frame).values():
+        for _, group in of_kind.groupby("delay"):
+            # a loss of exactly zero would have no logarithm
+            logs = np.log(np.maximum(group["loss"].to_numpy(dtype=float), 1e-300))
+            loss = dict(
+                zip(("loss", "loss_low", "loss_high"), np.exp(mean_interval(logs)))
+            )
+            means = group[["accuracy", "seconds"]].mean()
+            shared = {name: group[name].iloc[0] for name in SHARED}
+            rows.append({**shared, "trials": len(group), **loss, **means})
+    means = pd.DataFrame(rows)
+    means["ratio"] = means["baseline"] / means["loss"]
+    # the bounds of the loss change places
+    means["ratio_low"] = means["baseline"] / means["loss_high"]
+    means["ratio_high"] = means["baseline"] / means["loss_low"]
+    return means
+
+
+def loss_laws(means: pd.DataFrame) -> Iterator[Law]:
+    """How far a model came at one T."""
+    for _, cell in means.iterrows():
+        loss = cell[["loss", "loss_low", "loss_high"]] / cell["baseline"]
+        yield {
+            "law": "loss",
+            "model": cell["model"],
+            "encoders": cell["encoders"],
+            "delay": int(cell["delay"]),
+            "updates": int(cell["updates"]),
+            "networks": int(cell["trials"]),
+            "ratio": float(cell["ratio"]),
+            "ratio_low": float(cell["ratio_low"]),
+            "ratio_high": float(cell["ratio_high"]),
+            "loss": dict(zip(("mean", "low", "high"), map(float, loss))),
+            "accuracy": float(cell["accuracy"]),
+            "solved": bool(cell["ratio"] >= SOLVED),
+        }
