@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.neurons import NEURON_TYPES
 
 
 def draw():
@@ -68,13 +69,15 @@ def test_figures_belong_to_no_window():
 def test_names_are_found_however_spelt():
     assert style.colour("ReLU") == style.colour("re-lu")
     assert style.marker("Poisson") == style.marker("poisson")
+    assert len({style.colour(name) for name in NEURON_TYPES}) == len(NEURON_TYPES)
+    assert style.marker("Poisson-ReLU") == style.marker("poisson-relu")
     with pytest.raises(ValidationError, match=r"name: must be one of 'poisson'.*'izh'"):
         style.colour("izh")
 
 
 @pytest.mark.parametrize(
     "names",
-    [("poisson", "lif", "relu", "rate"), ("legendre", "balanced")],
+    [NEURON_TYPES, ("legendre", "balanced")],
 )
 def test_colours_differ_for_the_colour_blind(names):
     """Deuteranopia, after Machado et al. (2009): what is left must still differ."""

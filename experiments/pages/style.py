@@ -45,7 +45,7 @@ NAMES = {
     "poisson": "Poisson",
     "lif": "LIF",
     "relu": "integrate-and-fire",
-    "poisson-relu": "Poisson, linear curves",
+    "poisson-relu": "rectified Poisson",
     "rate": "rate (no spikes)",
 }
 MARKERS = {
@@ -198,10 +198,14 @@ def marker(name: str) -> str:
 
 
 def _looked_up(name: str, table: dict[str, str]) -> str:
-    key = "".join(filter(str.isalpha, str(name))).lower()
-    if key not in table:
+    known = {_letters(one): value for one, value in table.items()}
+    if _letters(name) not in known:
         raise refusal("name", name, "one of " + ", ".join(map(repr, table)))
-    return table[key]
+    return known[_letters(name)]
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalpha, str(name))).lower()
 
 
 def order_colours(orders: Iterable[float]) -> dict[float, str]:

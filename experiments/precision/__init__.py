@@ -14,7 +14,6 @@ from spiking_lmu.experiments.precision.figures import plot
 from spiking_lmu.experiments.precision.report import present
 from spiking_lmu.experiments.precision.trials import make_tasks, run_task
 from spiking_lmu.experiments.sweeps.backends import backend
-from spiking_lmu.neurons import NEURON_TYPES
 
 __all__ = ["FULL_GRID", "experiment", "plot", "run"]
 
@@ -22,7 +21,7 @@ __all__ = ["FULL_GRID", "experiment", "plot", "run"]
 FULL_GRID: dict[str, Any] = {
     "orders": (3, 6, 12, 24, 48),
     "neurons": (10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
-    "neuron_types": NEURON_TYPES,
+    "neuron_types": ("poisson", "lif", "relu", "rate"),
     "trials": 20,
 }
 
