@@ -5,6 +5,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from spiking_lmu.compatibility import require
+from spiking_lmu.experiments import command
 
 # tests import what they need of it by its own name
 require("nengo_loihi")
@@ -24,6 +25,19 @@ def whole_precision():
     bits = nengo.rc.get("precision", "bits")
     yield
     nengo.rc.set("precision", "bits", bits)
+
+
+@pytest.fixture(scope="session")
+def run_command(tmp_path_factory):
+    """A function of a command's words: runs it here, and gives its folder."""
+
+    def run(words):
+        folder = tmp_path_factory.mktemp(words.split()[0])
+        fixed = ["--jobs", "1", "--quiet", "--out", str(folder)]
+        assert command.main([*words.split(), *fixed]) == 0
+        return folder
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,7 @@ ARGUMENTS = {
 }
 
 
-def run_command(out, *argv):
+def run_in(out, *argv):
     status = command.main(["capacity", *argv, "--quiet", f"--out={out}"])
     return out / "report.html", status
 
@@ -111,7 +111,7 @@ def test_a_command_without_lstm(tmp_path):
         "--steps 40,80 --lstm-steps none --order 12 --cycles 2 --trials 2 --jobs 1 "
         "--growing-steps none"
     )
-    page, status = run_command(tmp_path, *argv.split())
+    page, status = run_in(tmp_path, *argv.split())
     assert status == 0 and page.exists()
     facts = json.loads((tmp_path / "summary.json").read_text())
     assert facts["arguments"]["lstm_steps"] == []
@@ -127,7 +127,7 @@ def test_the_memory_breaks_where_its_order_ends(tmp_path):
         "--steps 60,120 --lstm-steps none --order 24 --cycles 2 --trials 2 --jobs 1 "
         "--growing-steps 30,60,90,120,300 --density 0.1"
     )
-    page, status = run_command(tmp_path, *argv.split())
+    page, status = run_in(tmp_path, *argv.split())
     assert status == 0 and (tmp_path / "growing.png").exists()
     facts = json.loads((tmp_path / "summary.json").read_text())
     (law,) = (law for law in facts["laws"] if law["law"] == "breaks")
@@ -154,20 +154,16 @@ def test_a_growing_band_needs_a_cycle_in_each_window():
 
 
 @pytest.fixture(scope="module")
-def learned(tmp_path_factory):
-    out = tmp_path_factory.mktemp("capacity")
-    argv = (
-        "--steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 --cycles 1 "
-        "--trials 1 --budget 0.032 --batch 10 --jobs 1 --growing-steps none"
+def learned(run_command):
+    return run_command(
+        "capacity --steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 "
+        "--cycles 1 --trials 1 --budget 0.032 --batch 10 --growing-steps none"
     )
-    return run_command(out, *argv.split()), out
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_an_lstm_learns_what_it_can_in_a_short_window(learned):
-    (page, status), out = learned
-    assert status == 0
-    trials = pd.read_csv(out / "trials.csv")
+    trials = pd.read_csv(learned / "trials.csv")
     lstm = trials[trials["model"] == "lstm"]
     present = lstm[lstm["delay_steps"] == 0].sort_values("trained_steps")["rmse"]
     assert present.iloc[0] > 0.7 and present.iloc[-1] < 0.5 * present.iloc[0]
@@ -175,14 +171,14 @@ def test_an_lstm_learns_what_it_can_in_a_short_window(learned):
     # gates: input, recurrent weights and biases; and the two outputs
     assert (lstm["parameters"] == 4 * (12 + 12 * 12 + 12) + 2 * 12 + 2).all()
     assert (lstm["state_variables"] == 24).all()
-    assert "LSTM" in page.read_text()
+    assert "LSTM" in (learned / "report.html").read_text()
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_equal_seeds_train_equal_networks(learned):
-    arguments = json.loads((learned[1] / "summary.json").read_text())["arguments"]
+    arguments = json.loads((learned / "summary.json").read_text())["arguments"]
     lstm, _ = make_tasks(**arguments)
-    before = read_trials(learned[1]).query("model == 'lstm'")
+    before = read_trials(learned).query("model == 'lstm'")
     again = pd.DataFrame(run_task(lstm))
     assert again["rmse"].tolist() == before["rmse"].tolist()
 

@@ -89,17 +89,13 @@ def test_full_is_the_size_of_the_reference_unless_told_otherwise():
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    out = tmp_path_factory.mktemp("mackey_glass")
-    argv = (
+def results(run_command):
+    return run_command(
         "mackey-glass --models lmu,parallel,spiking --series 2,1,1 --steps 300 "
         "--length 60 --epochs 1 --parallel-epochs 2 --spiking-epochs 1 --units 10 "
         "--spiking-units 10 --spiking-order 3 --neurons 10,20 --neuron-types lif "
-        "--presentations 2 --spiking-steps 250 --trials 1 --jobs 1 --seed 3 --quiet "
-        "--out"
+        "--presentations 2 --spiking-steps 250 --trials 1 --seed 3"
     )
-    assert main([*argv.split(), str(out)]) == 0
-    return out
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -305,20 +305,17 @@ def test_training_is_drawn_from_the_files_of_the_networks(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    out = tmp_path_factory.mktemp("psmnist")
-    argv = (
-        "psmnist --data digits --orders 8 --units 10 --trainings 1 --epochs 3 --rungs "
-        "rate,poisson-relu --neurons 200 --presentations 2 --images 40 --jobs 1 --quiet"
+def results(run_command):
+    return run_command(
+        "psmnist --data digits --orders 8 --units 10 --trainings 1 --epochs 3 "
+        "--rungs rate,poisson-relu --neurons 200 --presentations 2 --images 40"
     )
-    asked = command.parse([*argv.split(), "--out", str(out)])
-    return experiment.publish(asked.arguments, "psmnist", out, **asked.execution), out
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_run_in_full(results):
-    (page, n_failed), out = results
-    assert n_failed == 0 and page.read_text().startswith("<!doctype html>")
+    out = results
+    assert (out / "report.html").read_text().startswith("<!doctype html>")
     names = {path.name for path in out.iterdir()}
     figures = {f"{a}.{b}" for a in ("ladder", "training") for b in ("png", "svg")}
     assert {"trials.csv", "summary.json", *figures} <= names
@@ -349,7 +346,7 @@ def test_finished_trials_are_found_again(results, monkeypatch):
             "presentations": (2,), "images": 40,
         }
     )  # fmt: skip
-    result = experiment.execute(arguments, results[1], jobs=1)
+    result = experiment.execute(arguments, results, jobs=1)
     assert (result.reused, result.new, result.failures) == (4, 0, [])
 
 
