@@ -43,13 +43,7 @@ DELAYS = (0.0, 0.5, 1.0)  # of theta, in the example
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """NRMSE of each platform beside the published ones, and input by input.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """NRMSE of each platform beside the published ones, and input by input."""
     rows = of_study(frame, "platforms")
     figure = style.new_figure("double", 0.5)
     again = [p for p in AGAIN if p in set(rows["platform"])]

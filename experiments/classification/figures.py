@@ -116,13 +116,7 @@ def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
 def plot(frame: pd.DataFrame) -> Figure:
     """Test errors against neurons: a column of panels for each presentation time.
 
-    Where there is nothing in neurons, of the exact networks against their order.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    Where there is nothing in neurons, of the exact networks against their order."""
     trained, means = exact(frame), cells(frame)
     if means.empty:
         figure = style.new_figure("single", 0.75)

@@ -26,13 +26,7 @@ MARKERS = {("lmu", "learned"): "o", ("lstm", "learned"): "s", ("lmu", "ring"): "
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """Test loss against T, and one sequence that each model was to recall.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Test loss against T, and one sequence that each model was to recall."""
     means = cells(frame)
     figure = style.new_figure("double", 0.44)
     losses, example = figure.subplots(1, 2, width_ratios=(1, 1.1))
@@ -111,13 +105,7 @@ def _draw_example(ax: Axes, rows: pd.DataFrame) -> None:
 
 @style.rc()
 def plot_training(frame: pd.DataFrame) -> Figure:
-    """Validation loss over the baseline against updates, with learned encoders.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Validation loss over the baseline against updates, with learned encoders."""
     learned = {
         kind: rows for kind, rows in kinds(frame).items() if kind[1] == "learned"
     }

@@ -40,13 +40,7 @@ LEAST = 0.01  # capacity that a figure still shows
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """Capacity by degree of each system; that of the spiking memory against neurons.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Capacity by degree of each system; that of the spiking memory against neurons."""
     figure = style.new_figure("double", 0.46)
     spiking = bool(kinds(frame))
     panels = figure.subplots(
@@ -143,13 +137,7 @@ def _draw_neurons(ax: Axes, means: pd.DataFrame) -> None:
 
 @style.rc()
 def plot_memory(frame: pd.DataFrame) -> Figure:
-    """Linear memory functions: the capacity for the input some steps ago.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Linear memory functions: the capacity for the input some steps ago."""
     means = measured(frame, "delay")
     figure = style.new_figure("double", 0.4)
     has = bool(without_spikes(frame)), bool(kinds(frame))

@@ -58,13 +58,7 @@ def by_model(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """Test NRMSE of each model, over all steps and once settled.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """Test NRMSE of each model, over all steps and once settled."""
     rows = of_study(frame, "test")
     figure = style.new_figure("double", 0.36)
     every, settled = figure.subplots(1, 2)
@@ -117,13 +111,7 @@ def _draw_bars(
 
 @style.rc()
 def plot_prediction(frame: pd.DataFrame) -> Figure:
-    """What each model says of a stretch of a test series, and its error.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """What each model says of a stretch of a test series, and its error."""
     models = by_model(of_study(frame, "example"))
     figure = style.new_figure("double", 0.44)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
@@ -146,13 +134,7 @@ def plot_prediction(frame: pd.DataFrame) -> Figure:
 
 @style.rc()
 def plot_training(frame: pd.DataFrame) -> Figure:
-    """NRMSE of the validation series after each epoch.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """NRMSE of the validation series after each epoch."""
     figure = style.new_figure("double", 0.38)
     by_epoch, by_time = figure.subplots(1, 2, sharey=True)
     for model, of in by_model(of_study(frame, "training")).items():
@@ -175,13 +157,7 @@ def plot_training(frame: pd.DataFrame) -> Figure:
 
 @style.rc()
 def plot_spiking(frame: pd.DataFrame) -> Figure:
-    """NRMSE against neurons, a panel for each time that values are shown for.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `run` returns it.
-    """
+    """NRMSE against neurons, a panel for each time that values are shown for."""
     kinds = {"n_neurons": int, "presentation": int, "aware": bool}
     rows = of_study(frame, "spiking").astype(kinds)
     presentations = sorted(rows["presentation"].unique())
