@@ -67,7 +67,8 @@ class Emulator(EmulatorInterface):
     compartment: Any  # nengo-loihi's, or ours
 
     def __init__(self, model: Any, seed: int | None = None, batch_size: int = 1):
-        require("nengo_loihi")  # refuses other releases
+        # refuses other releases
+        require("nengo_loihi", "spiking_lmu.hardware.loihi")
         self.batch_size = check_integer("batch_size", batch_size)
         _check_model(model)
         super().__init__(model, seed=seed)

@@ -29,7 +29,7 @@ from spiking_lmu.validation import check_choice, check_integer, check_number, re
 from .preparation import prepare
 from .resources import Budget, Resources, placed, resources
 
-require("nengo_loihi")
+require("nengo_loihi", "spiking_lmu.hardware.loihi")
 
 from nengo_loihi.builder import Model
 from nengo_loihi.hardware import HAS_NXSDK, HardwareInterface

@@ -55,6 +55,8 @@ from .validation import check_choice
 
 #: For each optional package, the extra of spiking-lmu that brings it.
 EXTRAS = {"nengo_dl": "dl", "tensorflow": "dl", "nengo_loihi": "loihi"}
+#: The same for packages that are imported as any other.
+OTHER_EXTRAS = {"sklearn": "dl", "distributed": "cluster"}
 #: The releases that the mends are made for.
 RELEASES = {"nengo_dl": "3.6", "nengo_loihi": "1.1"}
 #: Parts of TensorFlow that are Keras. At its first use each looks for which Keras.
@@ -65,13 +67,15 @@ _NOTICE = re.compile(rb"[IW]\d{4} |WARNING: All log messages before|.*\bcuInit\b
 _IMPORTING = threading.RLock()
 
 
-def require(module: str) -> Any:
+def require(module: str, needed_by: str = "spiking_lmu.require") -> Any:
     """Import NengoDL, nengo-loihi or TensorFlow so that they work together.
 
     Parameters
     ----------
     module : str
         ``"nengo_dl"``, ``"nengo_loihi"`` or ``"tensorflow"``.
+    needed_by : str
+        The function or option that needs it, which an error names.
 
     Returns
     -------
@@ -89,27 +93,46 @@ def require(module: str) -> Any:
     """
     check_choice("module", module, tuple(EXTRAS))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # they build with an older setuptools than pip would take by itself
-    install = (
-        f"install it with: pip install 'spiking-lmu[{EXTRAS[module]}]' "
-        "--no-build-isolation, after pip install 'setuptools<80' wheel"
-    )
     try:
         with _IMPORTING, _without_warnings(module):
             package = _IMPORTS[module]()
     except ImportError as error:
-        raise ValidationError(
-            f"needs {module}, which cannot be imported ({error}); {install}",
-            attr="backend",
-        ) from error
+        raise missing(module, needed_by, f"cannot be imported ({error})") from error
+    except ValidationError as error:  # what has been imported by then is in the way
+        raise ValidationError(error.args[0], attr=needed_by) from None
     release = RELEASES.get(module)
     if release and not f"{package.__version__}.".startswith(f"{release}."):
-        raise ValidationError(
-            f"needs {module} {release}, but {package.__version__} is installed; "
-            f"{install}",
-            attr="backend",
-        )
+        problem = f"is {package.__version__} here, and must be {release}"
+        raise missing(module, needed_by, problem)
     return package
+
+
+class MissingPackageError(ValidationError, ImportError):
+    """An optional package cannot be imported, or not in the release that is needed."""
+
+
+def missing(
+    module: str, needed_by: str, problem: str = "is not installed"
+) -> MissingPackageError:
+    """The error that names an optional package, what needs it and what to install.
+
+    Parameters
+    ----------
+    module : str
+        A key of `EXTRAS` or `OTHER_EXTRAS`.
+    needed_by : str
+        A function or an option.
+    problem : str
+        What is wrong, as a clause about the package.
+    """
+    extra = {**EXTRAS, **OTHER_EXTRAS}[module]
+    # NengoDL and nengo-loihi build with an older setuptools than pip would take
+    options = " --no-build-isolation, after pip install 'setuptools<80' wheel"
+    return MissingPackageError(
+        f"needs {module}, which {problem}; install it with: "
+        f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}",
+        attr=needed_by,
+    )
 
 
 def _import_tensorflow() -> ModuleType:
@@ -124,7 +147,7 @@ def _import_tensorflow() -> ModuleType:
             "tf.keras is Keras 3 here, and NengoDL needs Keras 2: call "
             'spiking_lmu.require("nengo_dl") before anything uses tf.keras, or set '
             "TF_USE_LEGACY_KERAS=1 before Python starts",
-            attr="backend",
+            attr="module",
         )
     return tf
 

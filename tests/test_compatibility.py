@@ -108,6 +108,12 @@ def test_missing_packages_say_what_to_install(monkeypatch, module):
         require(module)
 
 
+def test_missing_packages_name_what_needs_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nengo_dl", None)
+    with pytest.raises(ImportError, match="^fit: needs nengo_dl"):
+        require("nengo_dl", needed_by="fit")
+
+
 def test_other_packages_are_refused():
     with pytest.raises(ValidationError, match="module: .*'nengo_dl'.*'numpy'"):
         require("numpy")

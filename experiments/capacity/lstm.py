@@ -42,7 +42,7 @@ def run_lstm(task: dict[str, Any]) -> list[dict[str, Any]]:
     rows : list of dict
         One for each delay and amount of training, from none to all of it.
     """
-    tf = require("tensorflow")
+    tf = require("tensorflow", "lstm_steps")
     limit_threads(tf)
     n, length = task["steps"], round(SEQUENCE * task["steps"])
     lags = delay_steps(n, task["delays"])

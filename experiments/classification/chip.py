@@ -113,7 +113,7 @@ def run_on_chip(
 
 def require_loihi() -> Any:
     """`hardware.loihi`, or an error that says what to install."""
-    require("nengo_loihi")
+    require("nengo_loihi", "chip")
     from spiking_lmu.hardware import loihi
 
     return loihi

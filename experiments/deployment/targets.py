@@ -88,7 +88,7 @@ NEEDS = {"dl": "nengo_dl", "loihi": "nengo_loihi"}
 def require_target(target: str) -> None:
     """Refuse a target whose packages are missing; says what to install."""
     if target in NEEDS:
-        require(NEEDS[target])
+        require(NEEDS[target], f"target {target!r}")
 
 
 def add_counter(network: SequenceNetwork) -> nengo.Probe | None:

@@ -155,7 +155,7 @@ def run_nengo_dl(
     seeds: Sequence[int],
 ) -> list[Recording]:
     """Run the first model on all inputs at once, as one minibatch, on NengoDL."""
-    nengo_dl = require("nengo_dl")
+    nengo_dl = require("nengo_dl", "backend")
     start = time.perf_counter()
     model, batch = models[0], np.stack(inputs)[..., None]
     # NengoDL takes the size of the input from the process that it replaces

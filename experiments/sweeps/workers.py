@@ -19,6 +19,7 @@ import nengo
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
 from threadpoolctl import threadpool_limits
 
+from spiking_lmu.compatibility import missing
 from spiking_lmu.experiments.sweeps.store import encode, versions
 from spiking_lmu.validation import refusal
 
@@ -125,8 +126,8 @@ def run_on_cluster(
     try:
         from distributed import CancelledError, Client, as_completed
     except ImportError as error:
-        needs = "running on a Dask cluster needs: pip install spiking-lmu[cluster]"
-        raise ImportError(needs) from error
+        problem = f"cannot be imported ({error})"
+        raise missing("distributed", "scheduler", problem) from error
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.compatibility import require
+from spiking_lmu.compatibility import missing, require
 from spiking_lmu.validation import check_array, check_integer, file_problem, refusal
 
 from .archives import DamagedFile, Header, open_archive
@@ -166,11 +166,7 @@ def digits(seed: int = 0) -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ValidationError(
-            f"needs scikit-learn, which cannot be imported ({error}); install it with: "
-            "pip install scikit-learn",
-            attr="data",
-        ) from error
+        raise missing("sklearn", "data", f"cannot be imported ({error})") from error
     images, y = load_digits(return_X_y=True)
     x = (images / 16).astype(np.float32)[:, :, None]
     return _divided("digits", x, y, tuple("0123456789"), DIGITS_PARTS, seed)
@@ -280,7 +276,7 @@ def _download_mnist() -> dict[str, np.ndarray]:
     """Through Keras, which checks what it gets and keeps it."""
     hint = f"name a file with --data, {MNIST_FILE}"
     try:
-        source = require("tensorflow").keras.datasets.mnist
+        source = require("tensorflow", "data").keras.datasets.mnist
     except ValidationError as error:
         raise ValidationError(
             "is not there: MNIST is not in Keras' cache, and its download "

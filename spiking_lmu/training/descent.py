@@ -31,7 +31,7 @@ class Descent:
         checkpoint: str | os.PathLike[str] | None,
         plan: Mapping[str, Any],
     ) -> None:
-        tf = require("tensorflow")
+        tf = require("tensorflow", "spiking_lmu.training")
         self.sim, self.built, self.plan = sim, built, dict(plan)
         self.model = sim.keras_model
         self.optimizer = tf.keras.optimizers.Adam(jit_compile=False)

@@ -135,7 +135,7 @@ class Form:
         self, minibatch: int, dtype: str, seed: int, last: bool = False
     ) -> Iterator[Any]:
         """NengoDL's simulator of this network, that keeps all steps or the last."""
-        nengo_dl = require("nengo_dl")
+        nengo_dl = require("nengo_dl", "spiking_lmu.training")
         with self.network:
             nengo_dl.configure_settings(
                 dtype=dtype,
@@ -315,7 +315,7 @@ def _gate(
     Masks are data, not random numbers of tensorflow: so training can go on after an
     interruption as if there had been none.
     """
-    nengo_dl = require("nengo_dl")
+    nengo_dl = require("nengo_dl", "spiking_lmu.training")
     masks: dict[nengo.Ensemble, nengo.Node] = {}
     gates: dict[nengo.Ensemble, nengo.Node] = {}
     for c in connections:

@@ -30,7 +30,7 @@ def keras_loss(loss: str) -> Callable[[Any, Any], Any]:
 
     Targets of fewer steps are those of the last ones.
     """
-    tf = require("tensorflow")
+    tf = require("tensorflow", "spiking_lmu.training")
 
     def mean(values: Any, counted: Any) -> Any:
         total = tf.reduce_sum(tf.where(counted, values, tf.zeros_like(values)))
