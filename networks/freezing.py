@@ -93,20 +93,21 @@ def freeze(
         raise refusal("network", network, "a SequenceNetwork or an LMU")
     check_choice("memory_type", memory_type, MEMORY_TYPES)
     check_choice("coordinates", coordinates, COORDINATES)
+    seed = check_seed(seed)
     in_neurons = (memory_type, n_neurons, synapse, memory_args)
     if isinstance(network, LMU):
         if presentation is not None:
             raise refusal("presentation", presentation, "None for an LMU")
         if classes is not None:
             raise refusal("classes", classes, "None for an LMU")
-        unit: dict[str, Any] = {"seed": check_seed(seed)}
+        unit: dict[str, Any] = {"seed": seed}
         arrays = network.arrays  # refuses what has not been trained
         if memory_type != "exact":
             realization = realize_unit(network, arrays, inputs, synapse, coordinates)
             unit.update(_in_neurons(realization, *in_neurons))
         return _seeded(network.rebuilt(**unit), seed)
     read_weights(network)  # refuses what has not been trained
-    build = {**network.architecture, "seed": check_seed(seed)}
+    build = {**network.architecture, "seed": seed}
     if presentation is not None:
         build["presentation"] = check_integer("presentation", presentation, high=10**4)
     if memory_type != "exact":

@@ -84,6 +84,16 @@ def test_many_neurons_answer_as_the_exact_network(memory):
     assert errors[1] < 0.3 * expected.std()
 
 
+def test_files_say_what_was_frozen(tmp_path):
+    network, x = make_network(), make_inputs(3)
+    frozen = freeze(network, "relu", 20, x, 2, np.float64(0.1), seed=np.int64(3))
+    _, about = SequenceNetwork.load(frozen.save(tmp_path / "frozen.npz"))
+    assert about["frozen"] == {
+        "memory": "relu", "neurons": 20 * 4, "presentation": 2, "seed": 3,
+        "synapse": 0.1, "rates": 400.0,
+    }  # fmt: skip
+
+
 def test_freezing_leaves_the_network_as_it_was():
     network, x = make_network(), make_inputs(2)
     before = run_sequences(network, x).values
