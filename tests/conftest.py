@@ -1,5 +1,7 @@
 """What tests stand on: one BLAS thread, no cache of decoders, and damage to files."""
 
+from importlib import metadata
+
 import nengo
 import pytest
 from threadpoolctl import threadpool_limits
@@ -62,3 +64,20 @@ def damage(content, rng):
     else:
         data[start:start] = data[start : start + size]
     return bytes(data)
+
+
+@pytest.fixture
+def uninstall(monkeypatch):
+    """A function of a package, which is not installed from then on."""
+
+    def missing(name):
+        version = metadata.version
+
+        def version_of(package):
+            if package == name:
+                raise metadata.PackageNotFoundError(package)
+            return version(package)
+
+        monkeypatch.setattr(metadata, "version", version_of)
+
+    return missing

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -183,11 +182,8 @@ def test_equal_seeds_train_equal_networks(learned):
     assert again["rmse"].tolist() == before["rmse"].tolist()
 
 
-def test_without_tensorflow_it_says_what_to_install(monkeypatch, tmp_path):
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
+def test_without_tensorflow_it_says_what_to_install(uninstall, tmp_path):
+    uninstall("tensorflow")
     with pytest.raises(ImportError, match=r"--lstm-steps none.*'spiking-lmu\[dl\]'"):
         capacity.run(**{**ARGUMENTS, "lstm_steps": (40,)}, folder=tmp_path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata
 
 import nengo
 import numpy as np
@@ -457,24 +456,14 @@ def test_bad_arguments(name, value):
         copying.experiment.plan({**ARGUMENTS, name: value})
 
 
-@pytest.fixture
-def no_nengo_dl(monkeypatch):
-    version = metadata.version
-
-    def version_of(package):
-        if package == "nengo-dl":
-            raise metadata.PackageNotFoundError(package)
-        return version(package)
-
-    monkeypatch.setattr(metadata, "version", version_of)
-
-
-def test_without_nengo_dl_it_says_what_to_install(no_nengo_dl, tmp_path):
+def test_without_nengo_dl_it_says_what_to_install(uninstall, tmp_path):
+    uninstall("nengo-dl")
     with pytest.raises(ImportError, match=r"ring .*pip install 'spiking-lmu\[dl\]'"):
         copying.run(**ARGUMENTS, folder=tmp_path)
 
 
-def test_learned_encoders_need_no_nengo_dl(no_nengo_dl, tmp_path):
+def test_learned_encoders_need_no_nengo_dl(uninstall, tmp_path):
+    uninstall("nengo-dl")
     few = {"encoders": ("learned",), "models": ("lstm",), "updates": 1, "trials": 1}
     assert len(copying.run(**{**ARGUMENTS, **few}, folder=tmp_path, jobs=1)) == 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -136,11 +135,8 @@ def test_bad_rates_on_the_command_line(capsys, tmp_path):
     assert "--rates: must be such as '50-100'" in capsys.readouterr().err
 
 
-def test_without_nengo_loihi_it_says_what_to_install(monkeypatch, tmp_path):
-    def missing(name):
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
+def test_without_nengo_loihi_it_says_what_to_install(uninstall, tmp_path):
+    uninstall("nengo-loihi")
     with pytest.raises(ImportError, match=r"pip install 'spiking-lmu\[loihi\]'"):
         energy.run(**ARGUMENTS, folder=tmp_path)
 

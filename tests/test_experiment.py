@@ -10,7 +10,6 @@ import math
 import zlib
 from collections.abc import Sequence
 from functools import partial
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -215,18 +214,14 @@ def test_values_that_are_no_texts_have_no_folder():
         assert some.results_folder({"sizes": value}).as_posix() == f"results/{name}"
 
 
-def test_a_missing_package_is_named_with_who_needs_it(tmp_path, monkeypatch):
+def test_a_missing_package_is_named_with_who_needs_it(tmp_path, uninstall):
     needy = dataclasses.replace(toy, needs=lambda a: {"nengo-loihi": "the toy"})
-    monkeypatch.setattr(metadata, "version", missing)
+    uninstall("nengo-loihi")
     with pytest.raises(ImportError) as error:
         needy.run(folder=tmp_path)
     assert str(error.value) == (
         "the toy needs nengo-loihi; install it with: pip install 'spiking-lmu[loihi]'"
     )
-
-
-def missing(name):
-    raise metadata.PackageNotFoundError(name)
 
 
 def page(template, figures=(), **values):

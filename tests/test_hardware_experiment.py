@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from importlib import metadata
 
 import nengo
 import nengo_loihi
@@ -350,16 +349,9 @@ def test_nothing_to_scale_is_refused():
 
 
 @pytest.mark.parametrize("name", ["thesis-loihi", "lif-nengo-dl"])
-def test_a_missing_package_is_named(name, monkeypatch, tmp_path):
+def test_a_missing_package_is_named(name, uninstall, tmp_path):
     package = {"loihi": "nengo-loihi", "nengo-dl": "nengo-dl"}[PLATFORMS[name].backend]
-    version = metadata.version
-
-    def version_of(asked):
-        if asked == package:
-            raise metadata.PackageNotFoundError(package)
-        return version(asked)
-
-    monkeypatch.setattr(metadata, "version", version_of)
+    uninstall(package)
     assert name not in {t["platform"] for t in make_tasks(studies=("platforms",))}
     extra = package.removeprefix("nengo-")
     with pytest.raises(ImportError, match=rf"'{name}' needs .*spiking-lmu\[{extra}\]"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -251,15 +250,8 @@ def test_no_trials_no_page():
 
 
 @pytest.mark.parametrize("package", ["tensorflow", "nengo-dl"])
-def test_a_missing_package_is_named_with_who_needs_it(monkeypatch, tmp_path, package):
-    version = metadata.version
-
-    def missing(name):
-        if name == package:
-            raise metadata.PackageNotFoundError(name)
-        return version(name)
-
-    monkeypatch.setattr(metadata, "version", missing)
+def test_a_missing_package_is_named_with_who_needs_it(uninstall, tmp_path, package):
+    uninstall(package)
     told = rf"mackey-glass experiment needs {package}; .* 'spiking-lmu\[dl\]'"
     with pytest.raises(ImportError, match=told):
         mackey_glass.run(folder=str(tmp_path))

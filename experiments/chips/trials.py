@@ -82,13 +82,6 @@ def make_tasks(
     seed : int
         From which all others are derived.
 
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
-    ImportError
-        If a package that a platform needs is not installed.
-
     References
     ----------
     Voelker 2019, the chapter on neuromorphic hardware.

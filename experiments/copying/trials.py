@@ -79,13 +79,6 @@ def make_tasks(
     seed : int
         From which all others are derived.
 
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
-    ImportError
-        If the ring is to be trained and NengoDL is not installed.
-
     References
     ----------
     S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9(8),
