@@ -110,6 +110,9 @@ def require(module: str, needed_by: str = "spiking_lmu.require") -> Any:
 class MissingPackageError(ValidationError, ImportError):
     """An optional package cannot be imported, or not in the release that is needed."""
 
+    def __init__(self, problem: str, needed_by: str = "") -> None:
+        ValidationError.__init__(self, problem, attr=needed_by)
+
 
 def missing(
     module: str, needed_by: str, problem: str = "is not installed"
@@ -131,7 +134,7 @@ def missing(
     return MissingPackageError(
         f"needs {module}, which {problem}; install it with: "
         f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}",
-        attr=needed_by,
+        needed_by,
     )
 
 

@@ -198,7 +198,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     The simulator makes up for the step that spikes take from the chip to the host, so
     that the state is compared with the exact one of the same step.
     """
-    require("nengo_loihi")
+    require("nengo_loihi", "energy")
     from spiking_lmu.hardware import loihi
 
     u = make_input(task, task["seed"], None)

@@ -153,7 +153,7 @@ def train_recurrent(
     seed : int
         Of initial weights, and of where windows begin.
     """
-    tf = require("tensorflow")
+    tf = require("tensorflow", "mackey-glass")
     rng = np.random.default_rng([seed, 0])
     network = make_model(tf, model, seed)
     compiled = tf.function(network, jit_compile=True)

@@ -242,7 +242,7 @@ def run_task(task: dict[str, Any], folder: str | None = None) -> list[dict[str, 
     """
     if task["protocol"] == "paper":
         return _paper_rows(task, Path(folder) / "training" if folder else None)
-    limit_threads(require("tensorflow"))
+    limit_threads(require("tensorflow", "mackey-glass"))
     split = _split(task, task["seed"])
     if task["model"] in RECURRENT:
         learned = train_recurrent(
