@@ -21,9 +21,10 @@ What is mended, and what breaks without it:
 - NengoDL 3.6.0 imports TensorFlow a second time, in a process of its own, to ask
   whether there is a graphics card. While it is imported, ``subprocess.call`` answers
   that question in this process. Without this, the import takes twice as long.
-- ``np`` in two modules of nengo-loihi 1.1.0 is a numpy whose ``array(..., copy=False)``
-  copies where it must. Since numpy 2.0 that call raises a ValueError instead ("Unable
-  to avoid copy").
+- ``np`` in three modules of nengo-loihi 1.1.0 is a numpy whose ``array`` with
+  ``copy=False`` copies where it must, and whose ``fromstring`` reads bytes. The first
+  raises a ValueError since numpy 2.0 ("Unable to avoid copy"). The second, for files
+  of events, does since numpy 2.3 ("The binary mode of fromstring is removed").
 - nengo-loihi 1.1.0 is imported without TensorFlow, unless NengoDL is there already. It
   would import TensorFlow with Keras 3, which NengoDL could not use any more.
 - What TensorFlow 2.21 writes to stderr about processors and graphics cards, whatever
@@ -178,8 +179,10 @@ def _import_nengo_loihi() -> ModuleType:
     hidden = () if sys.modules.get("nengo_dl") else ("tensorflow", "nengo_dl")
     with _without(*hidden):
         package = import_module("nengo_loihi")
-    for name in ("block", "neurons"):
-        vars(import_module(f"nengo_loihi.{name}"))["np"] = _Mended(np, array=_array)
+    for name in ("block", "dvs", "neurons"):
+        vars(import_module(f"nengo_loihi.{name}"))["np"] = _Mended(
+            np, array=_array, fromstring=_fromstring
+        )
     return package
 
 
@@ -205,6 +208,10 @@ class _Mended(ModuleType):
 def _array(*args: Any, copy: bool = True, **options: Any) -> np.ndarray:
     """``np.array`` that copies where it must, as numpy 1 did with ``copy=False``."""
     return np.array(*args, copy=copy or _IF_NEEDED, **options)
+
+
+def _fromstring(data: bytes, dtype: Any) -> np.ndarray:
+    return np.frombuffer(data, dtype).copy()
 
 
 # numpy 1 takes no None

@@ -147,6 +147,14 @@ def test_what_is_there_is_given_as_it_is(monkeypatch, module):
         assert require(module) is there
 
 
+def test_nengo_loihi_reads_files_of_events():
+    import nengo_loihi.dvs
+
+    read = nengo_loihi.dvs.np.fromstring(b"\x00\x01\xff", np.uint8)
+    np.testing.assert_array_equal(read, [0, 1, 255])
+    assert read.flags.writeable and read.dtype == np.uint8
+
+
 def test_other_threads_see_tensorflow_meanwhile():
     hidden = compatibility._Hidden("json")
     with pytest.raises(ModuleNotFoundError, match="json"):

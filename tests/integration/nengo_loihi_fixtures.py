@@ -10,6 +10,7 @@ from types import ModuleType
 
 import matplotlib
 import nengo.builder.transforms
+import numpy as np
 import pytest
 
 from spiking_lmu.hardware import loihi
@@ -38,6 +39,17 @@ def pytest_configure(config):
         moved.conv2d = nengo.builder.transforms
         nengo._vendor.npconv2d = sys.modules[moved.__name__] = moved
         sys.modules[f"{moved.__name__}.conv2d"] = moved.conv2d
+    nengo.synapses.Synapse.filt = filt
+
+
+_filt = nengo.synapses.Synapse.filt
+
+
+def filt(synapse, x, **options):
+    """Nengo 4.1 and numpy 2.5 do not filter one-dimensional signals, only columns."""
+    if np.ndim(x) != 1:
+        return _filt(synapse, x, **options)
+    return _filt(synapse, np.asarray(x)[:, None], **options)[:, 0]
 
 
 def pytest_collection_modifyitems(config, items):
