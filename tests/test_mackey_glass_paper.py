@@ -11,6 +11,7 @@ from spiking_lmu.experiments.mackey_glass.paper import (
     Adam,
     Stack,
     make_layers,
+    named,
     side_by_side,
     train_as_published,
 )
@@ -37,7 +38,7 @@ def task(model, **changes):
 def test_parameters_are_those_of_the_notebook(model, parameters):
     stack = Stack(make_layers(model), [0])
     assert stack.parameters == parameters
-    assert sum(w[0].size for w in stack.named().values()) == parameters
+    assert sum(w[0].size for w in named(stack.weights).values()) == parameters
 
 
 @pytest.mark.parametrize("model", ["lstm", "lmu", "hybrid"])
@@ -109,8 +110,8 @@ def test_training_goes_on_where_it_stopped(splits, monkeypatch, tmp_path):
         train_as_published(task("lmu"), splits, tmp_path)
     resumed, again = train_as_published(task("lmu"), splits, tmp_path)
     assert len(calls) == 4 + 4  # two of six epochs were stored
-    for name, w in whole.named().items():
-        np.testing.assert_array_equal(w, resumed.named()[name])
+    for name, w in named(whole.weights).items():
+        np.testing.assert_array_equal(w, named(resumed.weights)[name])
     for before, after in zip(history, again):
         assert before["validation_nrmse"] == after["validation_nrmse"]
         assert before["loss"] == after["loss"]
@@ -119,6 +120,6 @@ def test_training_goes_on_where_it_stopped(splits, monkeypatch, tmp_path):
 def test_networks_do_not_depend_on_those_beside_them(splits):
     both, _ = train_as_published(task("hybrid"), splits)
     alone, _ = train_as_published(task("hybrid", seeds=[2]), splits[1:])
-    for name, w in both.named().items():
+    for name, w in named(both.weights).items():
         # but for the order of sums
-        np.testing.assert_allclose(w[1], alone.named()[name][0], atol=1e-5)
+        np.testing.assert_allclose(w[1], named(alone.weights)[name][0], atol=1e-5)

@@ -10,13 +10,13 @@ import pandas as pd
 from spiking_lmu.experiments.information.capacity import expected_memory
 from spiking_lmu.experiments.information.laws import (
     KEYS,
-    kinds,
     measured,
     totals,
     without_spikes,
 )
 from spiking_lmu.experiments.information.systems import memory_step
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import by_type
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,6 +35,7 @@ COLOURS = {
     "tanh": "#c77f00",
 }
 DASHES = {"linear": "-", "lmu-feedforward": (0, (3, 1.5)), "lmu": "-", "tanh": "-"}
+THEORY: dict[str, Any] = {"linewidth": 1.0, "linestyle": (0, (3, 1.5))}
 LEAST = 0.01  # capacity that a figure still shows
 
 
@@ -42,15 +43,14 @@ LEAST = 0.01  # capacity that a figure still shows
 def plot(frame: pd.DataFrame) -> Figure:
     """Capacity by degree of each system; that of the spiking memory against neurons."""
     figure = style.new_figure("double", 0.46)
-    spiking = bool(kinds(frame))
+    spiking = bool(by_type(frame))
     panels = figure.subplots(
         1, 1 + spiking, squeeze=False, width_ratios=(1.6, 1)[: 1 + spiking]
     )[0]
     _draw_bars(panels[0], frame)
-    style.letter(panels[0], "a")
     if spiking:
         _draw_neurons(panels[1], totals(frame))
-        style.letter(panels[1], "b")
+    style.letters(panels)
     return figure
 
 
@@ -59,7 +59,7 @@ def _draw_bars(ax: Axes, frame: pd.DataFrame) -> None:
     total, degrees = totals(frame), measured(frame, "degree")
     largest = total[total["system"] == "spiking"]["n_neurons"].max()
     shown = [(name, "", 0) for name in without_spikes(frame)]
-    shown += [("spiking", kind, largest) for kind in kinds(frame)]
+    shown += [("spiking", kind, largest) for kind in by_type(frame)]
     colours = style.order_colours(degrees["index"])
     labels = []
     for place, key in enumerate(shown):
@@ -73,7 +73,7 @@ def _draw_bars(ax: Axes, frame: pd.DataFrame) -> None:
         for color, width in (("white", 3.0), (style.INK, 1.1)):  # seen on dark, too
             ax.plot([place, place], ends, color=color, linewidth=width)
         labels.append(_label(key, int(whole["variables"])))
-    ax.axhline(100, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
+    style.reference(ax, 100)
     ax.set_xticks(range(len(shown)), labels, fontsize=7.5)
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(-0.6, len(shown) - 0.4)
@@ -83,14 +83,7 @@ def _draw_bars(ax: Axes, frame: pd.DataFrame) -> None:
         ax.bar(0, 0, color=color, label=f"degree {degree:g}")
         for degree, color in colours.items()
     ]
-    ax.legend(
-        handles=handles,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=len(handles),
-        columnspacing=1.2,
-        handlelength=1.0,
-    )
+    style.legend_above(ax, handles)
 
 
 def _of(rows: pd.DataFrame, key: tuple[str, str, int]) -> pd.DataFrame:
@@ -109,25 +102,15 @@ def _label(key: tuple[str, str, int], variables: int) -> str:
 def _draw_neurons(ax: Axes, means: pd.DataFrame) -> None:
     rows = means[means["system"] == "spiking"]
     d = int(rows["variables"].iloc[0])
-    for kind in kinds(rows):
-        line = rows[rows["neuron_type"] == kind].sort_values("n_neurons")
+    for kind, line in by_type(rows).items():
+        line = line.sort_values("n_neurons")
         color, x = style.colour(kind), line["n_neurons"] * d
         ax.plot(x, line["capacity"], color=color, alpha=0.5)
-        style.points(
-            ax,
-            x,
-            line["capacity"],
-            line["low"],
-            line["high"],
-            color,
-            marker=style.marker(kind),
-            label=style.NAMES[kind],
-        )
+        _draw_line(ax, x, line, color, style.NAMES[kind])
         if kind == "poisson":
-            look: dict[str, Any] = {"linewidth": 1.0, "linestyle": (0, (3, 1.5))}
             name = "Poisson, theory"
-            ax.plot(x, line["predicted"], color=color, label=name, **look)
-    ax.axhline(d, color=style.QUIET, linewidth=0.8, linestyle=(0, (4, 2.5)))
+            ax.plot(x, line["predicted"], color=color, label=name, **THEORY)
+    style.reference(ax, d)
     ax.set_ylim(0, d * 1.04)
     style.log_axis(ax.xaxis, sorted(set(rows["n_neurons"] * d)))
     ax.set_xlabel("Neurons of the memory")
@@ -140,10 +123,9 @@ def plot_memory(frame: pd.DataFrame) -> Figure:
     """Linear memory functions: the capacity for the input some steps ago."""
     means = measured(frame, "delay")
     figure = style.new_figure("double", 0.4)
-    has = bool(without_spikes(frame)), bool(kinds(frame))
+    has = bool(without_spikes(frame)), bool(by_type(frame))
     panels = list(figure.subplots(1, sum(has), squeeze=False)[0])
-    for ax, name in zip(panels, "ab"):
-        style.letter(ax, name)
+    style.letters(panels)
     if has[0]:
         _draw_functions(panels.pop(0), means[means["system"] != "spiking"])
     if has[1]:
@@ -173,29 +155,27 @@ def _draw_spiking(ax: Axes, means: pd.DataFrame) -> None:
     ax.plot(np.arange(1, n + 1), exact, color=style.INK, label="exact memory")
     sizes = sorted(means["n_neurons"].unique())
     shown = {sizes[0]: 0.45, sizes[-1]: 1.0}
-    for kind in kinds(means):
+    for kind, of_kind in by_type(means).items():
         for size, strength in shown.items():
-            chosen = (means["neuron_type"] == kind) & (means["n_neurons"] == size)
-            rows = means[chosen].sort_values("index")
-            color = _paler(style.colour(kind), strength)
-            style.points(
-                ax,
-                rows["index"] + 1,
-                rows["capacity"],
-                rows["low"],
-                rows["high"],
-                color,
-                marker=style.marker(kind),
-                label=f"{style.NAMES[kind]}, {size * order:,} neurons",
-            )
+            rows = of_kind[of_kind["n_neurons"] == size].sort_values("index")
+            color, x = _paler(style.colour(kind), strength), rows["index"] + 1
+            name = f"{style.NAMES[kind]}, {size * order:,} neurons"
+            _draw_line(ax, x, rows, color, name)
             if kind == "poisson":
-                look: dict[str, Any] = {"linewidth": 1.0, "linestyle": (0, (3, 1.5))}
-                ax.plot(rows["index"] + 1, rows["predicted"], color=color, **look)
+                ax.plot(x, rows["predicted"], color=color, **THEORY)
     reach = float(np.flatnonzero(exact > LEAST).max())
     _finish(ax, 0.5, 1.2 * (reach + 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("Age (values; the latest is 1)")
     ax.legend(loc="upper right")
+
+
+def _draw_line(
+    ax: Axes, x: pd.Series, rows: pd.DataFrame, color: str, label: str
+) -> None:
+    marker = style.marker(rows["neuron_type"].iloc[0])
+    y, low, high = rows["capacity"], rows["low"], rows["high"]
+    style.points(ax, x, y, low, high, color, marker=marker, label=label)
 
 
 def _paler(color: str, strength: float) -> str:

@@ -8,9 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spiking_lmu.experiments.information.trials import SYSTEMS
-from spiking_lmu.intervals import mean_interval
-from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.validation import refusal
+from spiking_lmu.experiments.pages.means import averaged, by_type, check_trials
 
 Law = dict[str, Any]  # numbers of a law; the template has its words
 
@@ -19,8 +17,7 @@ KEYS = ["system", "neuron_type", "n_neurons"]  # what trials share
 
 def totals(frame: pd.DataFrame) -> pd.DataFrame:
     """All degrees together: the mean over trials of each system, with its interval."""
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
+    check_trials(frame)
     degrees = frame[frame["measure"] == "degree"]
     trials = degrees.groupby([*KEYS, "seed"], sort=False)
     one = trials.agg(
@@ -32,32 +29,19 @@ def totals(frame: pd.DataFrame) -> pd.DataFrame:
         window=("window", "first"),
         run_seconds=("run_seconds", "first"),
     )
-    return _with_intervals(one.reset_index(), KEYS)
+    return averaged(one.reset_index(), KEYS, "capacity")
 
 
 def measured(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Means over trials, with intervals, for each degree or each delay."""
     rows = frame[frame["measure"] == measure]
-    return _with_intervals(rows, [*KEYS, "index"])
-
-
-def _with_intervals(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    groups = frame.groupby(keys, sort=False)
-    means = groups.mean(numeric_only=True).reset_index()
-    ends = [mean_interval(group["capacity"], "positive") for _, group in groups]
-    _, means["low"], means["high"] = zip(*ends)
-    return means
+    return averaged(rows, [*KEYS, "index"], "capacity")
 
 
 def without_spikes(frame: pd.DataFrame) -> list[str]:
     """The systems without spikes, in the order in which they are shown."""
     found = set(frame["system"]) - {"spiking"}
     return [name for name in SYSTEMS if name in found]
-
-
-def kinds(frame: pd.DataFrame) -> list[str]:
-    """The neuron types of the spiking memory, in the order in which they are shown."""
-    return [kind for kind in NEURON_TYPES if (frame["neuron_type"] == kind).any()]
 
 
 def system_laws(frame: pd.DataFrame) -> Iterator[Law]:
@@ -84,8 +68,7 @@ def spiking_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """
     total = totals(frame)
     rows = total[total["system"] == "spiking"].sort_values("n_neurons")
-    for kind in kinds(frame):
-        line = rows[rows["neuron_type"] == kind]
+    for kind, line in by_type(rows).items():
         last = line.iloc[-1]
         d = int(last["variables"])
         yield {

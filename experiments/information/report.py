@@ -11,7 +11,6 @@ from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.information.figures import NAMES, plot, plot_memory
 from spiking_lmu.experiments.information.laws import (
     KEYS,
-    kinds,
     measured,
     spiking_laws,
     system_laws,
@@ -19,6 +18,7 @@ from spiking_lmu.experiments.information.laws import (
     without_spikes,
 )
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import by_type
 
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
@@ -29,7 +29,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "arguments": result.arguments,
         "laws": [*system_laws(frame), *spiking_laws(frame)],
         "without_spikes": without_spikes(frame),
-        "kinds": kinds(frame),
+        "kinds": list(by_type(frame)),
         "thresholds": [frame["threshold"].min(), frame["threshold"].max()],
         "largest": float((total["capacity"] / total["variables"]).max()),
         "systems": _table(frame, total),

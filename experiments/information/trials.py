@@ -98,11 +98,6 @@ def make_tasks(
         Runs of each system, with inputs and weights of their own.
     seed : int
         From which all others are derived; systems share inputs.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
     """
     check_each("systems", systems, check_choice, SYSTEMS)
     check_integer("units", units, 1, 1000)

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import averaged, by_type
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
@@ -61,14 +61,12 @@ def plot(frame: pd.DataFrame) -> Figure:
     """Test NRMSE of each model, over all steps and once settled."""
     rows = of_study(frame, "test")
     figure = style.new_figure("double", 0.36)
-    every, settled = figure.subplots(1, 2)
-    published = {} if rows["swapped"].any() else PUBLISHED
-    _draw_bars(every, rows, "nrmse", published)
+    every, settled = axes = figure.subplots(1, 2)
+    _draw_bars(every, rows, "nrmse", {} if rows["swapped"].any() else PUBLISHED)
     _draw_bars(settled, rows, "nrmse_settled", {})
     every.set_title("All steps")
     settled.set_title("After the first 100 steps")
-    for ax, name in zip((every, settled), "ab"):
-        style.letter(ax, name)
+    style.letters(axes)
     return figure
 
 
@@ -114,7 +112,7 @@ def plot_prediction(frame: pd.DataFrame) -> Figure:
     """What each model says of a stretch of a test series, and its error."""
     models = by_model(of_study(frame, "example"))
     figure = style.new_figure("double", 0.44)
-    above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
+    above, below = axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
     for model, of in models.items():
         of = of.sort_values("step").head(SHOWN)
         look = {"color": COLOURS[model], "label": NAMES[model], "linewidth": 0.9}
@@ -126,9 +124,8 @@ def plot_prediction(frame: pd.DataFrame) -> Figure:
     above.set_ylabel("Series (deviations)")
     below.set_ylabel("Error")
     below.set_xlabel("Step")
-    above.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
-    for ax, name in zip((above, below), "ab"):
-        style.letter(ax, name)
+    style.legend_above(above)
+    style.letters(axes)
     return figure
 
 
@@ -136,7 +133,7 @@ def plot_prediction(frame: pd.DataFrame) -> Figure:
 def plot_training(frame: pd.DataFrame) -> Figure:
     """NRMSE of the validation series after each epoch."""
     figure = style.new_figure("double", 0.38)
-    by_epoch, by_time = figure.subplots(1, 2, sharey=True)
+    by_epoch, by_time = axes = figure.subplots(1, 2, sharey=True)
     for model, of in by_model(of_study(frame, "training")).items():
         for trial, one in of.groupby("trial"):
             one = one.sort_values("epoch")
@@ -145,11 +142,11 @@ def plot_training(frame: pd.DataFrame) -> Figure:
             name = NAMES[model] if trial == of["trial"].min() else None
             by_epoch.plot(one["epoch"], errors, label=name, **look)
             by_time.plot(one["seconds"].cumsum(), errors, **look)
-    for ax, name, text in ((by_epoch, "a", "Epoch"), (by_time, "b", "Seconds")):
+    for ax, text in zip(axes, ("Epoch", "Seconds")):
         style.log_axis(ax.xaxis)
         style.log_axis(ax.yaxis)
         ax.set_xlabel(text)
-        style.letter(ax, name)
+    style.letters(axes)
     by_epoch.set_ylabel("Validation NRMSE (%)")
     by_epoch.legend(loc="best")
     return figure
@@ -164,34 +161,32 @@ def plot_spiking(frame: pd.DataFrame) -> Figure:
     width = "single" if len(presentations) == 1 else "double"
     figure = style.new_figure(width, 0.95 if width == "single" else 0.42)
     axes = figure.subplots(1, len(presentations), sharey=True, squeeze=False)[0]
-    for ax, presentation, name in zip(axes, presentations, "abcdefghij"):
+    for ax, presentation in zip(axes, presentations):
         _draw_spiking(ax, rows[rows["presentation"] == presentation])
         style.log_axis(ax.xaxis, ticks=rows["n_neurons"].unique())
         style.log_axis(ax.yaxis)
         ax.set_title(f"{presentation} ms for each value")
         ax.set_xlabel("Neurons per dimension")
-        if width == "double":
-            style.letter(ax, name)
+    if width == "double":
+        style.letters(axes)
     axes[0].set_ylabel("NRMSE (%)")
-    _add_legend(figure, rows, 2 if width == "single" else 3)
+    _add_legend(figure, list(by_type(rows)), 2 if width == "single" else 3)
     return figure
 
 
 def _draw_spiking(ax: Axes, rows: pd.DataFrame) -> None:
-    kinds = [kind for kind in NEURON_TYPES if (rows["neuron_type"] == kind).any()]
-    for place, kind in enumerate(kinds):
+    kinds = by_type(rows)
+    for place, (kind, of) in enumerate(kinds.items()):
         aside = 1.03 ** (place - (len(kinds) - 1) / 2)  # lest intervals hide each other
         for aware in (False, True):
-            of = rows[(rows["neuron_type"] == kind) & (rows["aware"] == aware)]
-            cells = of.groupby("n_neurons")["nrmse"].apply(mean_interval, "positive")
-            mean, low, high = (100 * np.array(x) for x in zip(*cells))
+            cells = averaged(of[of["aware"] == aware], ["n_neurons"], "nrmse")
+            cells = cells.sort_values("n_neurons")
+            mean, low, high = 100 * cells[["nrmse", "low", "high"]].to_numpy().T
             look = _look(kind, aware)
-            lines = ("linestyle", "linewidth")
-            dots = {name: value for name, value in look.items() if name not in lines}
-            x = aside * cells.index.to_numpy()
-            ax.plot(x, mean, **{**look, "marker": "none"})
-            for one in zip(x, mean, low, high):
-                style.points(ax, *one, **dots)
+            line = {name: look.pop(name) for name in ("linestyle", "linewidth")}
+            x = aside * cells["n_neurons"]
+            ax.plot(x, mean, color=look["color"], **line)
+            style.points(ax, x, mean, low, high, **look)
     exact = rows[rows["aware"]].groupby("n_neurons")["exact_nrmse"].mean()
     ax.plot(exact.index, 100 * exact, color=style.INK, linewidth=0.8)
 
@@ -210,16 +205,9 @@ def _look(kind: str, aware: bool) -> dict[str, Any]:
     }
 
 
-def _add_legend(figure: Figure, rows: pd.DataFrame, columns: int) -> None:
-    from matplotlib.lines import Line2D
-
-    kinds = [kind for kind in NEURON_TYPES if (rows["neuron_type"] == kind).any()]
-    entries = [
-        Line2D([], [], label=style.NAMES[kind], **_look(kind, True)) for kind in kinds
-    ]
+def _add_legend(figure: Figure, kinds: list[str], columns: int) -> None:
+    entries = [style.entry(style.NAMES[kind], **_look(kind, True)) for kind in kinds]
     for aware, name in ((True, "trained with noise"), (False, "without")):
-        entries.append(Line2D([], [], label=name, **_look("", aware)))
-    entries.append(Line2D([], [], label="exact", color=style.INK, linewidth=0.8))
-    figure.legend(
-        handles=entries, loc="outside upper center", ncols=columns, columnspacing=1.2
-    )
+        entries.append(style.entry(name, **_look("", aware)))
+    entries.append(style.entry("exact", color=style.INK, linewidth=0.8))
+    style.legend_above(figure, entries, columns)

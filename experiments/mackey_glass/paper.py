@@ -17,6 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from spiking_lmu.experiments.mackey_glass.recurrent import (
+    HYBRID_UNITS,
+    LAYERS,
+    LMU_UNITS,
+    LSTM_UNITS,
+    ORDER,
+    THETA,
+)
 from spiking_lmu.experiments.mackey_glass.series import Split
 from spiking_lmu.experiments.sweeps import checkpoints
 from spiking_lmu.metrics import nrmse
@@ -28,9 +36,6 @@ from spiking_lmu.training.recurrent_layers import (
     stacked,
 )
 
-LAYERS = 4
-ORDER, THETA = 4, 4.0  # of the memory in each layer of the LMU; theta in steps
-LMU_UNITS, LSTM_UNITS, HYBRID_UNITS = 49, 25, 40
 KERNEL = 0.05  # bound of the initial W_h
 RATE, MOMENTUM, DECAY, EPSILON = 1e-3, 0.9, 0.999, 1e-7  # of Adam, as Keras has them
 EVERY = 10  # epochs from one validation to the next
@@ -83,7 +88,7 @@ class Stack:
     def gradients(
         self, x: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, list[Weights]]:
-        """Mean squares of each network's errors, and their gradients."""
+        """Mean squares of each network's errors, and their gradients by layer."""
         caches = []
         for layer, w in zip(self.layers, self.weights):
             x, cache = layer.forward(w, x)
@@ -97,13 +102,14 @@ class Stack:
             found.append(gradient)
         return (error**2).sum(axis=(0, 2, 3)) / n, found[::-1]
 
-    def named(self) -> Weights:
-        """All weights, by the number of the layer and their names."""
-        return {
-            f"{k} {name}": array
-            for k, weights in enumerate(self.weights)
-            for name, array in weights.items()
-        }
+
+def named(layers: list[Weights]) -> Weights:
+    """Weights or gradients of all layers, by the layer's number and their names."""
+    return {
+        f"{k} {name}": array
+        for k, of_layer in enumerate(layers)
+        for name, array in of_layer.items()
+    }
 
 
 class Adam:
@@ -167,35 +173,31 @@ def train_as_published(
         side_by_side([split.validation[k] for split in splits]) for k in (0, 1)
     )
     stack = Stack(make_layers(task["model"]), task["seeds"])
-    weights = stack.named()
+    weights = named(stack.weights)
     adam = Adam(weights)
     best = {name: w.copy() for name, w in weights.items()}
     lowest = np.full(len(splits), np.inf)
     history: list[dict[str, Any]] = []
+    stored = {
+        "weights": weights,
+        "means": adam.means,
+        "squares": adam.squares,
+        "best": best,
+    }
     path = None if folder is None else checkpoints.place(folder, task, "epochs")
-    done = 0
     if path is not None and path.is_file():
         arrays, rest = checkpoints.read(path)
-        for name in weights:
-            weights[name][:] = arrays["weights"][name]
-            adam.means[name][:] = arrays["means"][name]
-            adam.squares[name][:] = arrays["squares"][name]
-            best[name] = arrays["best"][name]
-        lowest = np.array(rest["lowest"])
-        history, done = rest["history"], rest["done"]
-        adam.updates = done
+        for group, into in stored.items():
+            for name, array in into.items():
+                array[:] = arrays[group][name]
+        lowest, history = np.array(rest["lowest"]), rest["history"]
+        adam.updates = rest["done"]
     start = saved = time.perf_counter()
     losses: list[np.ndarray] = []
-    for epoch in range(done + 1, task["epochs"] + 1):
+    for epoch in range(adam.updates + 1, task["epochs"] + 1):
         loss, gradients = stack.gradients(x, y)
         losses.append(loss)
-        adam.improve(
-            {
-                f"{k} {name}": g
-                for k, of_layer in enumerate(gradients)
-                for name, g in of_layer.items()
-            }
-        )
+        adam.improve(named(gradients))
         if epoch % EVERY and epoch != task["epochs"]:
             continue
         errors = errors_of(stack, held_out)
@@ -214,14 +216,8 @@ def train_as_published(
         )
         start, losses = now, []
         if path is not None and (epoch == task["epochs"] or now - saved > SAVE_SECONDS):
-            arrays = {
-                "weights": weights,
-                "means": adam.means,
-                "squares": adam.squares,
-                "best": best,
-            }
             rest = {"lowest": lowest.tolist(), "history": history, "done": epoch}
-            checkpoints.write(path, arrays, rest)
+            checkpoints.write(path, stored, rest)
             saved = now
     for name, w in weights.items():
         w[:] = best[name]

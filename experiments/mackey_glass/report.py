@@ -26,8 +26,8 @@ from spiking_lmu.experiments.mackey_glass.laws import (
 )
 from spiking_lmu.experiments.mackey_glass.paper import EVERY
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.validation import refusal
 
 #: Figures, and the study without which there is nothing on them.
 FIGURES = {
@@ -78,11 +78,10 @@ PROTOCOLS = {
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures."""
     frame, arguments = result.frame, result.arguments
-    if not len(frame):
-        raise refusal("frame", "empty", "of at least one trial")
+    check_trials(frame)
     tests = frame[frame["study"] == "test"]
     spikes = frame[frame["study"] == "spiking"]
-    values = {
+    values: dict[str, Any] = {
         "arguments": arguments,
         "names": NAMES,
         "laws": [*test_laws(tests), *ratio_laws(tests), *spiking_laws(spikes)],

@@ -127,13 +127,6 @@ def make_tasks(
         Networks of each kind, each with series and initial weights of its own.
     seed : int
         From which all others are derived.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range.
-    ImportError
-        If a package that trains the networks is not installed.
     """
     check_each("models", models, check_choice, MODELS)
     check_each("protocol", protocol, check_choice, PROTOCOLS)
