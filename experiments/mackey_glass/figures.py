@@ -21,9 +21,9 @@ NAMES = {
     "lmu": "LMU",
     "hybrid": "hybrid",
     "parallel": "parallel LMU",
-    "lstm paper": "LSTM, paper's protocol",
-    "lmu paper": "LMU, paper's protocol",
-    "hybrid paper": "hybrid, paper's protocol",
+    "lstm paper": "LSTM (paper's protocol)",
+    "lmu paper": "LMU (paper's protocol)",
+    "hybrid paper": "hybrid (paper's protocol)",
 }
 COLOURS = {
     "lstm": "#7c828a",
@@ -98,7 +98,7 @@ def _draw_bars(
                 label=None if compared else "published",
             )
             compared = True
-    names = [NAMES[model].replace(", paper's ", ",\npaper's\n") for model in models]
+    names = [NAMES[model].replace(" (paper's ", "\n(paper's\n") for model in models]
     ax.set_xticks(range(len(models)), names)
     ax.tick_params(axis="x", length=0)
     ax.set_ylim(bottom=0)
