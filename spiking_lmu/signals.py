@@ -246,12 +246,7 @@ def sine(duration: float, dt: float, freq: float, rms: float) -> np.ndarray:
     Returns
     -------
     (n,) array
-        The values at dt, 2 dt, ..., duration.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is none of the above.
+        As `white_noise` does, which raises the same errors.
     """
     n_steps, dt = _check_steps(duration, dt)
     freq = check_number("freq", freq, 0, 0.5 / dt, exclusive=True)

@@ -203,7 +203,7 @@ def choose_form(
         dt = _time_step(network)
     else:
         dt = check_number("dt", dt, low=0, exclusive=True)
-    reason = "as was asked for"
+    cut, reason = None, "as was asked for"
     if form != "sequential":
         try:
             cut = split(network, stimuli, probes, trainable)
@@ -215,8 +215,16 @@ def choose_form(
             reason = str(error)
         else:
             reason = "what learns has no memory, and what remembers does not learn"
-            return _parallel(cut, probes, trainable, dropout, reason, dt)
-    return _sequential(network, stimuli, probes, trainable, dropout, reason, dt)
+    with nengo.Network(seed=0) as flat:
+        if cut is not None:
+            entries, stand_ins, inner = _after(cut, flat)
+        else:
+            entries, stand_ins, inner = _unrolled(network, stimuli, flat)
+        masks = _gate(inner, flat, stand_ins) if dropout else {}
+        flat.connections.extend(c for c in inner if c not in stand_ins)
+        outputs = {p: _probe(p, entries, flat) for p in probes}
+    _mark(flat, trainable, stand_ins)
+    return Form(flat, entries, outputs, stand_ins, masks, cut, reason, trainable, dt)
 
 
 def _time_step(network: nengo.Network) -> float:
@@ -230,39 +238,47 @@ def _time_step(network: nengo.Network) -> float:
     return steps.pop() if steps else 0.001
 
 
-def _parallel(
-    cut: Cut,
-    probes: Sequence[nengo.Probe],
-    trainable: Collection[Any],
-    dropout: bool,
-    reason: str,
-    dt: float,
-) -> Form:
-    with nengo.Network(seed=0) as flat:
-        entries = {
-            node: nengo.Node(np.zeros(node.size_out), label=node.label)
-            for node in cut.frontier
-        }
-        for obj in cut.behind:
-            (flat.ensembles if isinstance(obj, nengo.Ensemble) else flat.nodes).append(
-                obj
-            )
-        members = set(cut.behind)
-        inner = []
-        stand_ins = {}
-        for c in cut.connections:
-            post = getattr(c.post_obj, "ensemble", c.post_obj)
-            if post not in members:
-                continue
-            if c.pre_obj in entries:
-                stand_ins[c] = reconnect(c, entries[c.pre_obj], c.post_obj)
-            else:
-                inner.append(c)
-        masks = _gate(inner, flat, stand_ins) if dropout else {}
-        flat.connections.extend(c for c in inner if c not in stand_ins)
-        outputs = {p: _probe(p, entries, flat) for p in probes}
-    _mark(flat, trainable, stand_ins)
-    return Form(flat, entries, outputs, stand_ins, masks, cut, reason, trainable, dt)
+Parts = tuple[dict[Any, nengo.Node], dict[Any, Any], list[nengo.Connection]]
+
+
+def _after(cut: Cut, flat: nengo.Network) -> Parts:
+    """What follows a cut, in the open network: entries, stand-ins, connections."""
+    entries = {
+        node: nengo.Node(np.zeros(node.size_out), label=node.label)
+        for node in cut.frontier
+    }
+    for obj in cut.behind:
+        (flat.ensembles if isinstance(obj, nengo.Ensemble) else flat.nodes).append(obj)
+    members = set(cut.behind)
+    inner = []
+    stand_ins = {}
+    for c in cut.connections:
+        if getattr(c.post_obj, "ensemble", c.post_obj) not in members:
+            continue
+        if c.pre_obj in entries:
+            stand_ins[c] = reconnect(c, entries[c.pre_obj], c.post_obj)
+        else:
+            inner.append(c)
+    return entries, stand_ins, inner
+
+
+def _unrolled(
+    network: nengo.Network, stimuli: Sequence[nengo.Node], flat: nengo.Network
+) -> Parts:
+    """A whole network, in the open network: entries, stand-ins, connections."""
+    entries = {node: nengo.Node(np.zeros(node.size_out)) for node in stimuli}
+    flat.nodes.extend(n for n in network.all_nodes if n not in entries)
+    flat.ensembles.extend(network.all_ensembles)
+    stand_ins: dict[Any, Any] = {
+        c: reconnect(c, entries[c.pre_obj], c.post_obj)
+        for c in network.all_connections
+        if c.pre_obj in entries
+    }
+    return (
+        entries,
+        stand_ins,
+        [c for c in network.all_connections if c not in stand_ins],
+    )
 
 
 def _probe(
@@ -277,32 +293,6 @@ def _probe(
         )
     flat.probes.append(probe)
     return probe
-
-
-def _sequential(
-    network: nengo.Network,
-    stimuli: Sequence[nengo.Node],
-    probes: Sequence[nengo.Probe],
-    trainable: Collection[Any],
-    dropout: bool,
-    reason: str,
-    dt: float,
-) -> Form:
-    with nengo.Network(seed=0) as flat:
-        entries = {node: nengo.Node(np.zeros(node.size_out)) for node in stimuli}
-        flat.nodes.extend(n for n in network.all_nodes if n not in entries)
-        flat.ensembles.extend(network.all_ensembles)
-        outputs = {p: _probe(p, entries, flat) for p in probes}
-        stand_ins: dict[Any, Any] = {
-            c: reconnect(c, entries[c.pre_obj], c.post_obj)
-            for c in network.all_connections
-            if c.pre_obj in entries
-        }
-        inner = [c for c in network.all_connections if c not in stand_ins]
-        masks = _gate(inner, flat, stand_ins) if dropout else {}
-        flat.connections.extend(c for c in inner if c not in stand_ins)
-    _mark(flat, trainable, stand_ins)
-    return Form(flat, entries, outputs, stand_ins, masks, None, reason, trainable, dt)
 
 
 def _gate(
