@@ -52,10 +52,9 @@ def plot(frame: pd.DataFrame) -> Figure:
         1, 1 + compared, squeeze=False, width_ratios=[1.3, 1][: 1 + compared]
     )[0]
     _draw_platforms(axes[0], rows)
-    style.letter(axes[0], "a")
     if compared:
         _draw_inputs(axes[1], rows, again)
-        style.letter(axes[1], "b")
+    style.letters(axes)
     return figure
 
 
@@ -86,17 +85,7 @@ def _list(
     for title, members in groups.items():
         if not members:
             continue
-        ax.annotate(
-            title,
-            (0, place),
-            (-4, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            fontstyle="italic",
-            color=style.QUIET,
-        )
+        _note(ax, 0, place, title, fontstyle="italic")
         for name in members:
             place -= 1
             places.append((place, name))
@@ -214,7 +203,7 @@ def plot_ablation(frame: pd.DataFrame) -> Figure:
             ax.plot([low, high], [place, place], color=colour, linewidth=0.9)
         if n == sizes[-1]:
             for place, rate in zip(at, of["rate"]):
-                _note(ax, place, f"{rate:.0f} Hz")
+                _note(ax, 1, place, f"{rate:.0f} Hz", fontsize="small")
         face = colour if n == sizes[-1] else "white"
         look: dict[str, Any] = {"color": colour, "markerfacecolor": face, "zorder": 3}
         ax.plot(of["nrmse"], at, "s", label=f"{n:,} neurons a dimension", **look)
@@ -226,17 +215,18 @@ def plot_ablation(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _note(ax: Axes, place: float, text: str) -> None:
-    """Write at the right end of a line."""
+def _note(ax: Axes, end: int, place: float, text: str, **look: Any) -> None:
+    """Write beside the left end of a line, 0, or its right end, 1."""
     ax.annotate(
         text,
-        (1, place),
-        (4, 0),
+        (end, place),
+        (4 if end else -4, 0),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
+        ha="left" if end else "right",
         va="center",
-        fontsize="small",
         color=style.QUIET,
+        **look,
     )
 
 
@@ -260,8 +250,7 @@ def plot_example(examples: Sequence[Example]) -> Figure:
     axes[1, 0].set_ylabel("window")
     for ax in axes[:, -1]:
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
-    for ax, name in zip(axes.ravel(), "abcd"):
-        style.letter(ax, name)
+    style.letters(axes.ravel())
     return figure
 
 

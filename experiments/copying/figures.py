@@ -41,26 +41,13 @@ def _draw_losses(ax: Axes, means: pd.DataFrame) -> None:
     delays = np.geomspace(low / 1.3, high * 1.3, 50)
     floor = np.array([baseline(delay) for delay in delays])
     ax.plot(delays, floor, color=style.INK, linewidth=0.9, label="no memory")
-    ax.plot(
-        delays,
-        floor / SOLVED,
-        color=style.QUIET,
-        linewidth=0.8,
-        linestyle=style.DASHED,
-        label=f"{SOLVED} times less",
-    )
+    look: dict[str, Any] = {"color": style.QUIET, "linewidth": 0.8}
+    label = f"{SOLVED} times less"
+    ax.plot(delays, floor / SOLVED, linestyle=style.DASHED, label=label, **look)
     for kind, rows in kinds(means).items():
-        style.points(
-            ax,
-            rows["delay"],
-            rows["loss"],
-            rows["loss_low"],
-            rows["loss_high"],
-            color=COLOURS[kind],
-            marker=MARKERS[kind],
-            markersize=5,
-            label=NAMES[kind],
-        )
+        columns = ("delay", "loss", "loss_low", "loss_high")
+        look = {"color": COLOURS[kind], "marker": MARKERS[kind], "label": NAMES[kind]}
+        style.points(ax, *(rows[name] for name in columns), markersize=5, **look)
     style.log_axis(ax.yaxis)
     style.log_axis(ax.xaxis, sorted(set(means["delay"])))
     ax.set_xlabel("$T$ (steps)")
@@ -122,13 +109,10 @@ def plot_training(frame: pd.DataFrame) -> Figure:
                     np.array(one[name].split(), dtype=float)
                     for name in ("curve_updates", "curve_loss")
                 )
-                ax.plot(
-                    updates,
-                    losses / one["baseline"],
-                    color=COLOURS[kind],
-                    linewidth=0.7,
-                    alpha=0.8,
-                )
+                look: dict[str, Any] = {"color": COLOURS[kind], "alpha": 0.8}
+                marker = "." if len(updates) == 1 else ""
+                relative = losses / one["baseline"]
+                ax.plot(updates, relative, marker=marker, linewidth=0.7, **look)
         style.reference(ax, 1, **no_memory)
         ax.set_xlim(left=0)
         ax.set_xlabel("Updates")

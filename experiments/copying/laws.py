@@ -19,28 +19,14 @@ NAMES = {
     ("lstm", "learned"): "LSTM",
     ("lmu", "ring"): "ring by hand",
 }
-SHARED = (
-    "model",
-    "encoders",
-    "delay",
-    "order",
-    "state_variables",
-    "parameters",
-    "updates",
-    "learning_rate",
-    "baseline",
-)
 SOLVED = 100  # times below the baseline
 
 
 def kinds(frame: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     """The trials of each model and kind of encoders, in the order of ``NAMES``."""
     check_trials(frame)
-    of = {
-        kind: frame[(frame["model"] == kind[0]) & (frame["encoders"] == kind[1])]
-        for kind in NAMES
-    }
-    return {kind: rows for kind, rows in of.items() if len(rows)}
+    found = dict(iter(frame.groupby(["model", "encoders"])))
+    return {kind: found[kind] for kind in NAMES if kind in found}
 
 
 def cells(frame: pd.DataFrame) -> pd.DataFrame:
@@ -49,23 +35,22 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     ``loss`` is the geometric mean over the networks, with the interval of the mean
     logarithm, ``loss_low`` to ``loss_high``. ``ratio`` is the baseline over the loss.
     """
-    rows = []
-    for of_kind in kinds(frame).values():
-        for _, group in of_kind.groupby("delay"):
-            # a loss of exactly zero would have no logarithm
-            logs = np.log(np.maximum(group["loss"].to_numpy(dtype=float), 1e-300))
-            loss = dict(
-                zip(("loss", "loss_low", "loss_high"), np.exp(mean_interval(logs)))
-            )
-            means = group[["accuracy", "seconds"]].mean()
-            shared = {name: group[name].iloc[0] for name in SHARED}
-            rows.append({**shared, "trials": len(group), **loss, **means})
-    means = pd.DataFrame(rows)
+    check_trials(frame)
+    # a loss of exactly zero would have no logarithm
+    logs = np.log(np.maximum(frame["loss"], 1e-300))
+    groups = frame.assign(log=logs).groupby(["model", "encoders", "delay"])
+    means = groups.first().assign(
+        trials=groups.size(),
+        accuracy=groups["accuracy"].mean(),
+        seconds=groups["seconds"].mean(),
+    )
+    losses = [np.exp(mean_interval(of)) for _, of in groups["log"]]
+    means[["loss", "loss_low", "loss_high"]] = losses
     means["ratio"] = means["baseline"] / means["loss"]
     # the bounds of the loss change places
     means["ratio_low"] = means["baseline"] / means["loss_high"]
     means["ratio_high"] = means["baseline"] / means["loss_low"]
-    return means
+    return pd.concat(list(kinds(means.reset_index()).values()), ignore_index=True)
 
 
 def loss_laws(means: pd.DataFrame) -> Iterator[Law]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from spiking_lmu.experiments.sweeps import checkpoints
 from spiking_lmu.training.recurrent_layers import Weights, stacked
 
 PARAMETERS = 6500  # of each network, as nearly as whole units allow
+UNITS = range(1, 100)  # of which there are
 DENSITY = 4 / 3  # state variables for each step of the window: single steps resolve
 BATCH = 20  # sequences in each update
 DECAY = 0.9  # of RMSProp
@@ -43,23 +45,15 @@ Cell = LMU | LSTM
 
 
 def make_cell(model: str, delay: int) -> Cell:
-    """The network that comes closest to 6,500 parameters."""
+    """The network that comes closest to 6,500 parameters, of two the larger."""
     window = delay + 2 * LENGTH
-    units = 1
-    while _error(model, units + 1, window) <= _error(model, units, window):
-        units += 1
-    return _cell(model, units, window)
-
-
-def _cell(model: str, units: int, window: int) -> Cell:
+    cells: Iterator[Cell]
     if model == "lstm":
-        return LSTM(units, DELIMITER + 1, ANSWERS)
-    order = round(DENSITY * window)
-    return LMU(units, order, window, DELIMITER + 1, ANSWERS)
-
-
-def _error(model: str, units: int, window: int) -> int:
-    return abs(_cell(model, units, window).parameters - PARAMETERS)
+        cells = (LSTM(units, DELIMITER + 1, ANSWERS) for units in UNITS)
+    else:
+        size = round(DENSITY * window), window, DELIMITER + 1, ANSWERS
+        cells = (LMU(units, *size) for units in UNITS)
+    return min(cells, key=lambda cell: (abs(cell.parameters - PARAMETERS), -cell.units))
 
 
 @dataclass
