@@ -23,19 +23,19 @@ class Platform:
     backend : str
         ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator.
     target : str
-        Of the emulator: ``"sim"`` or ``"simreal"``; none of the others.
+        Target of the emulator, ``"sim"`` or ``"simreal"``; empty for other backends.
     synapse : float
-        Of the recurrence, in seconds.
+        Synapse of the recurrence, in seconds.
     max_rates, intercepts : (float, float), optional
         Bounds of uniform distributions; by default those of `LegendreMemory`.
     allocation : str
-        Of the `LegendreMemory`.
+        How the `LegendreMemory` divides its neurons among dimensions.
     ranges : str
-        Where the `LegendreMemory` has its coordinates and radii from:
+        What the coordinates and radii of the `LegendreMemory` come from:
         ``"announced"``, the band and the rms of the input; ``"examples"``, other
         inputs of the protocol; ``"published"``, the published network.
     decoders : str
-        ``"memory"``; or ``"published"``: solved for as in the published network.
+        ``"memory"``, or ``"published"``, solved for as in the published network.
     """
 
     network: str
@@ -54,7 +54,7 @@ class Platform:
 _LOIHI = Platform("thesis", "lif", "loihi", "sim", 0.01, (100, 120), (-1, 0.5), "equal")
 _NENGO = Platform("thesis", "lif", "nengo", "", 0.01, (200, 400), (-1, 1), "equal")
 _OURS = Platform("memory", "lif", "loihi", "sim", 0.01, (100, 120), ranges="examples")
-_IN_NENGO = {"backend": "nengo", "target": ""}
+_IN_NENGO: dict[str, Any] = {"backend": "nengo", "target": ""}
 
 PLATFORMS = {
     "thesis-loihi": _LOIHI,
@@ -112,5 +112,5 @@ ABLATION = {
 
 
 def installed(platform: Platform) -> bool:
-    """Whether the packages of its simulator are."""
+    """Whether the packages of its simulator are installed."""
     return "none" not in backend(platform.backend).versions().values()

@@ -23,11 +23,11 @@ class Published:
     Attributes
     ----------
     name : str
-        Of what was measured.
+        What was measured.
     settings : tuple of str
         Recurrent synapse and highest rates of the network.
     mean, low, high : float
-        Of all trials; the 95 % bootstrap interval of the mean over trials.
+        Mean of all trials, and its 95 % bootstrap interval over trials.
     cases : tuple of float
         Mean for each input.
     """
@@ -118,7 +118,7 @@ def by_trial(rows: pd.DataFrame) -> pd.Series:
 
 
 def fits(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, Scaling, Any]]:
-    """Of each platform of the scaling study: its trials and the laws fitted."""
+    """For each platform of the scaling study: its trials and the fitted laws."""
     study = of_study(frame, "scaling")
     for platform, rows in study.groupby("platform", sort=False):
         means = rows.groupby(["n_neurons", "trial"])["nrmse"].mean().reset_index()

@@ -33,7 +33,7 @@ PUBLISHED_SOLVER = LstsqL2(reg=0.1)
 
 
 def make_model(task: dict[str, Any]) -> tuple[Model, np.ndarray]:
-    """The network of a task, and the T that takes what it decodes to m."""
+    """The network of a task, and the T with m = T x for the x that it decodes."""
     tuning = {n: Uniform(*task[n]) for n in ("max_rates", "intercepts") if task[n]}
     make = make_thesis if task["network"] == "thesis" else make_memory
     return make(task, tuning)
@@ -65,7 +65,7 @@ def make_memory(
 
 
 def headrooms(ranges: str, synapse: float) -> np.ndarray:
-    """Radii (ORDER,) in deviations of the coordinates, for inputs of the protocol."""
+    """Radii (ORDER,) in standard deviations of coordinates under the protocol."""
     with nengo.Network():
         memory = LegendreMemory(
             THETA,
@@ -81,7 +81,7 @@ def headrooms(ranges: str, synapse: float) -> np.ndarray:
 
 
 def _expected(task: dict[str, Any]) -> dict[str, Any]:
-    """What a `LegendreMemory` is told of its input, as arguments."""
+    """Arguments of a `LegendreMemory` for its expected input."""
     if task["ranges"] == "announced":
         return {"freq": FREQ, "rms": RMS}
     states = example_states()
@@ -126,8 +126,8 @@ def make_thesis(
 ) -> tuple[Model, np.ndarray]:
     """The network of Voelker 2019: ensembles connected one by one.
 
-    For Loihi each connection is one of weights. Voltages begin at zero, as in Nengo 2
-    and on the chip.
+    For Loihi, solvers give weights from neuron to neuron. Voltages begin at zero, as in
+    Nengo 2 and on the chip.
     """
     T, tau = thesis_coordinates(), task["synapse"]
     A, B = state_space(THETA, ORDER)
@@ -150,7 +150,7 @@ def make_thesis(
                 solver=solver,
             )
         for b, ensemble in zip(feed[:, 0], ensembles):
-            # a node of its own for each, or nengo-loihi refuses
+            # nengo-loihi requires one node for each
             part = nengo.Node(_scaled(b), size_in=1)
             nengo.Connection(stimulus, part, synapse=None)
             nengo.Connection(part, ensemble, synapse=tau)

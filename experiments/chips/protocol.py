@@ -36,20 +36,19 @@ def ideal_state(u: np.ndarray) -> np.ndarray:
 
 
 def example_states() -> np.ndarray:
-    """States (n, ORDER) that inputs of the protocol, none of those tested, cause."""
+    """States (n, ORDER) under the inputs of `EXAMPLES`, which are not tested."""
     return np.concatenate([ideal_state(make_input(seed)) for seed in EXAMPLES])
 
 
 def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """The state that a synapse makes of decoded spikes.
+    """The state, from decoded spikes and a synapse for the readout.
 
-    What the synapse of the recurrence would make, were it that of the readout:
-    discrete Principle 3, applied once the run is over.
+    Discrete Principle 3 for that synapse is applied once the run is over.
 
     Parameters
     ----------
     decoded : (n, ORDER) ndarray
-        Spikes decoded in each step, not filtered, in Legendre coordinates.
+        Unfiltered decoded spikes of each step, in Legendre coordinates.
     u : (n,) ndarray
         The input.
     """
@@ -60,8 +59,8 @@ def estimate_state(decoded: np.ndarray, u: np.ndarray) -> np.ndarray:
 def window(state: np.ndarray) -> np.ndarray:
     """The window that a state holds (n, POINTS), from now to theta ago.
 
-    As published: the readout of continuous time, without the half step that a held
-    sample is late. It is the same for a network and for the exact memory.
+    As published, it is the readout of continuous time, without the half step by which
+    a held sample is late. Networks and the exact memory are read in the same way.
     """
     return state @ readout(ORDER, np.linspace(0, 1, POINTS)).T
 
@@ -74,8 +73,8 @@ def window_error(decoded: np.ndarray, u: np.ndarray) -> float:
 def thesis_coordinates() -> np.ndarray:
     """The transform T, m = T x, to the coordinates x of Voelker 2019.
 
-    They balance the Gramians of the delay, from its input to its output theta later;
-    each is then divided by a radius of 1 / (i + 1), to lie within -1 and 1.
+    They balance the Gramians of the delay, from its input to its output theta later.
+    Each is divided by a radius of 1 / (i + 1), so that it lies between -1 and 1.
     """
     from scipy.linalg import solve_continuous_lyapunov
 

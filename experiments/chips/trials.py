@@ -179,10 +179,10 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
 def run_network(
     task: dict[str, Any],
 ) -> list[tuple[np.ndarray, np.ndarray, float, Recording]]:
-    """Of each input: itself, what was decoded, spikes a second of a neuron, the rest.
+    """For each input: itself, decoded values, spikes per second of a neuron, the rest.
 
-    Neurons are those of the task's seed; spikes are random apart from that where
-    a simulator draws any.
+    The neurons depend on the seed of the task. Spikes that a simulator draws at random
+    have other seeds.
     """
     model, T = make_model(task)
     inputs = [make_input(seed) for seed in task["input_seeds"]]
@@ -215,7 +215,7 @@ def run_loihi(
 
     start = time.perf_counter()
     with warnings.catch_warnings():
-        # a neuron has one synapse; inputs through a faster one get that of the network
+        # a neuron has one synapse, so faster ones of its inputs are replaced
         warnings.filterwarnings("ignore", "tau_s is already set")
         simulator = loihi.Simulator(
             model.network,

@@ -1,17 +1,17 @@
 r"""An LMU and an LSTM with every weight learned, several networks of each at once.
 
-Both hear one of ten symbols in each step and answer one of nine. Weights have a leading
-axis for the network, so that networks that differ in seed or learning rate are trained
-in one computation, each with its own data and none with an influence on another.
-Gradients are written out: for networks this small, it is several times as fast as
-TensorFlow on one core.
+In each step, both read one of ten symbols and answer one of nine. Weights have a
+leading axis for the network: networks that differ in seed or learning rate are trained
+in one computation, each on its own data and independent of the others. Gradients are
+written out. For networks this small, that is several times as fast as TensorFlow on one
+core.
 
 In the LMU (LMU 2019, equations 6 and 7) the memory is linear and its matrices are
 fixed, so its state is a sum over past inputs,
-:math:`m_t = \sum_j \bar A^j \bar B\, u_{t - j}`. All that is ever read from the state
-is :math:`W_m m_t` and :math:`e_m m_t`, so those readouts of the impulse response are
-computed once for each update, and the state itself is never formed. To rounding, that
-is the network of `networks.LMU`.
+:math:`m_t = \sum_j \bar A^j \bar B\, u_{t - j}`. Only :math:`W_m m_t` and
+:math:`e_m m_t` are read from the state, so these readouts of the impulse response are
+computed once for each update, and the state itself is never formed. The result is that
+of `networks.LMU` within rounding.
 """
 
 from __future__ import annotations

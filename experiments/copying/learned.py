@@ -1,9 +1,9 @@
 """The copy memory task with every weight learned, as it was published.
 
-LMU and LSTM have as many parameters, hear the same sequences, and learn by the same
-algorithm for as many updates, each with the learning rate that did best in a shorter
-run of its own. What decides, which rate and which weights to keep, is the loss of
-validation sequences.
+LMU and LSTM have as many parameters, read the same sequences, and learn by the same
+algorithm for as many updates. Each has the learning rate that did best in a shorter run
+of its own. The loss of validation sequences decides which rate and which weights are
+kept.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ UNITS = range(1, 100)  # of which there are
 DENSITY = 4 / 3  # state variables for each step of the window: single steps resolve
 BATCH = 20  # sequences in each update
 DECAY = 0.9  # of RMSProp
-FIRST_SQUARE = 1e-3  # what its mean square begins with
-TINY = 1e-8  # added to its root, lest it be zero
+FIRST_SQUARE = 1e-3  # its first mean square
+TINY = 1e-8  # added to the root, which could be zero
 CLIP = 1.0  # of each gradient
 VALIDATION, TEST = 100, 1000  # sequences
 EVERY = 200  # updates from one validation to the next
@@ -58,26 +58,26 @@ def make_cell(model: str, delay: int) -> Cell:
 
 @dataclass
 class Run:
-    """Networks on their way: what training goes on from.
+    """The state of training, which can be saved and continued.
 
     Attributes
     ----------
     rates : (N,) ndarray
         Learning rate of each network.
     generators : list of numpy.random.Generator
-        Where each network's sequences come from.
+        What draws the sequences of each network.
     weights, squares : dict of arrays
-        Of all networks, and the mean squares of their gradients.
+        Weights of all networks, and mean squares of their gradients.
     done : int
-        Updates.
+        Number of updates so far.
     seconds : float
-        Of training.
+        Time of training so far.
     curve : list of (N,) lists
         Validation losses.
     lowest : (N,) ndarray
-        The least of them.
+        The least validation loss of each network.
     best : dict of arrays
-        The weights that had it.
+        The weights with that loss.
     """
 
     rates: np.ndarray
@@ -121,7 +121,7 @@ class Run:
         checkpoints.write(path, arrays, rest)
 
     def load(self, path: Path) -> None:
-        """Go on from what `save` wrote."""
+        """Continue from what `save` wrote."""
         arrays, rest = checkpoints.read(path)
         self.weights, self.squares = arrays["weights"], arrays["squares"]
         self.best, self.lowest = arrays["best"], arrays["lowest"]["lowest"]
@@ -135,7 +135,7 @@ Pairs = tuple[np.ndarray, np.ndarray]  # symbols shown and answers, (L, N, B)
 
 
 def draw_all(n: int, delay: int, generators: list[np.random.Generator]) -> Pairs:
-    """Sequences of each network's own, steps first."""
+    """Different sequences for each network, steps first."""
     drawn = [draw_symbols(n, delay, generator) for generator in generators]
     shown, y = (np.stack(part).transpose(2, 0, 1) for part in zip(*drawn))
     return np.ascontiguousarray(shown), np.ascontiguousarray(y)
@@ -187,7 +187,7 @@ def train(
 
 
 def stops_of(updates: int, done: int = 0) -> list[int]:
-    """Updates after which networks are validated, of those that are left."""
+    """Updates after which networks are validated, without those already done."""
     return [n for n in (*range(EVERY, updates, EVERY), updates) if n > done]
 
 
@@ -201,7 +201,7 @@ def run_learned(
     task : dict
         Of `trials.make_tasks`.
     folder : path, optional
-        Where training is stored once a minute, to go on from after an interruption.
+        Where training is stored once a minute, so that it can be continued.
 
     Returns
     -------
@@ -222,7 +222,7 @@ def run_learned(
     pilot_losses: list[float] = []
     rate = rates[0]
     if len(rates) > 1:
-        # a seed that none of the networks below has
+        # none of the networks below has this seed
         pilot = Run.start(cell, [task["pilot_seed"]] * len(rates), rates)
         where = place("pilot")
         many = _repeated(validation, len(rates))

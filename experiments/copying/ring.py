@@ -37,11 +37,11 @@ VALIDATION, TEST = 20, 100  # sequences
 
 
 def thinned(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Answers to train on: -1, which does not count, in most of the blank steps.
+    """Answers to train on, with -1, which does not count, in most blank steps.
 
-    The steps with symbols count, those from the delimiter on, and some of those
-    between, drawn at random: blanks are all alike, and need not outnumber the rest by a
-    hundred to one.
+    The steps with symbols count, those from the delimiter on, and some of those in
+    between, drawn at random. Blanks are all alike and need not outnumber the others by
+    a hundred to one.
     """
     counted = np.zeros(y.shape, dtype=bool)
     counted[:, :LENGTH] = True
@@ -54,10 +54,10 @@ def thinned(y: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def ring(order: int, period: int = LENGTH) -> np.ndarray:
     """Weights that feed the end of a window back, so that it goes round for ever.
 
-    They read out of the state what entered the memory exactly ``period - 1`` steps ago,
-    so that through e_m, which is one step late, u repeats itself with that period. By
-    least squares over impulse responses, for `readout` would give the Padé
-    approximant of it, which blurs single steps.
+    From the state, they read the input exactly ``period - 1`` steps ago. Through e_m,
+    which is one step late, u then repeats itself with that period. They are found by
+    least squares over impulse responses; `readout` would give the Padé approximant,
+    which blurs single steps.
 
     Parameters
     ----------
@@ -74,17 +74,17 @@ def ring(order: int, period: int = LENGTH) -> np.ndarray:
     impulse = np.eye(4 * period + 1)[0]
     responses = simulate(*system, impulse)[1:]
     wanted = np.eye(4 * period)[period - 1]
-    # in coordinates of equal size; small directions of the state are left alone, lest
-    # weights be huge
+    # in coordinates of equal size; without small directions of the state, which would
+    # make weights huge
     scale = np.sqrt(window_weights(order))
     weights, *_ = np.linalg.lstsq(responses * scale, wanted, rcond=1e-5)
     return weights * scale
 
 
 def make_network(task: dict[str, Any]) -> nengo.Network:
-    """A unit in whose memory all but blanks go round, and its answers.
+    """A unit in whose memory all symbols but blanks go round, and its answers.
 
-    Its input is the network's only node without input, its answers the only probe.
+    The stimulus is the only node without input, and the answers are the only probe.
     """
     heard = np.delete(np.eye(DELIMITER + 1), BLANK, axis=0)
     units = task["units"]

@@ -1,7 +1,7 @@
 """Sequences of the copy memory task, and how answers are scored.
 
 A sequence has ten symbols out of eight, T - 1 blanks, a delimiter and ten more blanks.
-Blanks are to be answered, but after the delimiter the ten symbols in their order.
+The expected answers are blanks, and after the delimiter the ten symbols in their order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LENGTH = 10  # symbols in each sequence
 SYMBOLS = 8
 BLANK, DELIMITER = 8, 9
 ANSWERS = 9  # the symbols and the blank
-LETTERS = "abcdefgh_"  # what they are called
+LETTERS = "abcdefgh_"  # their names
 
 
 def baseline(delay: int) -> float:
@@ -26,7 +26,7 @@ def baseline(delay: int) -> float:
 def draw_symbols(
     n: int, delay: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences of the task and what is to be answered, (n, T + 20) arrays of int."""
+    """Sequences of the task and expected answers, (n, T + 20) arrays of int."""
     symbols = rng.integers(0, SYMBOLS, (n, LENGTH))
     shown = np.full((n, delay + 2 * LENGTH), BLANK)
     shown[:, :LENGTH] = symbols
@@ -37,14 +37,14 @@ def draw_symbols(
 
 
 def draw(n: int, delay: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Sequences of the task and what is to be answered.
+    """Sequences of the task and expected answers.
 
     Parameters
     ----------
     n : int
-        Sequences.
+        Number of sequences.
     delay : int
-        T.
+        T of the task.
     rng : numpy.random.Generator
 
     Returns
