@@ -23,6 +23,10 @@ from spiking_lmu.experiments.capacity.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages.report import read_trials
 
+COMMAND = (
+    "capacity --steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 "
+    "--cycles 1 --trials 1 --budget 0.032 --batch 10 --growing-steps none"
+)
 ARGUMENTS = {
     "steps": (40,),
     "lstm_steps": (),
@@ -154,10 +158,7 @@ def test_a_growing_band_needs_a_cycle_in_each_window():
 
 @pytest.fixture(scope="module")
 def learned(run_command):
-    return run_command(
-        "capacity --steps 20 --lstm-steps 20 --order 12 --units 12 --delays 2 "
-        "--cycles 1 --trials 1 --budget 0.032 --batch 10 --growing-steps none"
-    )
+    return run_command(COMMAND)
 
 
 @pytest.mark.filterwarnings("ignore")

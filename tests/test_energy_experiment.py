@@ -16,6 +16,10 @@ from spiking_lmu.experiments.energy.laws import fit_clustered
 from spiking_lmu.experiments.energy.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Result
 
+COMMAND = (
+    "energy --orders 2 --neurons 10,30 --rates 50-100,200-400 --theta 0.1 "
+    "--synapse 0.02 --duration 0.2 --trials 1 --seed 3"
+)
 ARGUMENTS = {
     "orders": (2,),
     "neurons": (20,),
@@ -37,10 +41,7 @@ def report(frame):
 
 @pytest.fixture(scope="module")
 def results(run_command):
-    return run_command(
-        "energy --orders 2 --neurons 10,30 --rates 50-100,200-400 --theta 0.1 "
-        "--synapse 0.02 --duration 0.2 --trials 1 --seed 3"
-    )
+    return run_command(COMMAND)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -32,6 +32,10 @@ from spiking_lmu.experiments.sweeps.tasks import SweepResult
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze
 
+COMMAND = (
+    "psmnist --data digits --orders 8 --units 10 --trainings 1 --epochs 3 "
+    "--rungs rate,poisson-relu --neurons 200 --presentations 2 --images 40"
+)
 ARGUMENTS = {
     "orders": (8,), "units": 10, "trainings": 2, "epochs": 2, "noise": 0.1,
     "rungs": ("relu", "poisson-relu"), "neurons": (200,), "presentations": (1, 2),
@@ -306,10 +310,7 @@ def test_training_is_drawn_from_the_files_of_the_networks(tmp_path):
 
 @pytest.fixture(scope="module")
 def results(run_command):
-    return run_command(
-        "psmnist --data digits --orders 8 --units 10 --trainings 1 --epochs 3 "
-        "--rungs rate,poisson-relu --neurons 200 --presentations 2 --images 40"
-    )
+    return run_command(COMMAND)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -25,14 +25,7 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
     shared = frame[frame["compared"]].assign(square=frame["rmse"] ** 2)
     keys = ["model", "steps", "trained_steps", "updates"]
     trials = shared.groupby([*keys, "seed"])
-    one = trials.agg(
-        square=("square", "mean"),
-        train_seconds=("train_seconds", "first"),
-        run_seconds=("run_seconds", "first"),
-        parameters=("parameters", "first"),
-        state_variables=("state_variables", "first"),
-    )
-    one["rmse"] = np.sqrt(one.pop("square"))
+    one = trials.first().assign(rmse=np.sqrt(trials["square"].mean()))
     return averaged(one.reset_index(), keys, "rmse")
 
 

@@ -80,7 +80,7 @@ def make_tasks(
         Inputs for each network: the first of the ten published ones, or up to 100
         fresh ones.
     seed : int
-        From which all others are derived.
+        Seed from which all others are derived.
 
     References
     ----------

@@ -143,8 +143,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     style.log_axis(axes[0, 0].yaxis)
     for ax in axes[-1]:
         ax.set_xlabel("Neurons of the memory, in all")
-    for ax, name in zip(axes.flat, "abcdefghijklmnopqrstuvwxyz"):
-        style.letter(ax, name)
+    style.letters(axes.flat)
     _add_legend(figure, [name for name in NAMES if name in set(means["step"])])
     return figure
 
@@ -193,34 +192,20 @@ def _draw_exact(ax: Axes, trained: pd.DataFrame) -> None:
 
 
 def _add_legend(figure: Figure, steps: list[str]) -> None:
-    from matplotlib.lines import Line2D
-
-    entries = [Line2D([], [], color=style.INK, linewidth=0.9, label="exact")]
-    rungs = [name for name in RUNGS if {name, name + AWARE} & set(steps)]
+    entries = [style.entry("exact", color=style.INK, linewidth=0.9)]
     entries += [
-        Line2D([], [], color=COLOURS[name], marker=MARKERS[name], label=RUNGS[name])
-        for name in rungs
+        style.entry(RUNGS[name], color=COLOURS[name], marker=MARKERS[name])
+        for name in RUNGS
+        if {name, name + AWARE} & set(steps)
     ]
     if any(step.endswith(AWARE) for step in steps):
         look: dict[str, Any] = {"color": style.QUIET, "marker": "o"}
+        without = {**look, "linestyle": DASHED, "markerfacecolor": "white"}
         entries += [
-            Line2D([], [], linestyle=SOLID, label="noise-aware", **look),
-            Line2D(
-                [],
-                [],
-                linestyle=DASHED,
-                label="without",
-                markerfacecolor="white",
-                **look,
-            ),
+            style.entry("noise-aware", linestyle=SOLID, **look),
+            style.entry("without", **without),
         ]
-    figure.legend(
-        handles=entries,
-        loc="outside upper center",
-        ncols=min(len(entries), 7),
-        columnspacing=1.2,
-        handletextpad=0.4,
-    )
+    style.legend_above(figure, entries, ncols=7)
 
 
 def histories(
@@ -263,29 +248,21 @@ def plot_training(folder: str | os.PathLike[str], frame: pd.DataFrame) -> Figure
         ax.set_xlabel("Epoch")
     losses.set_ylabel("Cross entropy")
     errors.set_ylabel("Validation error (%)")
-    style.letter(losses, "a")
-    style.letter(errors, "b")
+    style.letters([losses, errors])
     _add_training_legend(figure, shades)
     return figure
 
 
 def _add_training_legend(figure: Figure, shades: dict[float, str]) -> None:
-    from matplotlib.lines import Line2D
-
     look: dict[str, Any] = {"color": style.QUIET, "linewidth": 0.9}
+    dot: dict[str, Any] = {"color": style.QUIET, "linestyle": "none", "marker": "o"}
     entries = [
-        Line2D([], [], label="training", linestyle=(0, (3, 1.5)), **look),
-        Line2D([], [], label="validation", **look),
-        Line2D([], [], label="kept", linestyle="none", marker="o", color=style.QUIET),
+        style.entry("training", linestyle=(0, (3, 1.5)), **look),
+        style.entry("validation", **look),
+        style.entry("kept", **dot),
     ]
     entries += [
-        Line2D([], [], color=shade, linewidth=2.2, label=f"$d = {order}$")
+        style.entry(f"$d = {order}$", color=shade, linewidth=2.2)
         for order, shade in shades.items()
     ]
-    figure.legend(
-        handles=entries,
-        loc="outside upper center",
-        ncols=len(entries),
-        columnspacing=1.2,
-        handletextpad=0.4,
-    )
+    style.legend_above(figure, entries)

@@ -161,12 +161,7 @@ def make_tasks(
     rates : float
         Maximum rate of the fastest neurons, in Hz.
     seed : int
-        From which all others are derived.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If an argument is out of range, or the data cannot be read.
+        Seed from which all others are derived.
     """
     _check_data(data)
     check_each("orders", orders, check_integer, 1, 2000)

@@ -77,7 +77,7 @@ def make_tasks(
     ring_learning_rate : float
         Learning rate of the ring at the beginning. It falls to zero by half a cosine.
     seed : int
-        From which all others are derived.
+        Seed from which all others are derived.
 
     References
     ----------

@@ -18,9 +18,9 @@ from nengo.dists import Uniform
 from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.precision.trials import (
     count_steps,
-    expected_spectrum,
     length_rmse,
     make_input,
+    make_memory,
     warm_up,
 )
 from spiking_lmu.experiments.sweeps.backends import check_fits
@@ -29,7 +29,6 @@ from spiking_lmu.hardware.stochastic import MAX_RATE
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.neurons import neuron_type
 from spiking_lmu.signals import lowpass
 from spiking_lmu.validation import (
     check_choice,
@@ -177,16 +176,8 @@ def make_model(
     with nengo.Network(seed=task["seed"]) as network:
         process = nengo.processes.PresentInput(u[:, None], task["dt"])
         stimulus = nengo.Node(process, label="stimulus")
-        memory = LegendreMemory(
-            task["theta"],
-            task["order"],
-            task["n_neurons"],
-            synapse=task["synapse"],
-            dt=task["dt"],
-            neuron_type=neuron_type(task["neuron_type"]),
-            max_rates=Uniform(*parse_rates(task["rates"])),
-            spectrum=expected_spectrum(task, None),
-        )
+        max_rates = Uniform(*parse_rates(task["rates"]))
+        memory = make_memory(task, None, max_rates=max_rates)
         nengo.Connection(stimulus, memory.input, synapse=None)
         probe = nengo.Probe(memory.output, synapse=task["readout_synapse"])
     return network, memory, probe

@@ -97,7 +97,7 @@ def make_tasks(
     trials : int
         Runs of each system, with inputs and weights of their own.
     seed : int
-        From which all others are derived; systems share inputs.
+        Seed from which all others are derived; systems share inputs.
     """
     check_each("systems", systems, check_choice, SYSTEMS)
     check_integer("units", units, 1, 1000)

@@ -126,7 +126,7 @@ def make_tasks(
     trials : int
         Networks of each kind, each with series and initial weights of its own.
     seed : int
-        From which all others are derived.
+        Seed from which all others are derived.
     """
     check_each("models", models, check_choice, MODELS)
     check_each("protocol", protocol, check_choice, PROTOCOLS)

@@ -285,6 +285,22 @@ def expected_spectrum(task: dict[str, Any], recording: np.ndarray | None) -> Spe
     return Spectrum.from_signal(task["rms"] * recording, task["dt"])
 
 
+def make_memory(
+    task: dict[str, Any], recording: np.ndarray | None, **more: Any
+) -> LegendreMemory:
+    """The memory of a task, made for its input."""
+    return LegendreMemory(
+        task["theta"],
+        task["order"],
+        task["n_neurons"],
+        synapse=task["synapse"],
+        dt=task["dt"],
+        neuron_type=neuron_type(task["neuron_type"]),
+        spectrum=expected_spectrum(task, recording),
+        **more,
+    )
+
+
 def make_model(
     task: dict[str, Any],
     seed: int,
@@ -298,16 +314,8 @@ def make_model(
     coordinates, allocation = task["design"].split("/")
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
-        memory = LegendreMemory(
-            task["theta"],
-            task["order"],
-            task["n_neurons"],
-            synapse=task["synapse"],
-            dt=task["dt"],
-            neuron_type=neuron_type(task["neuron_type"]),
-            coordinates=coordinates,
-            allocation=allocation,
-            spectrum=expected_spectrum(task, recording),
+        memory = make_memory(
+            task, recording, coordinates=coordinates, allocation=allocation
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         count = nengo.Node(size_in=1, label="spikes per second")
