@@ -26,9 +26,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .balancing import NOTHING, balance, noise_root, root_of
+from .balancing import balance, noise_root, root_of
 from .linear_systems import check_system, discretize, map_to_synapse
 from .neurons import ALLOCATIONS
+from .shares import at_least, normalized, round_to_total
 from .signals import Spectrum
 from .transients import covariance, jump_deviations, response, transient_tail
 from .validation import (
@@ -166,8 +167,8 @@ class Realization:
         else:
             mean = total / self.order
             fewest = min(mean, np.clip(mean / 3, FEWEST_NEURONS, ENOUGH_NEURONS))
-            shares = _at_least(fewest, total * self.allocation)
-        return _round_to_total(shares, total)
+            shares = at_least(fewest, total * self.allocation)
+        return round_to_total(shares, total)
 
 
 def check_realization(
@@ -401,7 +402,7 @@ def _realized(
         T=T,
         radii=ranges,
         deviations=deviations,
-        allocation=_normalized(shares),
+        allocation=normalized(shares),
         covariance=T_inv @ K @ T_inv.T,
         noise_weight=weight,
         largest_input=largest_input,
@@ -412,32 +413,3 @@ def _slowest(A: np.ndarray) -> float:
     """Time constant of the slowest pole; not positive where A is not stable."""
     largest = float(np.max(np.real(np.linalg.eigvals(A))))
     return -1 / largest if largest else 0.0
-
-
-def _normalized(shares: np.ndarray) -> np.ndarray:
-    """Shares that sum to 1; equal ones where noise does nothing, whoever adds it."""
-    total = shares.sum()
-    return shares / total if total > NOTHING else np.full(len(shares), 1 / len(shares))
-
-
-def _at_least(fewest: float, shares: np.ndarray) -> np.ndarray:
-    """Raise small shares to a floor, and let the others pay for it."""
-    total = shares.sum()
-    small = np.zeros(len(shares), dtype=bool)
-    while True:
-        scaled = np.where(small, fewest, 0.0)
-        rest = total - scaled.sum()
-        if not small.all():
-            scaled[~small] = shares[~small] * rest / shares[~small].sum()
-        more = ~small & (scaled < fewest)
-        if not more.any():
-            return scaled
-        small |= more
-
-
-def _round_to_total(shares: np.ndarray, total: int) -> np.ndarray:
-    """Integers that sum to the total, by largest remainders."""
-    counts = np.floor(shares + 1e-9).astype(int)
-    order = np.argsort(counts - shares, kind="stable")
-    counts[order[: total - counts.sum()]] += 1
-    return counts
