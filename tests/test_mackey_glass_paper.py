@@ -75,7 +75,7 @@ def test_adam_is_that_of_keras():
     for _ in range(5):
         g = rng.normal(size=initial.shape).astype(np.float32)
         keras.apply_gradients([(tf.constant(g), theirs)])
-        adam.improve({"w": g})
+        adam.update({"w": g})
     np.testing.assert_allclose(ours["w"], theirs.numpy(), atol=1e-6)
     assert np.abs(ours["w"] - initial).max() > 1e-3
 

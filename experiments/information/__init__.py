@@ -1,7 +1,7 @@
-"""Linear and nonlinear processing, measured: capacities by delay and by degree.
+"""Measure linear and nonlinear processing: capacities by delay and by degree.
 
-After Jaeger (2002) and Dambre et al. (2012): of the linear memory, of the LMU, of a
-recurrent tanh network and of memories of spiking neurons.
+Capacities are defined as by Jaeger (2002) and Dambre et al. (2012). The systems are the
+linear memory, the LMU, a recurrent tanh network and memories of spiking neurons.
 """
 
 from spiking_lmu.experiments.experiment import Experiment

@@ -1,4 +1,4 @@
-r"""What of its input a dynamical system has in its state, by delay and by degree.
+r"""How much of its past input a dynamical system holds, by delay and by degree.
 
 The input is independent, uniform on [-1, 1]. The functions
 
@@ -47,13 +47,13 @@ class Capacities:
     terms : list of Term
         The functions.
     values : (n,) ndarray
-        Their capacities, 0 where they cannot be told from chance.
+        Their capacities, 0 where they may be chance.
     raw : (n,) ndarray
-        As measured, with what chance adds.
+        As measured, including what chance adds.
     rank : int
         Number of linearly independent variables of the state.
     threshold : float
-        Below which a raw capacity is taken for chance.
+        Raw capacities below it are attributed to chance.
     """
 
     terms: list[Term]
@@ -119,7 +119,7 @@ def make_terms(delays: Sequence[int]) -> list[Term]:
 
 
 def _compositions(total: int, parts: int) -> Iterator[tuple[int, ...]]:
-    """Positive integers, so many, that add up to the total, in every order."""
+    """All sequences of this many positive integers that add up to the total."""
     for cuts in combinations(range(1, total), parts - 1):
         edges = (0, *cuts, total)
         yield tuple(b - a for a, b in pairwise(edges))
@@ -136,14 +136,14 @@ def capacities(
 
     With n steps and a state of rank d, a function that has nothing to do with the state
     seems to have a capacity of d / n on average, distributed as :math:`\chi^2_d / n`
-    (Dambre et al. 2012). What exceeds the quantile of that is kept, less what chance
-    adds to it: c becomes :math:`(c - d / n) / (1 - d / n)`, as in an adjusted
-    :math:`R^2`. Many small capacities may go unseen; sums are lower bounds.
+    (Dambre et al. 2012). Only capacities above a quantile of that are kept, less what
+    chance adds to them: c becomes :math:`(c - d / n) / (1 - d / n)`, as in an adjusted
+    :math:`R^2`. Small capacities may be missed; sums are lower bounds.
 
     Parameters
     ----------
     states : (n, d) array_like
-        A row a step: what there is once u of the same row has arrived.
+        One row a step: the state once u of the same row has arrived.
     u : (n,) array_like
         Input, independent and uniform on [-1, 1].
     terms : sequence of Term
@@ -151,7 +151,7 @@ def capacities(
     washout : int
         Steps at the beginning that do not count, besides the longest delay.
     false_positives : float
-        Probability with which pure chance is kept.
+        Probability that a capacity of chance alone is kept.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def capacities(
 
 
 def chance(rank: int, n: int, false_positives: float = FALSE_POSITIVES) -> float:
-    """What a capacity exceeds by chance with the given probability."""
+    """The capacity that chance alone exceeds with this probability."""
     return float(chdtri(rank, false_positives)) / n
 
 
@@ -250,9 +250,9 @@ def expected_memory(
     step : (A, B)
         Of one step: (d, d) and (d, 1).
     n : int
-        Delays 0 to n - 1; so many that nothing is left of what is older.
+        Number of delays, from 0 to n - 1, such that nothing older is left.
     noise : (d, d) ndarray, optional
-        Covariance of what is added to the state.
+        Covariance of the noise of the state.
     """
     A, B = step
     s = [B[:, 0]]

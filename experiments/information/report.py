@@ -8,15 +8,8 @@ from typing import Any
 import pandas as pd
 
 from spiking_lmu.experiments.experiment import Figures, Result
+from spiking_lmu.experiments.information import laws
 from spiking_lmu.experiments.information.figures import NAMES, plot, plot_memory
-from spiking_lmu.experiments.information.laws import (
-    KEYS,
-    measured,
-    spiking_laws,
-    system_laws,
-    totals,
-    without_spikes,
-)
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.means import by_type
 
@@ -24,11 +17,11 @@ from spiking_lmu.experiments.pages.means import by_type
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures."""
     frame = result.frame
-    total = totals(frame)
+    total = laws.totals(frame)
     values = {
         "arguments": result.arguments,
-        "laws": [*system_laws(frame), *spiking_laws(frame)],
-        "without_spikes": without_spikes(frame),
+        "laws": [*laws.system_laws(frame), *laws.spiking_laws(frame)],
+        "without_spikes": laws.without_spikes(frame),
         "kinds": list(by_type(frame)),
         "thresholds": [frame["threshold"].min(), frame["threshold"].max()],
         "largest": float((total["capacity"] / total["variables"]).max()),
@@ -41,16 +34,11 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
 
 
 def _table(frame: pd.DataFrame, total: pd.DataFrame) -> pd.DataFrame:
-    degrees = measured(frame, "degree")
-    wide = degrees.pivot_table(index=KEYS, columns="index", values="capacity")
-    rows = total.merge(wide.reset_index(), on=KEYS, how="left")
-    shown = [*NAMES, "spiking"]
-    rows = rows.sort_values(
-        KEYS,
-        key=lambda column: (
-            column.map(shown.index) if column.name == "system" else column
-        ),
-    )
+    degrees = laws.measured(frame, "degree")
+    wide = degrees.pivot_table(index=laws.KEYS, columns="index", values="capacity")
+    rows = total.merge(wide.reset_index(), on=laws.KEYS, how="left")
+    rows["place"] = rows["system"].map([*NAMES, "spiking"].index)
+    rows = rows.sort_values(["place", *laws.KEYS])
     names = rows["system"].map(NAMES).fillna("spiking memory")
     neurons = (rows["n_neurons"] * rows["variables"]).astype(int)
     return pd.DataFrame(

@@ -1,7 +1,7 @@
 """Systems whose information processing is measured: inputs in, states out.
 
-Each takes an input u (n,), a value a step, and gives states (n, size) whose row k is
-what there is once u[k] has arrived.
+Each takes an input u (n,), one value a step, and gives states (n, size). Row k is the
+state once u[k] has arrived.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def memory_step(order: int, window: float) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Hidden:
-    """Random tanh units: how they are connected.
+    """Random tanh units, and how they are connected.
 
     Attributes
     ----------
@@ -47,10 +47,10 @@ class Hidden:
     radius : float
         Spectral radius of the recurrent weights; with 0 there are none.
     gain : float
-        Deviation of what arrives at a unit from outside, input or memory.
+        Standard deviation of the external input of a unit, from input or memory.
     bias : float
-        Deviation of the units' biases. Without, they are odd functions of the input,
-        and nothing of even degree can be read out.
+        Standard deviation of the biases. Without biases, units are odd functions of
+        the input, and functions of even degree cannot be read out.
     """
 
     units: int
@@ -130,15 +130,15 @@ def lmu(
 
 @dataclass(frozen=True, eq=False)
 class SpikingRun:
-    """What a memory of spiking neurons gave.
+    """The result of a memory of spiking neurons.
 
     Attributes
     ----------
     states : (n, order) ndarray
         At the end of each value.
     predicted : (n_delays,) ndarray or None
-        Memory function that the theory of random spikes gives for these neurons; None
-        where it has nothing to say of them.
+        Memory function that the theory of random spikes predicts; None for neurons
+        that it does not apply to.
     """
 
     states: np.ndarray
@@ -169,11 +169,11 @@ def spiking_memory(
     n_neurons : int
         Mean per dimension.
     kind : str
-        Neuron type, as the command line has it.
+        Neuron type, as on the command line.
     synapse : float
         Recurrent time constant, in seconds.
     n_delays : int
-        Of the predicted memory function.
+        Number of delays of the predicted memory function.
     seed : int
     """
     # the state of a step has seen the inputs up to the step before: one step more

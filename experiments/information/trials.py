@@ -229,17 +229,9 @@ def run_system(
     """
     n_delays = task["delays"][0] + 1
     if task["system"] == "spiking":
-        run = spiking_memory(
-            u,
-            task["order"],
-            task["window"],
-            task["presentation"],
-            task["n_neurons"],
-            task["neuron_type"],
-            task["synapse"],
-            n_delays,
-            task["seed"],
-        )
+        names = ("order", "window", "presentation", "n_neurons", "synapse", "seed")
+        given = {name: task[name] for name in names}
+        run = spiking_memory(u, kind=task["neuron_type"], n_delays=n_delays, **given)
         return run.states, run.predicted
     if task["system"] == "linear":
         order, window = task["order"], task["window"]

@@ -1,7 +1,7 @@
-"""A chaotic series, predicted: LSTM, LMU, both in layers, and an LMU in spikes.
+"""Predict a chaotic series with an LSTM, an LMU, layers of both, and a spiking LMU.
 
-The Mackey-Glass task of LMU 2019, in its true direction: to tell from a series what it
-will be 15 steps later.
+This is the Mackey-Glass task of LMU 2019 in its true direction: to predict the value of
+a series 15 steps later.
 """
 
 from collections.abc import Mapping

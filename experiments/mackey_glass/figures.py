@@ -109,7 +109,7 @@ def _draw_bars(
 
 @style.rc()
 def plot_prediction(frame: pd.DataFrame) -> Figure:
-    """What each model says of a stretch of a test series, and its error."""
+    """Predictions of each model for a stretch of a test series, and their errors."""
     models = by_model(of_study(frame, "example"))
     figure = style.new_figure("double", 0.44)
     above, below = axes = figure.subplots(2, 1, sharex=True, height_ratios=(1.5, 1))
@@ -121,7 +121,7 @@ def plot_prediction(frame: pd.DataFrame) -> Figure:
     target = next(iter(models.values())).sort_values("step").head(SHOWN)
     line = {"color": style.INK, "linestyle": (0, (2, 2)), "linewidth": 1.1}
     above.plot(target["step"], target["target"], label="series", **line)
-    above.set_ylabel("Series (deviations)")
+    above.set_ylabel("Series (SD)")
     below.set_ylabel("Error")
     below.set_xlabel("Step")
     style.legend_above(above)
@@ -154,7 +154,7 @@ def plot_training(frame: pd.DataFrame) -> Figure:
 
 @style.rc()
 def plot_spiking(frame: pd.DataFrame) -> Figure:
-    """NRMSE against neurons, a panel for each time that values are shown for."""
+    """NRMSE against neurons, one panel for each presentation time."""
     kinds = {"n_neurons": int, "presentation": int, "aware": bool}
     rows = of_study(frame, "spiking").astype(kinds)
     presentations = sorted(rows["presentation"].unique())

@@ -15,7 +15,7 @@ Law = dict[str, Any]  # numbers of a law; the template has its words
 
 
 def test_laws(tests: pd.DataFrame) -> Iterator[Law]:
-    """NRMSE of each model, and which one's is the smallest."""
+    """NRMSE of each model, and the model with the smallest."""
     errors = {}
     for model, rows in by_model(tests).items():
         mean, low, high = mean_interval(rows["nrmse"], "positive")
@@ -53,7 +53,7 @@ def ratio_laws(tests: pd.DataFrame) -> Iterator[Law]:
 
 
 def spiking_laws(spikes: pd.DataFrame) -> Iterator[Law]:
-    """The least error of each neuron type, and what training with noise gains."""
+    """The smallest error of each neuron type, and the effect of training with noise."""
     if not len(spikes):
         return
     for kind, rows in spikes.groupby("neuron_type", sort=False):

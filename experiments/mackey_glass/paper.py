@@ -1,12 +1,13 @@
-"""Mackey-Glass as the notebook of LMU 2019 trains it, several networks at once.
+"""Train on Mackey-Glass as the notebook of LMU 2019 does, several networks at once.
 
-Four layers of the published widths hear whole series of 5,000 steps, 32 of them in one
-update, and thus one update in each of 500 epochs; Adam with Keras's defaults, no
-schedule of the learning rate, no clipping. The epoch that is best in validation is
-kept. Series are centred, here by the mean of those that are trained on, and not scaled.
+Four layers of the published widths receive whole series of 5,000 steps. All 32 series
+are in one update, and each of 500 epochs is one update, by Adam with the default
+settings of Keras, at a constant learning rate and without clipping. The weights of the
+epoch with the smallest validation error are kept. Series are centred, here by the mean
+of the training series, and not scaled.
 
-What is trained on can be shortened to the beginning of each series, and validation
-comes every ten epochs, and not in each.
+Training series can be shortened to their beginning, and networks are validated every
+ten epochs rather than after each.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def make_layers(model: str) -> list[Layer]:
 
 
 class Stack:
-    """Layers one after another, in networks that learn side by side.
+    """Layers one after another, in several networks that are trained together.
 
     Parameters
     ----------
@@ -113,12 +114,12 @@ def named(layers: list[Weights]) -> Weights:
 
 
 class Adam:
-    """Adam, as Keras has it by default.
+    """Adam with the default settings of Keras.
 
     Parameters
     ----------
     weights : dict of arrays
-        What it improves, in place.
+        The weights, which are changed in place.
     """
 
     def __init__(self, weights: Weights) -> None:
@@ -127,7 +128,7 @@ class Adam:
         self.squares = {k: np.zeros_like(w) for k, w in weights.items()}
         self.updates = 0
 
-    def improve(self, gradients: Weights) -> None:
+    def update(self, gradients: Weights) -> None:
         self.updates += 1
         rate = RATE * np.sqrt(1 - DECAY**self.updates) / (1 - MOMENTUM**self.updates)
         for name, g in gradients.items():
@@ -147,7 +148,7 @@ def train_as_published(
     splits: list[Split],
     folder: str | os.PathLike[str] | None = None,
 ) -> tuple[Stack, list[dict[str, Any]]]:
-    """Train one network on each split; weights are those that validate best.
+    """Train one network on each split, and keep its best weights in validation.
 
     Parameters
     ----------
@@ -156,20 +157,20 @@ def train_as_published(
         beginning of each series are trained on.
     splits : list of Split
     folder : path, optional
-        Where training is stored once a minute, to go on from after an interruption.
+        Where training is stored once a minute, to continue after an interruption.
 
     Returns
     -------
     stack : Stack
     history : list of dict
-        ``epoch``, ``loss``, ``validation_nrmse``, lists of one number a network, and
-        ``seconds`` since the validation before.
+        For each validation, the ``epoch``, the ``loss`` and ``validation_nrmse`` of
+        each network, and the ``seconds`` since the validation before.
     """
     length = task["length"]
     x, y = (
         side_by_side([split.train[k][:, :length] for split in splits]) for k in (0, 1)
     )
-    held_out = tuple(
+    held_out, wanted = (
         side_by_side([split.validation[k] for split in splits]) for k in (0, 1)
     )
     stack = Stack(make_layers(task["model"]), task["seeds"])
@@ -197,10 +198,12 @@ def train_as_published(
     for epoch in range(adam.updates + 1, task["epochs"] + 1):
         loss, gradients = stack.gradients(x, y)
         losses.append(loss)
-        adam.improve(named(gradients))
+        adam.update(named(gradients))
         if epoch % EVERY and epoch != task["epochs"]:
             continue
-        errors = errors_of(stack, held_out)
+        answers = stack.answer(held_out)
+        pairs = [(answers[:, k], wanted[:, k]) for k in range(len(splits))]
+        errors = np.array([nrmse(*pair) for pair in pairs])
         better = errors < lowest
         lowest = np.where(better, errors, lowest)
         for name, w in weights.items():
@@ -222,11 +225,3 @@ def train_as_published(
     for name, w in weights.items():
         w[:] = best[name]
     return stack, history
-
-
-def errors_of(stack: Stack, pair: Any) -> np.ndarray:
-    """NRMSE of each network."""
-    answers = stack.answer(pair[0])
-    return np.array(
-        [nrmse(answers[:, k], pair[1][:, k]) for k in range(answers.shape[1])]
-    )

@@ -1,9 +1,9 @@
 r"""Recurrent networks for the Mackey-Glass task: LSTM, LMU, and layers of both in turn.
 
-They learn by backpropagation through time, in Keras: with whole layers in one loop that
-is compiled as a whole, a pass takes a tenth of the time that the same networks take
-unrolled in NengoDL. The LMU's cell below is the equations of `networks.LMU`, and
-`to_nengo` puts what it has learned into those.
+They are trained by backpropagation through time in Keras. All layers are in one
+compiled loop, which takes a tenth of the time that the same networks take unrolled in
+NengoDL. The LMU's cell has the equations of `networks.LMU`, and `to_nengo` builds
+layers of those with the trained weights.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BATCH = 32  # windows in each update
 
 @dataclass(eq=False)
 class Learned:
-    """A network that has learned the task.
+    """A trained network.
 
     Attributes
     ----------
     predict : callable
-        Of inputs (n, n_steps, 1).
+        Gives the outputs for inputs (n, n_steps, 1).
     parameters : int
-        Numbers that were trained.
+        Number of trained parameters.
     history : list of dict
         ``epoch``, ``loss``, ``validation_nrmse`` and ``seconds`` of each epoch.
     network : object
@@ -55,9 +55,9 @@ class Learned:
 
 
 def make_cells(tf: Any, model: str, seed: int) -> list[Any]:
-    """The cells of the layers, all with the initial weights that are usual for them.
+    """The cells of all layers, with their usual initial weights.
 
-    Sizes are those of LMU 2019, for some 18,000 parameters.
+    Sizes are those of LMU 2019, with some 18,000 parameters.
     """
     seeds = iter(np.random.SeedSequence([seed, 1]).generate_state(9 * LAYERS) >> 1)
 
@@ -93,7 +93,7 @@ def make_model(tf: Any, model: str, seed: int) -> Any:
 
 
 def _lmu_cell(tf: Any) -> type:
-    """The class of the LMU's cell; a function, so that TensorFlow is not imported."""
+    """The class of the LMU's cell, made here lest this module import TensorFlow."""
 
     class LMUCell(tf.keras.layers.Layer):
         """LMU 2019, equations 6 and 7, in the order of `networks.LMU`."""
@@ -139,7 +139,7 @@ def _lmu_cell(tf: Any) -> type:
 def train_recurrent(
     model: str, split: Split, epochs: int, length: int, seed: int
 ) -> Learned:
-    """Train on windows of the series, and keep the epoch that is best in validation.
+    """Train on windows of the series, and keep the best weights in validation.
 
     Parameters
     ----------
@@ -147,11 +147,11 @@ def train_recurrent(
         ``"lstm"``, ``"lmu"`` or ``"hybrid"``.
     split : Split
     epochs : int
-        Passes through the series to train on.
+        Passes through the training series.
     length : int
-        Of the windows, in steps.
+        Steps of the windows.
     seed : int
-        Of initial weights, and of where windows begin.
+        Seed of the initial weights, and of where windows begin.
     """
     tf = require("tensorflow", "mackey-glass")
     rng = np.random.default_rng([seed, 0])
@@ -186,7 +186,7 @@ def train_recurrent(
 
 
 def _make_update(tf: Any, network: Any, updates: int) -> Callable[..., Any]:
-    """A function of inputs and targets that improves the network a little, by Adam."""
+    """A function of inputs and targets that makes one update with Adam."""
     rate = tf.keras.optimizers.schedules.CosineDecay(RATE, updates)
     optimizer = tf.keras.optimizers.Adam(rate, global_clipnorm=CLIP)
     optimizer.build(network.trainable_variables)
@@ -208,8 +208,7 @@ def _make_update(tf: Any, network: Any, updates: int) -> Callable[..., Any]:
 def to_nengo(network: Any) -> nengo.Network:
     """A trained LMU of `train_recurrent` as a Nengo network, layers of `networks.LMU`.
 
-    Its input is the network's only node without input, its output the only probe. Its
-    time step is 1.
+    The input is its first node, the output its only probe, and the time step 1.
     """
     recurrent, readout = network.layers
     with nengo.Network(seed=0) as model:
@@ -237,7 +236,7 @@ def to_nengo(network: Any) -> nengo.Network:
 
 
 def run_on_nengo(model: nengo.Network, x: np.ndarray) -> np.ndarray:
-    """What a network of `to_nengo` gives for one series (n_steps, 1)."""
+    """Outputs of a network of `to_nengo` for one series (n_steps, 1)."""
     model.nodes[0].output = nengo.processes.PresentInput(x, 1.0)
     with repeatable(model, dt=1.0) as sim:
         sim.run_steps(len(x))

@@ -29,7 +29,7 @@ from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.intervals import mean_interval
 
-#: Figures, and the study without which there is nothing on them.
+#: Figures, each with the study that it shows.
 FIGURES = {
     "models": ("test", plot),
     "prediction": ("example", plot_prediction),
@@ -88,7 +88,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "tests": _tests(tests, arguments) if len(tests) else None,
         "spikes": _spiking_table(spikes) if len(spikes) else None,
     }
-    figures = {
+    figures: Figures = {
         name: partial(draw, frame)
         for name, (study, draw) in FIGURES.items()
         if (frame["study"] == study).any()

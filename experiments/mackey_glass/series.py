@@ -1,4 +1,4 @@
-r"""Mackey-Glass series, as the reference for this task makes them.
+r"""Mackey-Glass series, made as in the reference for this task.
 
 A chaotic time series from a delay equation,
 
@@ -6,7 +6,7 @@ A chaotic time series from a delay equation,
 
     \dot x(t) = \frac{0.2\, x(t - \tau)}{1 + x(t - \tau)^{10}} - 0.1\, x(t),
 
-and the task to say what it will be 15 steps ahead.
+and the task to predict its value 15 steps later.
 
 References
 ----------
@@ -26,14 +26,14 @@ from spiking_lmu.validation import check_integer
 
 SUBSTEPS = 10  # of Euler's method, in each step
 WASHOUT = 100  # steps at the beginning of each series that are thrown away
-SETTLED = 100  # steps of the rest after which a network knows where in it it is
-UNKNOWN = 5  # values that are too few to know where in a series one is
-STARTS = 8  # times that its beginning is trained on
+SETTLED = 100  # steps of the rest after which errors count as settled
+UNKNOWN = 5  # values that are too few to predict the next ones from
+STARTS = 8  # times that the beginning of each series is trained on
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Series to train on, to validate and to test with.
+    """Training, validation and test series.
 
     Attributes
     ----------
@@ -49,14 +49,15 @@ class Split:
 def mackey_glass(n: int, n_steps: int, tau: int = 17, seed: int = 0) -> np.ndarray:
     """Series of the Mackey-Glass equation, squashed, one after the other.
 
-    As the reference does it, to the last random number: Euler's method with ten
-    substeps; the past of each series is drawn anew around 1.2, but its present is
-    where the last one stopped; and what comes out is tanh(x - 1).
+    They equal those of the reference to the last random number. The equation is
+    integrated by Euler's method with ten substeps. The past of each series is drawn
+    anew around 1.2, but it starts from the last value of the series before. The result
+    is tanh(x - 1).
 
     Parameters
     ----------
     n : int
-        Series.
+        Number of series.
     n_steps : int
         Steps of each.
     tau : int
@@ -97,22 +98,22 @@ def make_split(
     seed: int,
     scaled: bool = True,
 ) -> Split:
-    """Series for a trial, centred, and scaled to a deviation of 1.
+    """Series for a trial, centred, and scaled to a standard deviation of 1.
 
-    Mean and deviation are those of the series to train on: nothing is known of others.
+    Mean and standard deviation are those of the training series alone.
 
     Parameters
     ----------
     sizes : three int
-        Series to train on, to validate and to test with.
+        Numbers of training, validation and test series.
     n_steps : int
         Steps of each.
     ahead : int
-        How far to look ahead.
+        Steps from an input to its target.
     tau : int
         Delay of the equation.
     swapped : bool
-        Exchange inputs and targets: tell what was ``ahead`` steps ago.
+        Exchange inputs and targets: the target is the value ``ahead`` steps ago.
     seed : int
         As for `mackey_glass`.
     scaled : bool
@@ -134,19 +135,19 @@ def make_split(
 def windows(
     x: np.ndarray, y: np.ndarray, length: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Windows cut out of series, in random order.
+    """Windows of the series, in random order.
 
-    Eight are the beginning of the series, since there are few, and how series begin has
-    to be learnt too; the others follow each other from a random step on. Of these, the
-    first five targets are NaN, for they do not count: they can hardly be told from what
-    little is known, and errors that are so large would drown all others.
+    Eight windows of each series are its beginning, which is rare and has to be learnt
+    too. The others follow each other from a random step on. Their first five targets
+    are NaN and do not count: they cannot be predicted from so few values, and such
+    large errors would dominate all others.
 
     Parameters
     ----------
     x, y : (n, n_steps, 1) ndarray
         Inputs and targets.
     length : int
-        Of the windows.
+        Steps of the windows.
     rng : numpy.random.Generator
 
     Returns

@@ -1,4 +1,4 @@
-"""Trials of the Mackey-Glass experiment: networks that learn to look 15 steps ahead.
+"""Trials of the Mackey-Glass experiment: networks that predict 15 steps ahead.
 
 A task is the complete description of one network, the series it learns from, and what
 it is made of.
