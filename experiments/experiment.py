@@ -216,12 +216,11 @@ class Experiment:
         not take the place of what was found before. An experiment with a required
         argument has a folder for each of its values.
         """
-        given = [
-            value
+        texts = [
+            text
             for name, usual in self.folders.items()
-            if _is_text(value := arguments.get(name)) and value not in ("", usual)
+            if (text := _text(arguments.get(name))) not in ("", _text(usual))
         ]
-        texts = [v if isinstance(v, str) else "-".join(v) for v in given]
         parts = [
             re.sub(r"[^\w.-]+", "_", Path(t).stem if "." in t else t).strip("._-")
             for t in texts
@@ -421,10 +420,11 @@ class Experiment:
 _EXECUTION = tuple(inspect.signature(execution).parameters)
 
 
-def _is_text(value: Any) -> bool:
-    """Whether a value is a text or several, and no recording for instance."""
-    several = isinstance(value, (tuple, list))
-    return isinstance(value, str) or (several and all(map(_is_text, value)))
+def _text(value: Any) -> str:
+    """A text, or several as one; nothing for what is none, such as a recording."""
+    if isinstance(value, (tuple, list)):
+        return "-".join(map(_text, value))
+    return value if isinstance(value, str) else ""
 
 
 def documentation(function: Callable[..., Any]) -> tuple[str, str, str]:

@@ -189,7 +189,7 @@ def make_tasks(
     size = 1  # a file that cannot be read is refused before any run
     if data not in ("digits", "mnist"):
         _, size = load(data, permuted).shape
-    trained = [
+    trained: list[dict[str, Any]] = [
         {
             "rung": "trained",
             "data": data,
