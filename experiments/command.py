@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spiking_lmu import __version__
-from spiking_lmu.experiments import old_command
 
 if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
@@ -43,7 +43,7 @@ EXPERIMENTS = {
         ".information",
         "Linear and nonlinear processing, by delay and degree",
     ),
-    "deploy": ("", "Run a trained network on a simulator or a chip"),
+    "deploy": (".deployment", "Run a trained network on a simulator or a chip"),
 }
 
 PROGRAM = "spiking-lmu"
@@ -81,8 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(argv: list[str]) -> int:
     # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if argv and EXPERIMENTS.get(argv[0], (" ",))[0] == "":
-        return old_command.main(argv)
     asked = parse(argv)
     command = shlex.join([PROGRAM, *argv])
     try:
@@ -257,11 +255,11 @@ def _wrong(error: CycloptsError, experiment: Experiment | None) -> str:
         return f"argument {argument}: expected one argument"
     if isinstance(error, cyclopts.UnknownOptionError):
         unknown = error.token.keyword or error.token.value
-        for name in required:
-            if unknown == f"--{name}":
-                return f"{unknown} is no option: give {name.upper()} without it"
     else:
         unknown = " ".join(error.unused_tokens or [str(error)])
+    for name in required:
+        if re.match(f"--{name}(=|$)", unknown):
+            return f"--{name} is no option: give {name.upper()} without it"
     return f"unrecognized arguments: {abbreviated(unknown)}; --help lists what there is"
 
 

@@ -14,7 +14,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import __version__
-from spiking_lmu.experiments import arguments, command, old_command, options, precision
+from spiking_lmu.experiments import command, options, precision
 from spiking_lmu.experiments.approximation import errors as approximation_errors
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.pages import report
@@ -391,12 +391,7 @@ def test_the_process_ends_with_status_2(tmp_path, argv, words):
     ],
 )
 def test_each_question_has_a_folder(argv, expected):
-    name = argv.split()[0]
-    if command.EXPERIMENTS[name][0]:
-        folder = command.parse(argv.split()).folder
-    else:  # not an `Experiment` yet
-        args = old_command.make_parser().parse_args(argv.split())
-        folder = args.out or arguments.results_folder(args.name, args)
+    folder = command.parse(argv.split()).folder
     assert folder.as_posix() == (
         expected if expected == "mine" else f"results/{expected}"
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
 import nengo
 import numpy as np
@@ -14,9 +15,12 @@ from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.data import sequences_csv
-from spiking_lmu.experiments import deployment as deploy
-from spiking_lmu.experiments.deployment.report import labels, report
+from spiking_lmu.experiments import classification, command, deployment
+from spiking_lmu.experiments.deployment import experiment, targets
+from spiking_lmu.experiments.deployment.figures import labels
+from spiking_lmu.experiments.deployment.report import show
 from spiking_lmu.experiments.deployment.targets import add_counter
+from spiking_lmu.experiments.deployment.trials import run_task
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.training.weights import draw_weights
 
@@ -65,29 +69,51 @@ def arguments(folder, **changes):
     return {**given, **changes}
 
 
+class Done(NamedTuple):
+    frame: pd.DataFrame
+    facts: dict
+    chip: dict
+
+
+@pytest.fixture
+def deploy(tmp_path):
+    """A run, and what its page is told."""
+
+    def run(**given):
+        (stage,) = experiment.plan(experiment.complete(given))
+        (task,) = stage.tasks
+        frame = pd.DataFrame(run_task(task, str(tmp_path)))
+        (path,) = tmp_path.glob("facts-*.json")
+        told = json.loads(path.read_text("utf-8"))
+        path.unlink()
+        return Done(frame, show(frame, told)[0]["facts"], told["chip"])
+
+    return run
+
+
 @pytest.mark.parametrize("target", ["nengo", "batched", "dl"])
-def test_an_exact_memory_says_the_same_everywhere(folder, target):
-    done = deploy.deploy(**arguments(folder, target=target, memory="exact"))
+def test_an_exact_memory_says_the_same_everywhere(deploy, folder, target):
+    done = deploy(**arguments(folder, target=target, memory="exact"))
     frame = done.frame
     assert len(frame) == 6 and done.facts["agreement"] == 1
     tolerance = 1e-4 if target == "dl" else 1e-9  # 32 bits, and 64
     assert np.allclose(frame["margin"], frame["exact_margin"], rtol=0, atol=tolerance)
-    assert done.facts["spikes"] == 0 and "none" in done.resources
+    assert done.facts["spikes"] == 0 and "none" in done.chip["why"]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("target", ["nengo", "batched", "dl", "loihi"])
-def test_spiking_memories_run_everywhere(folder, target):
-    done = deploy.deploy(**arguments(folder, target=target))
+def test_spiking_memories_run_everywhere(deploy, folder, target):
+    done = deploy(**arguments(folder, target=target))
     facts = done.facts
     assert facts["neurons"] == 30 and facts["steps"] == 3 * STEPS
     # of 30 neurons, in 36 ms, of which none fires at more than 500 Hz
     assert 0 < facts["spikes"] < 30 * 0.036 * 500
     assert facts["low"] < facts["accuracy"] <= facts["high"] or not facts["accuracy"]
-    assert done.resources.compartments == 30
+    assert "30 compartments" in done.chip["total"]
     assert ("chip_energy" in facts) == (target == "loihi")
     # operations are counted for the network as it was, without the counter of spikes
-    plain = deploy.deploy(**arguments(folder))
+    plain = deploy(**arguments(folder))
     assert facts["cpu_energy"] == plain.facts["cpu_energy"]
     spread = np.std(plain.frame["exact_margin"])
     assert np.mean(np.abs(done.frame["margin"] - plain.frame["margin"])) < 2 * spread
@@ -110,26 +136,26 @@ def test_the_counter_counts_all_spikes(folder):
 
 
 @pytest.mark.parametrize("target", ["nengo", "batched"])
-def test_equal_seeds_give_equal_rows_and_others_do_not(folder, target):
+def test_equal_seeds_give_equal_rows_and_others_do_not(deploy, folder, target):
     changes = {"target": target, "memory": "poisson-relu"}
     rows = [
-        deploy.run(**arguments(folder, **changes, seed=seed))["margin"]
+        deploy(**arguments(folder, **changes, seed=seed)).frame["margin"]
         for seed in (1, 1, 2)
     ]
     assert rows[0].equals(rows[1]) and not rows[0].equals(rows[2])
 
 
 @pytest.mark.parametrize("target", ["nengo", "dl"])
-def test_targets_share_their_neurons(folder, target):
+def test_targets_share_their_neurons(deploy, folder, target):
     """Without spikes, nothing but neurons is random: all targets say the same."""
     here, there = (
-        deploy.run(**arguments(folder, target=name, memory="rate"))["margin"]
+        deploy(**arguments(folder, target=name, memory="rate")).frame["margin"]
         for name in ("batched", target)
     )
     assert np.allclose(here, there, rtol=0, atol=1e-3)  # 32 bits, through a recurrence
 
 
-def test_models_run_in_the_neurons_that_they_were_trained_for(folder, tmp_path):
+def test_models_run_in_the_neurons_that_they_were_trained_for(deploy, folder, tmp_path):
     network, about = SequenceNetwork.load(folder / "model.npz")
     trained_for = {
         "memory": "poisson-relu", "neurons": 36, "presentation": 2, "synapse": 0.2,
@@ -137,24 +163,24 @@ def test_models_run_in_the_neurons_that_they_were_trained_for(folder, tmp_path):
     }  # fmt: skip
     path = network.save(tmp_path / "one.npz", {**about, "noise_aware": trained_for})
     unsaid = dict.fromkeys(trained_for)
-    facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
+    facts = deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
     assert {name: facts[name] for name in trained_for} == trained_for
     given = arguments(folder, model=str(path), presentation=3, memory="lif", seed=1)
-    facts = deploy.deploy(**given).facts
+    facts = deploy(**given).facts
     assert (facts["memory"], facts["presentation"], facts["rates"]) == ("lif", 3, 300)
     for wrong in ({"neurons": "many"}, {"evil": 1}, {"seed": -1}, 3):
         network.save(path, {**about, "noise_aware": wrong})
         with pytest.raises(ValidationError, match="must be"):
-            deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid})
+            deploy(**{**arguments(folder, model=str(path)), **unsaid})
 
 
-def test_frozen_models_run_as_they_were_frozen(folder, tmp_path):
+def test_frozen_models_run_as_they_were_frozen(deploy, folder, tmp_path):
     network, about = SequenceNetwork.load(folder / "model.npz")
     x = np.random.default_rng(0).random((5, STEPS, 1))
     unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
     frozen = freeze(network, "poisson-relu", 12, x, 4, 0.2, max_rates=Uniform(75, 150))
     path = frozen.save(tmp_path / "frozen.npz", about)
-    facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
+    facts = deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
     assert {name: facts[name] for name in unsaid} == {
         "memory": "poisson-relu", "neurons": 36, "presentation": 4, "synapse": 0.2,
         "rates": 150.0,
@@ -162,17 +188,17 @@ def test_frozen_models_run_as_they_were_frozen(folder, tmp_path):
     # names of version 0.1.0, which kept no seeds
     kept = {**about, "frozen": {"memory": "poisson", "neurons": 36}}
     old = network.save(tmp_path / "old.npz", kept)
-    facts = deploy.deploy(**{**arguments(folder, model=str(old)), **unsaid}).facts
+    facts = deploy(**{**arguments(folder, model=str(old)), **unsaid}).facts
     assert facts["memory"] == "poisson-relu"
     again = {**arguments(folder, model=str(path)), **unsaid, "presentation": 2}
-    assert deploy.deploy(**again).facts["presentation"] == 2
+    assert deploy(**again).facts["presentation"] == 2
     freeze(network, presentation=5).save(path, about)
-    facts = deploy.deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
+    facts = deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
     assert (facts["memory"], facts["presentation"]) == ("exact", 5)
     assert facts["agreement"] == 1
 
 
-def test_the_neurons_are_those_that_were_frozen(folder, tmp_path):
+def test_the_neurons_are_those_that_were_frozen(deploy, folder, tmp_path):
     """Whatever the seed of the run; rates are random in their tuning alone."""
     network, about = SequenceNetwork.load(folder / "model.npz")
     data = sequences_csv(folder / "data.csv")
@@ -189,31 +215,27 @@ def test_the_neurons_are_those_that_were_frozen(folder, tmp_path):
         values[np.arange(len(values)), data.test.y] = -np.inf
         for seed in (0, 1):
             given = {**arguments(folder, model=str(path), seed=seed), **unsaid}
-            found.append(deploy.run(**given)["margin"].to_numpy())
+            found.append(deploy(**given).frame["margin"].to_numpy())
             np.testing.assert_allclose(found[-1], right - values.max(axis=1), rtol=1e-6)
     assert not np.allclose(found[0], found[-1], rtol=1e-6)
 
 
-def test_classes_go_by_their_names(folder):
+def test_classes_go_by_their_names(deploy, folder):
     """Data with some of the labels only; all of them, where none was trained on."""
-    whole = deploy.run(**arguments(folder, memory="exact", part="all"))
+    whole = deploy(**arguments(folder, memory="exact", part="all")).frame
     assert len(whole) == 30
     write_csv(folder / "two.csv", NAMES[1:])
     data = str(folder / "two.csv")
-    two = deploy.run(**arguments(folder, data=data, memory="exact", part="all"))
+    two = deploy(**arguments(folder, data=data, memory="exact", part="all")).frame
     assert len(two) == 20 and set(two["label"]) == set(NAMES[1:])
-    drawn = deploy.run(**arguments(folder, memory="exact", part="all", images=7))
+    drawn = deploy(**arguments(folder, memory="exact", part="all", images=7)).frame
     assert len(drawn) == 7
 
 
-def test_the_command_writes_everything(folder, tmp_path):
-    parser = argparse.ArgumentParser()
-    deploy.add_arguments(parser)
-    model = str(folder / "model.npz")
+def test_the_command_writes_everything(folder, tmp_path, capsys):
     argv = ["--target", "batched", "--neurons", "60", "--quiet", "--part", "all"]
-    args = parser.parse_args([model, *argv])
-    page, n_failed = deploy.main(args, tmp_path, "the command")
-    assert n_failed == 0 and page == Path(tmp_path, "report.html")
+    argv += ["--out", str(tmp_path)]
+    assert command.main(["deploy", str(folder / "model.npz"), *argv]) == 0
     names = {path.name for path in tmp_path.iterdir()}
     assert {"trials.csv", "summary.json", "answers.png", "answers.svg"} <= names
     trials = pd.read_csv(tmp_path / "trials.csv")
@@ -222,19 +244,46 @@ def test_the_command_writes_everything(folder, tmp_path):
     (law,) = json.loads((tmp_path / "summary.json").read_text())["laws"]
     assert law["accuracy"] == (trials["predicted"] == trials["label"]).mean()
     assert law["low"] <= law["accuracy"] <= law["high"]
-    assert "Resources of the chip" in page.read_text()
+    assert "Resources of the chip" in Path(tmp_path, "report.html").read_text()
+    assert f"{100 * law['accuracy']:.1f} % of 30" in capsys.readouterr().out
+    (facts,) = tmp_path.glob("facts-*.json")
+    facts.unlink()
+    assert command.main(["deploy", str(folder / "model.npz"), *argv]) == 1
+    assert f"{facts.name}, which the page needs, is gone" in capsys.readouterr().err
 
 
-def test_pages_with_energy_of_a_chip_and_many_labels(folder):
-    done = deploy.deploy(**arguments(folder))
-    facts = {**done.facts, "chip_energy": [1e-6, 2e-6], "cores": 3}
-    table = report(done.frame, facts, done.resources).sections[1].table
+def test_other_weights_and_other_data_are_run_anew(folder, tmp_path):
+    """Finished runs are found again, as long as the files are what they were."""
+    given = experiment.complete(arguments(folder, memory="exact", presentation=1))
+    model, data = tmp_path / "model.npz", tmp_path / "data.csv"
+    model.write_bytes((folder / "model.npz").read_bytes())
+    data.write_bytes((folder / "data.csv").read_bytes())
+    given.update(model=str(model), data=str(data))
+
+    def new():
+        classification.trials._LOADED.clear()
+        return experiment.execute(given, tmp_path / "results").new
+
+    assert (new(), new()) == (1, 0)
+    network, about = SequenceNetwork.load(model)
+    network.lmu.hidden.bias = network.lmu.hidden.bias + 0.1
+    network.save(model, about)
+    assert (new(), new()) == (1, 0)
+    data.write_text(data.read_text().replace("0.1", "0.2"))
+    assert (new(), new()) == (1, 0)
+
+
+def test_pages_with_energy_of_a_chip_and_many_labels(deploy, folder):
+    done = deploy(**arguments(folder))
+    law = {**done.facts, "chip_energy": [1e-6, 2e-6], "cores": 3}
+    page = experiment.fill(*show(done.frame, {"law": law, "chip": done.chip}))
+    table = page.sections[1].table
     assert table.set_index("Quantity")["Value"][
         "µJ for each sequence, on the chip"
     ] == ("1.00 to 2.00")
     many = pd.concat([done.frame.assign(label=str(k)) for k in range(30)])
     assert labels(many.assign(predicted="5"))[:3] == ["0", "1", "2"]
-    assert deploy.plot(many).axes
+    assert deployment.plot(many).axes
 
 
 # ---- What is refused ---------------------------------------------------------------
@@ -245,6 +294,8 @@ def test_pages_with_energy_of_a_chip_and_many_labels(folder):
     [
         ({"target": "brain"}, "target.*'nengo'"), ({"memory": "wet"}, "memory"),
         ({"part": "some"}, "part"), ({"neurons": 2}, "neurons.*at least 3"),
+        ({"neurons": 4_000_000}, "^neurons.*at most 3000000"),
+        ({"target": "loihi", "neurons": 9000}, "^neurons.*does not fit on Loihi"),
         ({"presentation": 0}, "presentation"), ({"images": -1}, "images"),
         ({"synapse": 0}, "synapse"), ({"rates": 0}, "rates"), ({"seed": -1}, "seed"),
         ({"data": "nothing.csv"}, "data.*does not exist"),
@@ -253,51 +304,50 @@ def test_pages_with_energy_of_a_chip_and_many_labels(folder):
         ({"target": "loihi", "memory": "rate"}, "memory.*spikes"),
     ],
 )  # fmt: skip
-def test_bad_arguments(folder, changes, match):
+def test_bad_arguments(deploy, folder, changes, match):
     with pytest.raises(ValidationError, match=match):
-        deploy.run(**arguments(folder, **changes))
+        deploy(**arguments(folder, **changes))
 
 
-def test_bad_models(folder, tmp_path):
+def test_bad_models(deploy, folder, tmp_path):
     model = tmp_path / "model.npz"
     whole = (folder / "model.npz").read_bytes()
     for content in (b"", b"not a model", whole[: len(whole) // 2]):
         model.write_bytes(content)
         with pytest.raises(ValidationError, match="model"):
-            deploy.run(**arguments(folder, model=str(model)))
+            deploy(**arguments(folder, model=str(model)))
     np.savez(model, evil=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValidationError, match="model.*array of object"):
-        deploy.run(**arguments(folder, model=str(model)))
+        deploy(**arguments(folder, model=str(model)))
     np.savez(model, weights=np.zeros(3))
     with pytest.raises(ValidationError, match=r"model.*SequenceNetwork\.save"):
-        deploy.run(**arguments(folder, model=str(model)))
+        deploy(**arguments(folder, model=str(model)))
     network, about = SequenceNetwork.load(folder / "model.npz")
     network.save(model, {**about, "task": "forecast"})
     with pytest.raises(ValidationError, match="model.*classes.*'forecast'"):
-        deploy.run(**arguments(folder, model=str(model)))
+        deploy(**arguments(folder, model=str(model)))
     network.save(model)
     with pytest.raises(ValidationError, match="data.*does not say"):
-        deploy.run(**arguments(folder, model=str(model)))
+        deploy(**arguments(folder, model=str(model)))
 
 
-def test_data_that_do_not_fit_the_model(folder, tmp_path):
+def test_data_that_do_not_fit_the_model(deploy, folder, tmp_path):
     data = tmp_path / "data.csv"
     write_csv(data, NAMES, steps=9)
     with pytest.raises(ValidationError, match=r"data.*12 steps .* has 9"):
-        deploy.run(**arguments(folder, data=str(data)))
+        deploy(**arguments(folder, data=str(data)))
     write_csv(tmp_path / "other.csv", ("falling", "steep", "rising"))
     with pytest.raises(ValidationError, match=r"data.*labels.*steep"):
-        deploy.run(**arguments(folder, data=str(tmp_path / "other.csv")))
+        deploy(**arguments(folder, data=str(tmp_path / "other.csv")))
 
 
 @pytest.mark.parametrize("target", ["dl", "loihi"])
-def test_a_missing_package_is_named(folder, target, monkeypatch):
-    from spiking_lmu import compatibility
+def test_a_missing_package_is_named(folder, target, monkeypatch, tmp_path):
+    def missing(package):
+        raise metadata.PackageNotFoundError(package)
 
-    def missing():
-        raise ImportError("no such module")
-
-    for module in compatibility.EXTRAS:
-        monkeypatch.setitem(compatibility._IMPORTS, module, missing)
-    with pytest.raises(ValidationError, match=rf"target.*spiking-lmu\[{target}\]"):
-        deploy.run(**arguments(folder, target=target))
+    monkeypatch.setattr(metadata, "version", missing)
+    package = targets.NEEDS[target][0]
+    named = rf"target '{target}' needs {package}.*spiking-lmu\[{target}\]"
+    with pytest.raises(ImportError, match=named):
+        deployment.run(**arguments(folder, target=target), folder=str(tmp_path))

@@ -15,8 +15,8 @@ import pytest
 from markupsafe import Markup
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.experiments.deployment.report import labels
-from spiking_lmu.experiments.deployment.report import plot as plot_deployment
+from spiking_lmu.experiments.deployment.figures import labels
+from spiking_lmu.experiments.deployment.figures import plot as plot_deployment
 from spiking_lmu.experiments.pages import report, style
 
 HOSTILE = "<script>boom()</script>&\"'><img src=http://example.org/x.png>"

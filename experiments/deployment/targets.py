@@ -9,7 +9,6 @@ import nengo
 import numpy as np
 from tqdm import tqdm
 
-from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.classification.chip import run_on_chip
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
 from spiking_lmu.neurons import spike_height
@@ -81,14 +80,8 @@ TARGETS: dict[str, Callable[[SequenceNetwork, np.ndarray, int, bool], Run]] = {
     "dl": run_dl,
     "loihi": run_on_chip,
 }
-#: The package that a target needs beside Nengo.
-NEEDS = {"dl": "nengo_dl", "loihi": "nengo_loihi"}
-
-
-def require_target(target: str) -> None:
-    """Refuse a target whose packages are missing; says what to install."""
-    if target in NEEDS:
-        require(NEEDS[target], f"target {target!r}")
+#: The packages that a target needs beside Nengo.
+NEEDS = {"dl": ("nengo-dl", "tensorflow"), "loihi": ("nengo-loihi",)}
 
 
 def add_counter(network: SequenceNetwork) -> nengo.Probe | None:

@@ -1,0 +1,358 @@
+"""The one task of a deployment: a trained network on a target, on some sequences."""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.data.datasets import Split
+from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
+from spiking_lmu.experiments.classification.trials import load
+from spiking_lmu.experiments.deployment.targets import TARGETS
+from spiking_lmu.experiments.experiment import Stage
+from spiking_lmu.hardware.processors import compare
+from spiking_lmu.hardware.resources import Resources, resources
+from spiking_lmu.networks import LegendreMemory, SequenceNetwork, freeze, run_sequences
+from spiking_lmu.networks.freezing import MEMORY_TYPES
+from spiking_lmu.validation import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_seed,
+    refusal,
+)
+
+PARTS = ("test", "all")
+LARGEST = 10  # populations that the page lists
+# of models that were trained for no neurons in particular
+IN_NEURONS: dict[str, Any] = {
+    "memory": "lif",
+    "neurons": 2000,
+    "presentation": 10,
+    "synapse": 0.3,
+    "rates": 400.0,
+}
+
+
+class Job(NamedTuple):
+    """What a deployment takes from its files.
+
+    Attributes
+    ----------
+    network : SequenceNetwork
+        The trained network, with an exact memory.
+    labels : list of str
+        What its classes are called.
+    data : str
+        What the data are called.
+    examples : (n, n_items, size_in) ndarray
+        Training sequences that coordinates are chosen for.
+    sequences : Split
+        What is run.
+    """
+
+    network: SequenceNetwork
+    labels: list[str]
+    data: str
+    examples: np.ndarray
+    sequences: Split
+
+    @property
+    def digest(self) -> int:
+        """A number that changes with the data."""
+        code = 0
+        for array in (self.examples, self.sequences.x, self.sequences.y):
+            code = zlib.crc32(np.ascontiguousarray(array).data, code)
+        return code
+
+
+def make_tasks(
+    model: str,
+    target: str = "nengo",
+    data: str | None = None,
+    part: str = "test",
+    memory: str | None = None,
+    neurons: int | None = None,
+    presentation: int | None = None,
+    synapse: float | None = None,
+    rates: float | None = None,
+    images: int = 100,
+    seed: int = 0,
+) -> list[Stage]:
+    """Run a trained network on a target; one row a sequence.
+
+    A network that was frozen, or trained for some neurons, runs with these neurons
+    unless other ones are asked for.
+
+    Parameters
+    ----------
+    model : str
+        A network that ``psmnist`` or ``seqmnist`` has kept, such as
+        ``results/psmnist/models/NAME.npz``, or that `SequenceNetwork.save` has written.
+    target : str
+        Simulator: ``nengo``, one sequence after the other; ``batched``, the same for
+        all sequences at once; ``dl``, NengoDL; or ``loihi``, the emulator of the chip.
+    data : str, optional
+        ``digits``, ``mnist``, an ``.npz`` file like it, or a ``.csv`` or ``.tsv`` file
+        of sequences; by default what the network was trained on. Sequences are
+        shuffled in time where they were in training.
+    part : str
+        Part of the data: ``test``, which was held out of training; or ``all``, for
+        data of which nothing was trained on.
+    memory : str, optional
+        ``exact``, or the neurons of the memory: ``rate``, ``relu``, ``lif``,
+        ``poisson-relu`` or ``poisson``; by default as the model was made, or ``lif``.
+    neurons : int, optional
+        Number of neurons of the memory, over all state variables; by default as the
+        model was made, or 2000.
+    presentation : int, optional
+        Time steps for which each item of a sequence is shown; by default as the model
+        was made, or 10.
+    synapse : float, optional
+        Recurrent synapse of the memory, in seconds; by default as the model was made,
+        or 0.3.
+    rates : float, optional
+        Maximum rate of the fastest neurons, in Hz; by default as the model was made,
+        or 400. That of the slowest neurons is half of it.
+    images : int
+        Number of sequences, drawn at random; 0 for all.
+    seed : int
+        From which all others are derived. A model that was made with neurons of a
+        seed keeps them.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the model or the data cannot be read or do not go together, or an argument
+        is out of range.
+    """
+    check_choice("target", target, tuple(TARGETS))
+    check_choice("part", part, PARTS)
+    check_integer("images", images, low=0)
+    check_integer("seed", seed, low=0, high=2**31 - 1)
+    with _named("path", "model"):
+        network, about = SequenceNetwork.load(model)
+    given = {
+        "memory": memory,
+        "neurons": neurons,
+        "presentation": presentation,
+        "synapse": synapse,
+        "rates": rates,
+    }
+    settings: dict[str, Any] = {
+        **IN_NEURONS,
+        "seed": seed,
+        **made_for(about),
+        **{name: value for name, value in given.items() if value is not None},
+    }
+    _check_neurons(target, settings, network)
+    data = about.get("data") if data is None else data
+    task = {
+        "model": str(model),
+        "target": target,
+        "data": data,
+        "part": part,
+        "images": images,
+        "seed": seed,
+        "settings": settings,
+    }
+    job = read(task)
+    task["digests"] = [zlib.crc32(Path(model).read_bytes()), job.digest]
+    if target == "loihi":
+        with _named("network", "neurons"):
+            resources(frozen(job, settings))  # refuses what does not fit on the chip
+    return [Stage([task], sequential=True)]
+
+
+def made_for(about: dict[str, Any]) -> dict[str, Any]:
+    """The neurons that a network has been trained for, or frozen into, and their seed.
+
+    Parameters
+    ----------
+    about : dict
+        What was saved with the network.
+    """
+    made: dict[str, Any] = {}
+    for kind in ("noise_aware", "frozen"):
+        found = about.get(kind, {})
+        if not isinstance(found, dict) or not set(found) <= {*IN_NEURONS, "seed"}:
+            raise refusal("model", found, "made for a memory of neurons, or for none")
+        made.update(found)
+        if found.get("memory") == "poisson" and "seed" not in found:
+            made["memory"] = "poisson-relu"  # as version 0.1.0 called it
+    with _named("seed", "model"):
+        check_seed(made.get("seed"))
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def _check_neurons(
+    target: str, settings: dict[str, Any], network: SequenceNetwork
+) -> None:
+    check_choice("memory", settings["memory"], MEMORY_TYPES)
+    n_states = network.order * network.size_in
+    least = 1 if settings["memory"] == "exact" else n_states
+    check_integer("neurons", settings["neurons"], least, 10**6 * n_states)
+    check_integer("presentation", settings["presentation"], high=10**4)
+    check_number("synapse", settings["synapse"], low=0.001, high=100)
+    check_number("rates", settings["rates"], low=10, high=2000)
+    if target == "loihi" and settings["memory"] in ("exact", "rate"):
+        allowed = "lif, relu, poisson-relu or poisson on a chip: it has spikes"
+        raise refusal("memory", settings["memory"], allowed)
+
+
+@contextmanager
+def _named(theirs: str, ours: str) -> Iterator[None]:
+    """Let an error name the argument of this experiment."""
+    try:
+        yield
+    except ValidationError as error:
+        if error.attr != theirs:
+            raise
+        raise ValidationError(error.args[0], attr=ours) from error
+
+
+def read(task: dict[str, Any]) -> Job:
+    """The model and the data of a task, which go together."""
+    network, about = SequenceNetwork.load(task["model"])
+    kind = about.get("task", "classification")
+    if kind != "classification":
+        raise refusal("model", kind, "one that tells classes: of psmnist or seqmnist")
+    data = task["data"]
+    if not isinstance(data, str):
+        raise refusal("data", data, "given: the model does not say what it was for")
+    dataset = load(data, bool(about.get("permuted", False)))
+    n_steps, size = dataset.shape
+    if (n_steps, size) != (network.window, network.size_in):
+        raise ValidationError(
+            f"must be of sequences of {network.window} steps and {network.size_in} "
+            f"values in each, as the model was trained on, but {dataset.name} has "
+            f"{n_steps} and {size}",
+            attr="data",
+        )
+    known = [str(label) for label in about.get("labels", dataset.labels)]
+    strange = [label for label in dataset.labels if label not in known]
+    if strange or len(known) != network.size_out:
+        allowed = f"of the {network.size_out} labels that the model knows"
+        found = strange[0] if strange else len(known)
+        raise refusal("data", found, allowed)
+    splits = (dataset.train, dataset.validation, dataset.test)
+    x, y = dataset.test.x, dataset.test.y
+    if task["part"] == "all":
+        x, y = (np.concatenate([getattr(s, k) for s in splits]) for k in "xy")
+    y = np.array([known.index(label) for label in dataset.labels])[y]
+    rng = np.random.default_rng(task["seed"])
+    rows = np.arange(len(x))
+    if 0 < task["images"] < len(x):
+        rows = np.sort(rng.choice(len(x), task["images"], replace=False))
+    examples = dataset.train.x[:EXAMPLES]
+    return Job(network, known, dataset.name, examples, Split(x[rows], y[rows]))
+
+
+def frozen(job: Job, settings: dict[str, Any]) -> SequenceNetwork:
+    """The network around the memory that is asked for."""
+    return freeze(
+        job.network,
+        settings["memory"],
+        settings["neurons"] // (job.network.order * job.network.size_in),
+        job.examples,
+        settings["presentation"],
+        settings["synapse"],
+        max_rates=rates_up_to(settings["rates"]),
+        seed=settings["seed"],
+    )
+
+
+def run_task(
+    task: dict[str, Any], folder: str, progress: bool = False
+) -> list[dict[str, Any]]:
+    """Run the network; a row a sequence. Further facts go into `facts_path`."""
+    job = read(task)
+    x, y = job.sequences.x, job.sequences.y
+    start = time.perf_counter()
+    network = frozen(job, task["settings"])
+    told = {"law": _facts(task, job, network), "chip": _resources(network)}
+    exact = run_sequences(job.network, x).values
+    built = time.perf_counter()
+    values, spikes, extra = TARGETS[task["target"]](network, x, task["seed"], progress)
+    told["law"] |= {
+        "spikes": spikes,
+        "build_seconds": built - start,
+        "run_seconds": time.perf_counter() - built,
+    }
+    if extra:
+        steps = 1e-9 * told["law"]["steps"]
+        energies = [steps * extra[name] for name in ("energy_low", "energy_high")]
+        told["law"] |= {"chip_energy": energies, "cores": extra["cores"]}
+    facts_path(folder, task).write_text(json.dumps(told), "utf-8")
+    names = np.array(job.labels)
+    columns = {
+        "sequence": np.arange(len(y)),
+        "label": names[y],
+        "predicted": names[values.argmax(axis=1)],
+        "exact": names[exact.argmax(axis=1)],
+        "margin": _margin(values, y),
+        "exact_margin": _margin(exact, y),
+    }
+    return pd.DataFrame(columns).to_dict("records")
+
+
+def _facts(task: dict[str, Any], job: Job, network: SequenceNetwork) -> dict[str, Any]:
+    """What is known of a run before it."""
+    settings, memory = task["settings"], network.lmu.memory
+    steps = job.network.window * settings["presentation"]
+    return {
+        "model": task["model"],
+        "data": job.data,
+        "target": task["target"],
+        "order": network.order,
+        "units": list(network.units),
+        **{name: settings[name] for name in IN_NEURONS},
+        "neurons": 0 if settings["memory"] == "exact" else memory.n_neurons,
+        "steps": steps,
+        **{
+            f"{one.name.lower()}_energy": one.joules * steps
+            for one in compare(network, 0)
+            if one.method == "factors"
+        },
+    }
+
+
+def facts_path(folder: str | Path, task: dict[str, Any]) -> Path:
+    """Where what is known of a run, beside its rows, is kept."""
+    code = zlib.crc32(json.dumps(task, sort_keys=True).encode())
+    return Path(folder, f"facts-{code:08x}.json")
+
+
+def _resources(network: SequenceNetwork) -> dict[str, Any]:
+    """What the network takes of Loihi; or why it cannot be there."""
+    memory = network.lmu.memory
+    if not isinstance(memory, LegendreMemory) or not memory.neuron_type.spiking:
+        return {"why": "A chip has spiking neurons only, and this memory has none."}
+    try:
+        found: Resources = resources(network)
+    except ValidationError as error:
+        return {"why": f"On Loihi: {error.args[0]}."}
+    names = ("label", "n_neurons", "cores", "in_axons", "out_axons")
+    largest = sorted(found.populations, key=lambda one: -one.n_neurons)[:LARGEST]
+    return {
+        "total": str(found).splitlines()[-1],
+        "populations": [{name: getattr(p, name) for name in names} for p in largest],
+        "more": len(found.populations) - len(largest),
+    }
+
+
+def _margin(values: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """By how much the right class is above the highest other."""
+    rows = np.arange(len(y))
+    others = np.array(values, dtype=float)
+    others[rows, y] = -np.inf
+    return values[rows, y] - others.max(axis=1)
