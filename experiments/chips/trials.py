@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,7 @@ from spiking_lmu.experiments.sweeps.backends import (
     Model,
     Recording,
     backend,
-    run_nengo,
-    run_nengo_dl,
+    run_batch,
 )
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
@@ -187,7 +186,7 @@ def run_network(
     model, T = make_model(task)
     inputs = [make_input(seed) for seed in task["input_seeds"]]
     seeds = [task["seed"] + 1 + k for k in range(len(inputs))]
-    recordings = _runner(task)([model] * len(inputs), inputs, DT, seeds)
+    recordings = _run(task, model, inputs, seeds)
     results = []
     for u, recording in zip(inputs, recordings):
         data = recording.data
@@ -197,45 +196,22 @@ def run_network(
     return results
 
 
-def _runner(task: dict[str, Any]) -> Callable[..., list[Recording]]:
-    if task["backend"] != "loihi":
-        return {"nengo": run_nengo, "nengo-dl": run_nengo_dl}[task["backend"]]
-
-    def run(models: Any, inputs: Any, dt: float, seeds: Any) -> list[Recording]:
-        return run_loihi(models[0], inputs, dt, seeds[0], task["target"])
-
-    return run
-
-
-def run_loihi(
-    model: Model, inputs: Sequence[np.ndarray], dt: float, seed: int, target: str
+def _run(
+    task: dict[str, Any],
+    model: Model,
+    inputs: Sequence[np.ndarray],
+    seeds: Sequence[int],
 ) -> list[Recording]:
-    """Run one network on all inputs at once, on the emulator."""
+    """Run the network on all inputs, on the simulator of the task."""
+    if task["backend"] != "loihi":
+        return backend(task["backend"]).run([model] * len(inputs), inputs, DT, seeds)
     from spiking_lmu.hardware import loihi
 
-    start = time.perf_counter()
+    simulator = partial(loihi.Simulator, target=task["target"])
     with warnings.catch_warnings():
         # a neuron has one synapse, so faster ones of its inputs are replaced
         warnings.filterwarnings("ignore", "tau_s is already set")
-        simulator = loihi.Simulator(
-            model.network,
-            dt=dt,
-            seed=seed,
-            target=target,
-            progress_bar=False,
-            minibatch_size=len(inputs),
-        )
-    with simulator as sim:
-        built = time.perf_counter()
-        batch = np.stack(inputs)[..., None]
-        sim.run_steps(batch.shape[1], data={model.stimulus: batch})
-        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
-    share = len(inputs)
-    times = (built - start) / share, (time.perf_counter() - built) / share
-    return [
-        Recording({name: d[k] for name, d in data.items()}, {}, *times)
-        for k in range(share)
-    ]
+        return run_batch(model, inputs, DT, seeds[0], simulator)
 
 
 @dataclass(frozen=True, eq=False)

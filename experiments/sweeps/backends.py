@@ -155,29 +155,37 @@ def run_nengo_dl(
     seeds: Sequence[int],
 ) -> list[Recording]:
     """Run the first model on all inputs at once, as one minibatch, on NengoDL."""
-    nengo_dl = require("nengo_dl", "backend")
+    simulator = require("nengo_dl", "backend").Simulator
+    return run_batch(models[0], inputs, dt, seeds[0], simulator)
+
+
+def run_batch(
+    model: Model,
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seed: int,
+    simulator: Callable[..., Any],
+) -> list[Recording]:
+    """Run a model on all inputs at once, as one minibatch of a simulator class."""
     start = time.perf_counter()
-    model, batch = models[0], np.stack(inputs)[..., None]
+    batch = np.stack(inputs)[..., None]
     # NengoDL takes the size of the input from the process that it replaces
     with presented(model.stimulus, batch[0], dt), precision_kept():
-        simulator = nengo_dl.Simulator(
+        made = simulator(
             model.network,
             dt=dt,
-            seed=seeds[0],
+            seed=seed,
             minibatch_size=len(batch),
             progress_bar=False,
         )
-    with simulator as sim:
+    with made as sim:
         built = time.perf_counter()
         sim.run_steps(batch.shape[1], data={model.stimulus: batch})
         data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
-        parameters = sim.data
         share = len(batch)
         times = (built - start) / share, (time.perf_counter() - built) / share
-        parameters = {
-            o: parameters[o]
-            for o in [*model.network.all_ensembles, *_decoded(model.network)]
-        }
+        objects = [*model.network.all_ensembles, *_decoded(model.network)]
+        parameters = {o: sim.data[o] for o in objects if o in sim.data}
     return [
         Recording({name: d[k] for name, d in data.items()}, parameters, *times)
         for k in range(share)
