@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from spiking_lmu.experiments.sweeps.tasks import sweep
+from spiking_lmu.simulators import repeatable
 
 KILLS = 10
 JOBS = 2
@@ -34,7 +35,7 @@ def trial(task, log):
     with nengo.Network(seed=task["seed"]) as model:
         ensemble = nengo.Ensemble(30, 1, max_rates=[task["rate"]] * 30)
         probe = nengo.Probe(ensemble, synapse=0.01)
-    with nengo.Simulator(model, progress_bar=False) as sim:
+    with repeatable(model, dt=0.001) as sim:
         sim.run(0.3)
     time.sleep(0.05)
     noise = np.random.default_rng(task["seed"]).normal(size=(150, 150))
