@@ -1,4 +1,4 @@
-"""Mackey-Glass as the notebook of LMU 2019 trains it."""
+"""Training on Mackey-Glass as in the notebook of LMU 2019."""
 
 from __future__ import annotations
 

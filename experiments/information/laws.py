@@ -25,9 +25,6 @@ def totals(frame: pd.DataFrame) -> pd.DataFrame:
         predicted=("predicted", "max"),
         variables=("variables", "first"),
         rank=("rank", "first"),
-        order=("order", "first"),
-        window=("window", "first"),
-        run_seconds=("run_seconds", "first"),
     )
     return averaged(one.reset_index(), KEYS, "capacity")
 

@@ -74,37 +74,25 @@ def _draw_bars(
     ax: Axes, rows: pd.DataFrame, column: str, published: dict[str, float]
 ) -> None:
     models = by_model(rows)
-    compared = False
+    dots: dict[str, Any] = {"marker": "o", "markersize": 2.6, "linestyle": "none"}
+    dashes: dict[str, Any] = {"color": style.INK, "linestyle": style.DASHED}
     for place, (model, of) in enumerate(models.items()):
         mean, low, high = (100 * x for x in mean_interval(of[column], "positive"))
-        ax.bar(place, mean, 0.62, color=COLOURS[model], alpha=0.35)
-        spread = np.linspace(-0.12, 0.12, len(of)) if len(of) > 1 else [0]
-        ax.plot(
-            place + np.array(spread),
-            100 * of[column],
-            linestyle="none",
-            marker="o",
-            markersize=2.6,
-            color=COLOURS[model],
-        )
+        color = COLOURS[model]
+        ax.bar(place, mean, 0.62, color=color, alpha=0.35)
+        aside = np.linspace(-0.12, 0.12, len(of)) if len(of) > 1 else np.zeros(1)
+        ax.plot(place + aside, 100 * of[column], color=color, **dots)
         ax.plot([place, place], [low, high], color=style.INK, linewidth=0.9)
         if model in published:
-            ax.plot(
-                [place - 0.36, place + 0.36],
-                [100 * published[model]] * 2,
-                color=style.INK,
-                linestyle=(0, (3, 1.5)),
-                linewidth=1,
-                label=None if compared else "published",
-            )
-            compared = True
+            ends = [place - 0.36, place + 0.36]
+            ax.plot(ends, [100 * published[model]] * 2, **dashes)
     names = [NAMES[model].replace(" (paper's ", "\n(paper's\n") for model in models]
     ax.set_xticks(range(len(models)), names)
     ax.tick_params(axis="x", length=0)
     ax.set_ylim(bottom=0)
     ax.set_ylabel("Test NRMSE (%)")
-    if compared:
-        ax.legend(loc="upper right")
+    if published.keys() & models:
+        style.legend_above(ax, [style.entry("published", **dashes)])
 
 
 @style.rc()
