@@ -131,7 +131,7 @@ def make_tasks(
     counts = {"platforms": trials, "scaling": study_trials, "ablation": study_trials}
     tasks = [t for s in studies for t in each(s, counts[s], designs[s])]
     if not tasks:
-        raise refusal("platforms", platforms, f"some of {', '.join(SCALED)}")
+        raise refusal("platforms", platforms, f"one or more of {', '.join(SCALED)}")
     return tasks
 
 

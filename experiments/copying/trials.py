@@ -82,8 +82,10 @@ def make_tasks(
     References
     ----------
     S. Hochreiter, J. Schmidhuber, "Long short-term memory", Neural Computation 9(8),
-    1997. M. Arjovsky, A. Shah, Y. Bengio, "Unitary evolution recurrent neural
-    networks", ICML 2016.
+    1997.
+
+    M. Arjovsky, A. Shah, Y. Bengio, "Unitary evolution recurrent neural networks",
+    ICML 2016.
     """
     check_each("encoders", encoders, check_choice, ENCODERS)
     check_each("delays", delays, check_integer, 2, 10**4)
