@@ -219,7 +219,6 @@ class Example:
     """One run in full, states in Legendre coordinates."""
 
     task: dict[str, Any]
-    u: np.ndarray
     ideal: np.ndarray
     estimate: np.ndarray
 
@@ -228,4 +227,4 @@ def run_example(task: dict[str, Any]) -> Example:
     """Run the network of a task again, on the first of its inputs."""
     task = {**task, "cases": task["cases"][:1], "input_seeds": task["input_seeds"][:1]}
     ((u, decoded, _, _),) = run_network(task)
-    return Example(task, u, ideal_state(u), estimate_state(decoded, u))
+    return Example(task, ideal_state(u), estimate_state(decoded, u))
