@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import nengo
@@ -36,6 +37,7 @@ from nengo_loihi.builder.validate import validate_model
 from nengo_loihi.neurons import loihi_rates
 from nengo_loihi.passthrough import base_obj
 from nengo_loihi.probe import LoihiProbe
+from scipy.sparse import csr_array
 
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import spike_height
@@ -164,6 +166,9 @@ def build_network(
     build_links(model, discretize)
     build_feeds(model, discretize)
     build_gates(model, discretize)
+    for probe in model.probes:
+        if probe.key == "spiked" and probe.is_transformed:
+            probe.weight_outputs = partial(_decoded, probe)
     _tell_synapses(model)
     if discretize:
         discretize_model(model)
@@ -352,6 +357,16 @@ def build_probe(model: ChipModel, probe: nengo.Probe) -> None:
     model.objs[probe]["out"] = built
     model.nengo_probes.append(probe)
     model.params[probe] = []
+
+
+def _decoded(probe: LoihiProbe, outputs: list[Any]) -> np.ndarray:
+    """Decode the spikes (n_steps, n) of each block of a probe, as ``weight_outputs``.
+
+    A product with a sparse matrix adds up each row in one order. The last bit of a
+    product by BLAS depends on the number of rows, and so on how a run is divided.
+    """
+    spikes = (csr_array(np.atleast_2d(output).astype(float)) for output in outputs)
+    return sum(part @ weights for part, weights in zip(spikes, probe.weights))
 
 
 def discretize_model(model: ChipModel) -> None:
