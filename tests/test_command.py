@@ -535,7 +535,7 @@ def test_random_command_lines_end_in_words(monkeypatch, capsys):
 
     monkeypatch.setattr(Experiment, "publish", publish)
     rng = random.Random(0)
-    names = ["precision", "approximation", "energy", "capacity"]
+    names = list(command.EXPERIMENTS)
     for _ in range(60):
         name = rng.choice(names)
         known = command.load(command.EXPERIMENTS[name][0]).parameters
