@@ -237,8 +237,6 @@ def _wrong(error: CycloptsError, experiment: Experiment | None) -> str:
     """What is wrong with a command line, in one line."""
     import cyclopts
 
-    from spiking_lmu.experiments.options import abbreviated
-
     argument = error.argument.name if error.argument else ""
     argument = getattr(error, "keyword", None) or argument
     required = experiment.required if experiment else []
@@ -247,8 +245,9 @@ def _wrong(error: CycloptsError, experiment: Experiment | None) -> str:
         told = str(error.msg) if error.msg else "takes no value"
         return f"argument {argument}: {told}"
     if isinstance(error, cyclopts.UnknownCommandError):
-        unknown = abbreviated(" ".join(error.unused_tokens or []))
-        return f"EXPERIMENT must be one of {', '.join(EXPERIMENTS)}, but is {unknown}"
+        unknown = " ".join(error.unused_tokens or [])[:60]
+        known = ", ".join(EXPERIMENTS)
+        return f"EXPERIMENT must be one of {known}, but is {unknown!r}"
     if isinstance(error, cyclopts.MissingArgumentError):
         if argument in [name.upper() for name in required]:
             return f"{argument} is required"
@@ -260,7 +259,7 @@ def _wrong(error: CycloptsError, experiment: Experiment | None) -> str:
     for name in required:
         if re.match(f"--{name}(=|$)", unknown):
             return f"--{name} is no option: give {name.upper()} without it"
-    return f"unrecognized arguments: {abbreviated(unknown)}; --help lists what there is"
+    return f"unrecognized arguments: {unknown[:60]!r}; --help lists what there is"
 
 
 if __name__ == "__main__":

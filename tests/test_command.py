@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import random
@@ -508,6 +509,25 @@ def test_a_positional_that_is_typed_as_an_option(argv, capsys):
     with pytest.raises(SystemExit):
         command.main(["deploy", *argv])
     assert "--model is no option: give MODEL without it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argv", [["--version"], ["--help"], [], ["nonsense"]])
+def test_what_needs_no_experiment_imports_none(argv):
+    code = (
+        "import sys\n"
+        "from spiking_lmu.experiments.command import main\n"
+        "try:\n"
+        f"    main({argv})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print({m.partition('.')[0] for m in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    slow = {"nengo", "numpy", "scipy", "pandas", "matplotlib", "jinja2", "joblib"}
+    assert not loaded & slow
 
 
 def test_completion_knows_commands_and_options(monkeypatch, tmp_path):
