@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.capacity.recall import (
     WARM_UP,
     delay_steps,
@@ -15,6 +14,7 @@ from spiking_lmu.experiments.capacity.recall import (
     make_signal,
     relative_rmse,
 )
+from spiking_lmu.experiments.sweeps.workers import import_tensorflow
 
 SEQUENCE = 2.0  # windows of each sequence
 TESTED = 40  # sequences
@@ -42,8 +42,7 @@ def run_lstm(task: dict[str, Any]) -> list[dict[str, Any]]:
     rows : list of dict
         One for each delay and amount of training, from none to all of it.
     """
-    tf = require("tensorflow", "lstm_steps")
-    limit_threads(tf)
+    tf = import_tensorflow("lstm_steps")
     n, length = task["steps"], round(SEQUENCE * task["steps"])
     lags = delay_steps(n, task["delays"])
     initial, train, test = np.random.SeedSequence(task["seed"]).spawn(3)
@@ -103,15 +102,6 @@ def _make_test(
 ) -> np.ndarray:
     noise = make_signal(steps, TESTED * length, cycles, int(rng.integers(2**31)))
     return cut(rng, TESTED, noise, length)
-
-
-def limit_threads(tf: Any) -> None:
-    """One thread, as workers have of BLAS, unless TensorFlow runs already."""
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        return
 
 
 def make_model(

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from spiking_lmu.compatibility import require
-from spiking_lmu.experiments.capacity.lstm import limit_threads
 from spiking_lmu.experiments.mackey_glass.paper import (
     side_by_side,
     train_as_published,
@@ -29,6 +27,7 @@ from spiking_lmu.experiments.mackey_glass.recurrent import (
 )
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, make_split
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
+from spiking_lmu.experiments.sweeps.workers import import_tensorflow
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
@@ -235,7 +234,7 @@ def run_task(task: dict[str, Any], folder: str | None = None) -> list[dict[str, 
     """
     if task["protocol"] == "paper":
         return _paper_rows(task, Path(folder) / "training" if folder else None)
-    limit_threads(require("tensorflow", "mackey-glass"))
+    import_tensorflow("mackey-glass")
     split = _split(task, task["seed"])
     if task["model"] in RECURRENT:
         learned = train_recurrent(

@@ -19,7 +19,7 @@ import nengo
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
 from threadpoolctl import threadpool_limits
 
-from spiking_lmu.compatibility import missing
+from spiking_lmu.compatibility import missing, require
 from spiking_lmu.experiments.sweeps.store import encode, versions
 from spiking_lmu.validation import refusal
 
@@ -194,6 +194,17 @@ def compute_quietly(function: Function, item: tuple[str, str]) -> Outcome:
             return compute(function, item)
     finally:
         nengo.rc.set("decoder_cache", "enabled", cache)
+
+
+def import_tensorflow(needed_by: str) -> Any:
+    """TensorFlow with one thread, as BLAS has here, unless it runs already."""
+    tf = require("tensorflow", needed_by)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:  # it has started, with as many threads as it wanted
+        pass
+    return tf
 
 
 def compute_in_pool(function: Function, item: tuple[str, str], owner: int) -> Outcome:
