@@ -1,0 +1,1 @@
+"""Pages of results: reports from templates, means and figures in one style."""
