@@ -1,4 +1,4 @@
-"""What tests stand on: one BLAS thread, no cache of decoders, and damage to files."""
+"""What tests stand on: one BLAS thread, no decoder cache, reports, damaged files."""
 
 from importlib import metadata
 
@@ -40,6 +40,20 @@ def run_command(tmp_path_factory):
         return folder
 
     return run
+
+
+@pytest.fixture
+def without_figures(monkeypatch):
+    """Reports whose figures are made, but drawn empty: drawing takes most of the time.
+
+    For tests of what else a command does. Others look at its figures.
+    """
+    from spiking_lmu.experiments.pages import style
+
+    empty = {
+        format: style.render(style.new_figure(), format) for format in ("svg", "png")
+    }
+    monkeypatch.setattr(style, "render", lambda figure, format: empty[format])
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ PASSED = {
     "builder/tests/test_connection.py": 17,
     "builder/tests/test_discretize.py": 3,
     "builder/tests/test_split_blocks.py": 7,
-    "hardware/tests/test_allocators.py": 2,
+    "hardware/tests/test_allocators.py": 1,
     "tests/test_basic.py": 5,
     "tests/test_connection.py": 58,
     "tests/test_conv.py": 13,
@@ -30,6 +30,8 @@ PASSED = {
     "tests/test_simulator.py": 28,
     "tests/test_version.py": 1,
 }
+# spends a third of the time in nengo-loihi's allocators, and runs no step
+LEFT_OUT = "hardware/tests/test_allocators.py::test_interchip_allocators"
 DATA = "images that are not installed with it"
 OTHER_WORDS = "asks for another error, or other words in it"
 FAILED = {
@@ -52,6 +54,7 @@ def test_tests_of_nengo_loihi_pass_with_our_simulator():
     # project's configuration, and plugins that Nengo brings along
     options += ["-c", os.devnull, "--rootdir", str(root.parent), "-p", "no:nengo"]
     options += ["-p", "no:cacheprovider", "-W", "default"]
+    options += ["--deselect", f"{root.name}/{LEFT_OUT}"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *options, root.name],
         capture_output=True,

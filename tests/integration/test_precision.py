@@ -263,6 +263,7 @@ def test_the_page_tells_the_laws(folder):
     assert "half the time step" in page
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_second_run_computes_nothing(folder, monkeypatch):
     def stored():
         with closing(sqlite3.connect(folder / "trials.sqlite")) as store:
@@ -341,6 +342,7 @@ def test_what_is_just_allowed_runs(tmp_path, extreme):
     assert np.isfinite(frame["rmse"]).all()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_nengo_dl_runs_the_same_network(tmp_path):
     given = {**ARGUMENTS, **RATES, "designs": ("balanced/optimal",)}
     reference = precision.run(**given, folder=tmp_path, jobs=1)
@@ -357,6 +359,7 @@ def test_nengo_dl_runs_the_same_network(tmp_path):
     assert "tensorflow" in versions
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
     given = {"designs": ("balanced/optimal",), "neuron_types": ("lif", "poisson")}
     argv = options(**given, backend="loihi")
@@ -398,6 +401,7 @@ def recording():
     return t, np.sin(2 * np.pi * 3 * t) + 0.3 * np.sin(2 * np.pi * 7 * t) + 5
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_recording_instead_of_noise(tmp_path, recording):
     file = tmp_path / "signal.csv"
     np.savetxt(file, np.transpose(recording), delimiter=",")
@@ -499,6 +503,7 @@ def test_all_trials_fail(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_some_trials_fail_and_are_tried_again(tmp_path, monkeypatch, capsys):
     largest = 20, "balanced/optimal"  # the one that is shown in full
     with monkeypatch.context() as patch:

@@ -16,7 +16,7 @@ import pytest
 
 from spiking_lmu.data.archives import read_archive
 
-EPOCHS = 12
+EPOCHS = 8
 
 
 def train(folder: Path) -> None:
@@ -24,7 +24,7 @@ def train(folder: Path) -> None:
     from spiking_lmu.networks import SequenceNetwork
 
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(20_000, 12, 1))
+    x = rng.normal(size=(10_000, 12, 1))
     y = (x[:, :6].sum(axis=(1, 2)) > 0).astype(int)
     network = SequenceNetwork(1, 2, order=6, window=12, units=40)
     training.fit(
@@ -68,10 +68,10 @@ def test_killed_twice_and_run_again(tmp_path):
     for folder in (disturbed, undisturbed):
         folder.mkdir()
     assert 2 <= kill_after(disturbed, 2) < EPOCHS
-    assert 6 <= kill_after(disturbed, 6) < EPOCHS
+    assert 5 <= kill_after(disturbed, 5) < EPOCHS
     assert not (disturbed / "network.npz").exists()
-    for folder in (disturbed, undisturbed):
-        assert start(folder).wait(300) == 0
+    assert start(disturbed).wait(300) == 0
+    train(undisturbed)  # which takes no process that imports TensorFlow
 
     killed, never = (
         read_archive(f / "network.npz")[0] for f in (disturbed, undisturbed)
