@@ -26,9 +26,9 @@ def run_on_chip(
     target: str = "sim",
     batch_size: int = BATCH,
 ) -> tuple[np.ndarray, float, dict[str, Any]]:
-    """Answers of a network to sequences, with its memory on the emulator.
+    """Run sequences through a network whose memory is on the emulator of Loihi.
 
-    What has no neurons of the chip, hidden units and readout, is computed by the host.
+    The host computes the hidden units and the readout.
 
     Parameters
     ----------
@@ -37,21 +37,21 @@ def run_on_chip(
         ``poisson-relu`` or ``poisson`` neurons.
     inputs : (n, n_items, size_in) array_like
     seed : int
-        Of what is random while the network runs; and of its neurons, where they and the
-        network have no seed.
+        Seed of the run; also that of the neurons, if neither they nor the network
+        have one.
     progress : bool
         Whether to show a progress bar on stderr.
     target : str
         ``"sim"``, with the integers of the chip, or ``"simreal"``, with real numbers.
     batch_size : int
-        Sequences that are run together, at most.
+        Largest number of sequences that run together.
 
     Returns
     -------
     values : (n, size_out) ndarray
-        At the end of each sequence.
+        Answers at the end of each sequence.
     spikes : float
-        Of the memory's neurons, for each sequence.
+        Mean number of spikes of the memory's neurons for each sequence.
     extra : dict
         ``"target"``, ``"cores"``, ``"chips"``, ``"steps"`` (of each sequence),
         ``"synaptic_operations"`` in a step, and ``"energy_low"`` and

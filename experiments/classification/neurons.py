@@ -1,6 +1,7 @@
-"""Trained networks in neurons: weights that know of their noise, and long runs.
+"""Trained networks in neurons: noise-aware training, and long runs.
 
-Both take minutes, and are kept on the way: a run that is interrupted goes on.
+Both take minutes. Their results are kept as they come, so that an interrupted run goes
+on where it was.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from spiking_lmu import training
 from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.data.datasets import Dataset
 from spiking_lmu.experiments.sweeps.store import versions
+from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 
-# noise-aware training: rounds of some epochs, after each of which coordinates and
-# neurons are chosen anew, for what the network now makes of its memory
+# noise-aware training: rounds of some epochs; after each of them, coordinates and
+# neurons are chosen again for the weights that the network now has
 FINE_ROUNDS = 2
 FINE_TUNING = 6
 FINE_RATE = 5e-4
@@ -30,30 +32,30 @@ EXAMPLES = 5000  # training sequences that coordinates are chosen from
 
 
 class InNeurons:
-    """A trained network, around a memory of neurons.
+    """A trained network with a memory of neurons.
 
     Parameters
     ----------
     path : pathlib.Path
-        Of the trained network.
+        File of the trained network.
     dataset : Dataset
-        That it was trained on.
+        The data that it was trained on.
     memory, n_neurons, presentation, synapse, seed
         See `networks.freeze`.
     rates : float
-        Highest rate of the fastest neurons, in Hz; those of the slowest are half of it.
+        Maximum rate of the fastest neurons, in Hz; that of the slowest is half of it.
     noise_aware : bool
-        Whether it is trained on, with the noise of these neurons. What comes of that is
-        kept beside the trained network.
+        Whether to train the network further with the noise of these neurons. The result
+        is kept beside the trained network.
 
     Attributes
     ----------
     network : SequenceNetwork
-        With an exact memory.
+        The network with an exact memory.
     frozen : SequenceNetwork
-        With the same weights, in neurons.
+        The network with the same weights and a memory of neurons.
     path : pathlib.Path
-        Where these weights are kept.
+        File of these weights.
     """
 
     def __init__(
@@ -69,27 +71,20 @@ class InNeurons:
         seed: int,
         noise_aware: bool,
     ) -> None:
+        same = {"presentation": presentation, "synapse": synapse, "seed": seed}
         self._dataset = dataset
         self._settings: dict[str, Any] = {
+            **same,
             "memory_type": memory,
             "n_neurons": n_neurons,
             "inputs": dataset.train.x[:EXAMPLES],
-            "presentation": presentation,
-            "synapse": synapse,
             "max_rates": rates_up_to(rates),
-            "seed": seed,
         }
         self.path, (self.network, about) = path, SequenceNetwork.load(path)
         if noise_aware:
-            told = {
-                "memory": memory,
-                "neurons": n_neurons * self.network.order * self.network.size_in,
-                "presentation": presentation,
-                "synapse": synapse,
-                "rates": rates,
-                "seed": seed,
-            }
-            name = f"{path.stem}-{told['neurons']}{memory}-{presentation}ms"
+            total = n_neurons * self.network.order * self.network.size_in
+            told = {**same, "memory": memory, "neurons": total, "rates": rates}
+            name = f"{path.stem}-{total}{memory}-{presentation}ms"
             self.path = _kept(path, name, told, ".npz")
             if self.path.exists():
                 self.network, _ = SequenceNetwork.load(self.path)
@@ -117,7 +112,7 @@ class InNeurons:
 
 
 def rates_up_to(highest: float) -> Uniform:
-    """Maximum rates of neurons, of which the fastest have the highest, in Hz."""
+    """Maximum rates of neurons in Hz: from half the highest rate to the highest."""
     return Uniform(highest / 2, highest)
 
 
@@ -128,25 +123,25 @@ def run_in_parts(
     seed: int,
     path: Path,
 ) -> list[dict[str, Any]]:
-    """What `run` says of each part of n things, from those that were done before on.
+    """Run n items in parts, except those parts that were finished before.
 
     Parameters
     ----------
     run : callable
-        Of a part, and of a seed of its own; to a dict of what JSON can express.
+        Takes a part and its own seed, and returns a dict that JSON can express.
     n, size : int
-        How many there are in all, and in a part.
+        Numbers of items in all, and in a part.
     seed : int
+        Seed that those of the parts are derived from.
     path : pathlib.Path
-        The file of the parts that are done. It is for the caller to remove.
+        File of the finished parts. The caller removes it.
     """
     rows: list[dict[str, Any]] = []
     if path.exists():
         rows = read_archive(path)[1]["rows"]
     for k in range(len(rows), -(-n // size)):
-        (drawn,) = np.random.SeedSequence([seed, k]).generate_state(1)
-        rows.append(run(slice(k * size, (k + 1) * size), int(drawn >> 1)))
-        with suppress(OSError):  # a full disk costs no more than the way back
+        rows.append(run(slice(k * size, (k + 1) * size), derived_seed(seed, k)))
+        with suppress(OSError):  # on a full disk, only the way back is lost
             write_archive(path, {}, {"rows": rows})
     return rows
 
@@ -157,7 +152,7 @@ def parts_path(path: Path, task: dict[str, Any]) -> Path:
 
 
 def _kept(path: Path, name: str, what: dict[str, Any], suffix: str) -> Path:
-    """A file beside a network, for what comes of it with some settings and versions."""
+    """A file beside a network, for its results with some settings and versions."""
     # of the weights alone: the file also tells how long training took
     weights = read_archive(path)[0]
     code = zlib.crc32(json.dumps([what, versions()], sort_keys=True).encode())

@@ -8,20 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.classification.figures import (
-    AWARE,
-    NAMES,
-    cells,
-    exact,
-    plot,
-    plot_training,
-)
-from spiking_lmu.experiments.classification.laws import (
-    aware_laws,
-    best_laws,
-    enough_laws,
-    exact_laws,
-)
+from spiking_lmu.experiments.classification import figures, laws
+from spiking_lmu.experiments.classification.figures import AWARE, NAMES
 from spiking_lmu.experiments.classification.trials import is_mnist
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages.report import number
@@ -53,10 +41,11 @@ PUBLISHED = (
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures."""
     frame = result.frame
-    trained, means = exact(frame), cells(frame)
-    laws = list(exact_laws(trained))
+    trained, means = figures.exact(frame), figures.cells(frame)
+    found = list(laws.exact_laws(trained))
     if len(means):
-        laws += [*best_laws(means), *enough_laws(means), *aware_laws(frame)]
+        found += [*laws.best_laws(means), *laws.enough_laws(means)]
+        found += laws.aware_laws(frame)
     data, permuted = str(frame["data"].iloc[0]), bool(frame["permuted"].iloc[0])
     images = not data.lower().endswith((".csv", ".tsv"))
     on_chip = means[means["step"].str.startswith("loihi")] if len(means) else means
@@ -66,8 +55,8 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "things": "images" if images else "sequences",
         "item": "pixel" if images else "step",
         "test": int(trained["images"].max()),
-        "laws": laws,
-        "best": _best(laws),
+        "laws": found,
+        "best": _best(found),
         "training": _training_table(trained),
         "published": _published_table(trained, means)
         if is_mnist(data) and permuted
@@ -78,18 +67,16 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "chip": _chip_table(on_chip) if "cores" in on_chip and len(on_chip) else None,
     }
     return values, {
-        "ladder": partial(plot, frame),
-        "training": partial(plot_training, result.folder, frame),
+        "ladder": partial(figures.plot, frame),
+        "training": partial(figures.plot_training, result.folder, frame),
     }
 
 
-def _best(laws: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The best exact network, and the best in spikes."""
-    found = []
-    for kind in ("exact", "best"):
-        some = [w for w in laws if w["law"] == kind and w.get("rung") != "rate"]
-        found += [max(some, key=lambda law: law["accuracy"])] if some else []
-    return found
+def _best(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The laws of the best exact network, and of the best in spikes."""
+    spiking = [law for law in found if law.get("rung") != "rate"]
+    kinds = [[law for law in spiking if law["law"] == k] for k in ("exact", "best")]
+    return [max(some, key=lambda law: law["accuracy"]) for some in kinds if some]
 
 
 def _interval(row: Any) -> str:
@@ -132,7 +119,7 @@ def _published_table(trained: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame
         )
         for _, r in trained.iterrows()
     ]
-    for law in best_laws(means) if len(means) else ():
+    for law in laws.best_laws(means) if len(means) else ():
         if law["rung"] != "rate":
             what = f"LMU, {NAMES[law['rung']]}, {law['total_neurons']:,} neurons"
             how = f"{law['spikes_per_image']:,.0f} spikes an image"
@@ -147,16 +134,16 @@ def _published_table(trained: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame
             )
     rows += [(row[0], row[1] / 100, *row[2:]) for row in PUBLISHED]
     rows.sort(key=lambda row: -row[1])
-    columns = [
-        "Network",
-        "Test accuracy, %",
-        "Parameters, thousands",
-        "Source",
-        "Protocol",
-    ]
-    table = pd.DataFrame(rows, columns=columns)
-    shares = table["Test accuracy, %"]
-    return table.assign(**{shares.name: [f"{100 * share:.2f}" for share in shares]})
+    network, shares, parameters, source, protocol = zip(*rows)
+    return pd.DataFrame(
+        {
+            "Network": network,
+            "Test accuracy, %": [f"{100 * share:.2f}" for share in shares],
+            "Parameters, thousands": parameters,
+            "Source": source,
+            "Protocol": protocol,
+        }
+    )
 
 
 def _here(row: Any) -> str:

@@ -1,7 +1,7 @@
 """Trials of the classification tasks: train a network, then run it in neurons.
 
 A task with the rung ``"trained"`` trains an exact network and keeps it in the folder of
-the results; the others take it from there, and put neurons in the place of its memory.
+the results. The other tasks read it from there and replace its memory by neurons.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from spiking_lmu.validation import (
 RUNGS = (*NEURON_TYPES, "loihi")
 TUNED = ("no", "yes")
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
-PART, CHIP_PART = 500, 100  # sequences of a run that are kept when they are done
-# what a training is told, and its name made of
+PART, CHIP_PART = 500, 100  # sequences after which the results of a run are kept
+# what a training, and the name of its file, depend on
 OF_TRAINING = (
     "data", "permuted", "order", "units", "activation", "epochs", "batch_size",
     "learning_rate", "noise", "dropout", "seed",
@@ -382,7 +382,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
 
 
 def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of the parts of a run: seconds in all, means over images of what is not whole."""
+    """One row of the parts of a run: the sum of seconds, and means over images."""
     weights = [len(row["answers"]) for row in rows]
     together = {k: v for k, v in rows[0].items() if k != "answers"}
     for name, value in together.items():
@@ -394,7 +394,7 @@ def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The test set, or as many of it as are asked for, the same for all networks."""
+    """The test set, or as many sequences of it, the same ones for all networks."""
     x, y = dataset.test.x, dataset.test.y
     if task["images"] is None or task["images"] >= len(x):
         return x, y
@@ -408,7 +408,7 @@ def _described(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
-    """Share of right answers, its 95 % interval over images, and which these are."""
+    """Share of right answers, its 95 % interval over images, and the answers."""
     share, low, high = mean_interval(1.0 * right[None], "share")
     return {
         "images": len(right),
@@ -422,7 +422,7 @@ def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
 
 
 def pack(right: np.ndarray) -> str:
-    """Yes or no for each image, as hexadecimal digits that a table can hold."""
+    """One bit for each image, as hexadecimal digits that a table can hold."""
     return np.packbits(right).tobytes().hex()
 
 
@@ -433,5 +433,5 @@ def unpack(rows: pd.DataFrame, name: str = "right") -> np.ndarray:
         table = [np.frombuffer(bytes.fromhex(text), np.uint8) for text in rows[name]]
         return np.stack([np.unpackbits(row, count=n_images) for row in table]) * 1.0
     except (KeyError, TypeError, ValueError):
-        allowed = "of trials that tell which images were classified rightly"
+        allowed = "of trials that tell which images were classified correctly"
         raise refusal("frame", f"without them in {name!r}", allowed) from None

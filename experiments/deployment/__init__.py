@@ -14,10 +14,10 @@ from spiking_lmu.experiments.experiment import Experiment
 __all__ = ["experiment", "plot", "run"]
 
 experiment = Experiment(
-    name="deploy",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+    "deploy",
+    make_tasks,
+    run_task,
+    present,
     returns="One row for each sequence: ``sequence``, its place among those that were "
     "run; ``label``; ``predicted``; ``exact``, what the exact network predicts; "
     "``margin`` and ``exact_margin``, the logit of the right class less the highest "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     confusion, margins = figure.subplots(1, 2)
     _draw_confusion(confusion, frame)
     _draw_margins(margins, frame)
-    style.letter(confusion, "a")
-    style.letter(margins, "b")
+    style.letters([confusion, margins])
     return figure
 
 
@@ -65,18 +64,11 @@ def _draw_confusion(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_xticks(range(n), shown, rotation=90 if max(map(len, shown)) > 3 else 0)
     ax.set_yticks(range(n), shown)
     ax.tick_params(length=0)
+    look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 7.5}
     for (row, column), count in np.ndenumerate(counts.to_numpy()):
         if count:
             ink = "white" if shares[row, column] > 0.55 else style.INK
-            ax.text(
-                column,
-                row,
-                f"{count:,}",
-                ha="center",
-                va="center",
-                fontsize=7.5,
-                color=ink,
-            )
+            ax.text(column, row, f"{count:,}", color=ink, **look)
 
 
 def _draw_margins(ax: Axes, frame: pd.DataFrame) -> None:
@@ -86,21 +78,15 @@ def _draw_margins(ax: Axes, frame: pd.DataFrame) -> None:
     ax.axhline(0, color=style.INK, linewidth=0.6)
     ax.axvline(0, color=style.QUIET, linewidth=0.5)
     wrong = frame["predicted"] != frame["label"]
-    for rows, text, color in (
-        (~wrong, "right", style.colour("poisson")),
-        (wrong, "wrong", style.colour("lif")),
-    ):
-        ax.plot(
-            x[rows],
-            y[rows],
-            linestyle="none",
-            marker="o",
-            markersize=3,
-            markeredgewidth=0,
-            alpha=0.7,
-            color=color,
-            label=f"{text} ({int(rows.sum()):,})",
-        )
+    look: dict[str, Any] = {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 3,
+        "alpha": 0.7,
+    }
+    for rows, text, kind in ((~wrong, "right", "poisson"), (wrong, "wrong", "lif")):
+        look |= {"color": style.colour(kind), "label": f"{text} ({rows.sum():,})"}
+        ax.plot(x[rows], y[rows], markeredgewidth=0, **look)
     ax.legend(loc="upper left", handletextpad=0.2)
     ax.set_xlabel("Margin, exact memory")
     ax.set_ylabel("Margin, here")

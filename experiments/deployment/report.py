@@ -15,14 +15,6 @@ from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.pages.templates import percent
 from spiking_lmu.intervals import mean_interval
 
-POPULATION = {
-    "label": "Population",
-    "n_neurons": "Neurons",
-    "cores": "Cores",
-    "in_axons": "Input axons",
-    "out_axons": "Output axons",
-}
-
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figure."""
@@ -38,14 +30,12 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
 def show(frame: pd.DataFrame, told: dict[str, Any]) -> tuple[dict[str, Any], Figures]:
     """As `present`, with what `run_task` has kept beside the rows."""
     facts = {**told["law"], **accuracies(frame)}
-    chip = dict(told["chip"])
-    if "populations" in chip:
-        chip["table"] = pd.DataFrame(chip["populations"]).rename(columns=POPULATION)
     values = {
         "facts": facts,
         "by_label": _by_label(frame),
         "costs": _costs(facts),
-        "chip": chip,
+        "chip": told["chip"],
+        "populations": pd.DataFrame(told["chip"].get("populations", [])),
     }
     return values, {"answers": partial(plot, frame)}
 

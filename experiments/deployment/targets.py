@@ -1,4 +1,4 @@
-"""Where a frozen network can run: each target takes sequences and gives answers."""
+"""The targets of a deployment: each runs sequences through a frozen network."""
 
 from __future__ import annotations
 

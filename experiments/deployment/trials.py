@@ -33,7 +33,7 @@ from spiking_lmu.validation import (
 
 PARTS = ("test", "all")
 LARGEST = 10  # populations that the page lists
-# of models that were trained for no neurons in particular
+# for models that were not trained for any neurons in particular
 IN_NEURONS: dict[str, Any] = {
     "memory": "lif",
     "neurons": 2000,
@@ -44,27 +44,13 @@ IN_NEURONS: dict[str, Any] = {
 
 
 class Job(NamedTuple):
-    """What a deployment takes from its files.
+    """What a deployment takes from its files."""
 
-    Attributes
-    ----------
-    network : SequenceNetwork
-        The trained network, with an exact memory.
-    labels : list of str
-        What its classes are called.
-    data : str
-        What the data are called.
-    examples : (n, n_items, size_in) ndarray
-        Training sequences that coordinates are chosen for.
-    sequences : Split
-        What is run.
-    """
-
-    network: SequenceNetwork
-    labels: list[str]
-    data: str
-    examples: np.ndarray
-    sequences: Split
+    network: SequenceNetwork  # trained, with an exact memory
+    labels: list[str]  # of its classes
+    data: str  # what the data are called
+    examples: np.ndarray  # training sequences that coordinates are chosen for
+    sequences: Split  # what is run
 
     @property
     def digest(self) -> int:
@@ -156,7 +142,7 @@ def make_tasks(
     }
     _check_neurons(target, settings, network)
     data = about.get("data") if data is None else data
-    task = {
+    task: dict[str, Any] = {
         "model": str(model),
         "target": target,
         "data": data,
@@ -174,18 +160,12 @@ def make_tasks(
 
 
 def made_for(about: dict[str, Any]) -> dict[str, Any]:
-    """The neurons that a network has been trained for, or frozen into, and their seed.
-
-    Parameters
-    ----------
-    about : dict
-        What was saved with the network.
-    """
+    """The neurons that a network was trained for, or frozen into, and their seed."""
     made: dict[str, Any] = {}
     for kind in ("noise_aware", "frozen"):
         found = about.get(kind, {})
         if not isinstance(found, dict) or not set(found) <= {*IN_NEURONS, "seed"}:
-            raise refusal("model", found, "made for a memory of neurons, or for none")
+            raise refusal("model", found, "of settings that freeze keeps")
         made.update(found)
         if found.get("memory") == "poisson" and "seed" not in found:
             made["memory"] = "poisson-relu"  # as version 0.1.0 called it
@@ -225,10 +205,10 @@ def read(task: dict[str, Any]) -> Job:
     network, about = SequenceNetwork.load(task["model"])
     kind = about.get("task", "classification")
     if kind != "classification":
-        raise refusal("model", kind, "one that tells classes: of psmnist or seqmnist")
+        raise refusal("model", kind, "a network that gives classes")
     data = task["data"]
     if not isinstance(data, str):
-        raise refusal("data", data, "given: the model does not say what it was for")
+        raise refusal("data", data, "given, as the model does not say what it was for")
     dataset = load(data, bool(about.get("permuted", False)))
     n_steps, size = dataset.shape
     if (n_steps, size) != (network.window, network.size_in):
@@ -341,17 +321,25 @@ def _resources(network: SequenceNetwork) -> dict[str, Any]:
         found: Resources = resources(network)
     except ValidationError as error:
         return {"why": f"On Loihi: {error.args[0]}."}
-    names = ("label", "n_neurons", "cores", "in_axons", "out_axons")
     largest = sorted(found.populations, key=lambda one: -one.n_neurons)[:LARGEST]
     return {
         "total": str(found).splitlines()[-1],
-        "populations": [{name: getattr(p, name) for name in names} for p in largest],
+        "populations": [
+            {
+                "Population": one.label,
+                "Neurons": one.n_neurons,
+                "Cores": one.cores,
+                "Input axons": one.in_axons,
+                "Output axons": one.out_axons,
+            }
+            for one in largest
+        ],
         "more": len(found.populations) - len(largest),
     }
 
 
 def _margin(values: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """By how much the right class is above the highest other."""
+    """The logit of the right class less the highest of the others."""
     rows = np.arange(len(y))
     others = np.array(values, dtype=float)
     others[rows, y] = -np.inf
