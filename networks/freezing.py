@@ -125,6 +125,7 @@ def freeze(
     if memory_type != "exact":
         frozen.in_neurons["neurons"] = frozen.lmu.memory.n_neurons
         frozen.in_neurons["synapse"] = float(synapse)
+        frozen.in_neurons["coordinates"] = coordinates
         rates = frozen.lmu.memory.max_rates
         if isinstance(rates, Uniform) and rates.low == rates.high / 2:
             frozen.in_neurons["rates"] = float(rates.high)

@@ -104,8 +104,8 @@ class SequenceNetwork(DesignedNetwork):
         A probe of ``output``.
     in_neurons : dict
         For a network that `freeze` has returned: its kind of memory, number of neurons,
-        synapse, presentation and seed. `save` stores them, and ``spiking-lmu deploy``
-        uses them.
+        synapse, coordinates, presentation and seed. `save` stores them, and
+        ``spiking-lmu deploy`` uses them.
     """
 
     def __init__(

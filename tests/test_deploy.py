@@ -168,7 +168,9 @@ def test_models_run_in_the_neurons_that_they_were_trained_for(deploy, folder, tm
     given = arguments(folder, model=str(path), presentation=3, memory="lif", seed=1)
     facts = deploy(**given).facts
     assert (facts["memory"], facts["presentation"], facts["rates"]) == ("lif", 3, 300)
-    for wrong in ({"neurons": "many"}, {"evil": 1}, {"seed": -1}, 3):
+    for wrong in (
+        {"neurons": "many"}, {"evil": 1}, {"seed": -1}, {"coordinates": "x"}, 3,
+    ):  # fmt: skip
         network.save(path, {**about, "noise_aware": wrong})
         with pytest.raises(ValidationError, match="must be"):
             deploy(**{**arguments(folder, model=str(path)), **unsaid})
@@ -198,7 +200,8 @@ def test_frozen_models_run_as_they_were_frozen(deploy, folder, tmp_path):
     assert facts["agreement"] == 1
 
 
-def test_the_neurons_are_those_that_were_frozen(deploy, folder, tmp_path):
+@pytest.mark.parametrize("coordinates", ["balanced", "legendre"])
+def test_the_neurons_are_those_that_were_frozen(deploy, folder, tmp_path, coordinates):
     """Whatever the seed of the run; rates are random in their tuning alone."""
     network, about = SequenceNetwork.load(folder / "model.npz")
     data = sequences_csv(folder / "data.csv")
@@ -206,9 +209,8 @@ def test_the_neurons_are_those_that_were_frozen(deploy, folder, tmp_path):
     rates = Uniform(75, 150)
     found = []
     for drawn in (5, 6):
-        frozen = freeze(
-            network, "rate", 12, data.train.x, 4, 0.2, max_rates=rates, seed=drawn
-        )
+        settings = {"max_rates": rates, "seed": drawn, "coordinates": coordinates}
+        frozen = freeze(network, "rate", 12, data.train.x, 4, 0.2, **settings)
         path = frozen.save(tmp_path / "frozen.npz", about)
         values = run_sequences(frozen, data.test.x).values
         right = values[np.arange(len(values)), data.test.y]

@@ -90,7 +90,7 @@ def test_files_say_what_was_frozen(tmp_path):
     _, about = SequenceNetwork.load(frozen.save(tmp_path / "frozen.npz"))
     assert about["frozen"] == {
         "memory": "relu", "neurons": 20 * 4, "presentation": 2, "seed": 3,
-        "synapse": 0.1, "rates": 400.0,
+        "synapse": 0.1, "rates": 400.0, "coordinates": "balanced",
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, freeze, run_sequences
 from spiking_lmu.networks.freezing import MEMORY_TYPES
+from spiking_lmu.realization import COORDINATES
 from spiking_lmu.validation import (
     check_choice,
     check_integer,
@@ -164,13 +165,15 @@ def made_for(about: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for kind in ("noise_aware", "frozen"):
         found = about.get(kind, {})
-        if not isinstance(found, dict) or not set(found) <= {*IN_NEURONS, "seed"}:
+        known = {*IN_NEURONS, "seed", "coordinates"}
+        if not isinstance(found, dict) or not set(found) <= known:
             raise refusal("model", found, "of settings that freeze keeps")
         made.update(found)
         if found.get("memory") == "poisson" and "seed" not in found:
             made["memory"] = "poisson-relu"  # as version 0.1.0 called it
     with _named("seed", "model"):
         check_seed(made.get("seed"))
+    check_choice("model", made.setdefault("coordinates", "balanced"), COORDINATES)
     return {name: value for name, value in made.items() if value is not None}
 
 
@@ -246,6 +249,7 @@ def frozen(job: Job, settings: dict[str, Any]) -> SequenceNetwork:
         job.examples,
         settings["presentation"],
         settings["synapse"],
+        settings["coordinates"],
         max_rates=rates_up_to(settings["rates"]),
         seed=settings["seed"],
     )
