@@ -1,0 +1,83 @@
+"""Code in README.md and docs/: it runs, or at least names what exists."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{i}")
+    for page in PAGES
+    for i, block in enumerate(
+        re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+    )
+]
+#: Pages whose blocks need only nengo. The others need files, extras or minutes.
+RUN = ("README.md", "memory.md")
+
+
+def imported(tree):
+    """What a block imports, by its name in the block."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                module = importlib.import_module(alias.name)
+                found[alias.asname or alias.name] = module
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                if not hasattr(module, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")
+                found[alias.asname or alias.name] = getattr(module, alias.name)
+    return found
+
+
+def named(node, names):
+    """The object that an expression such as ``training.fit`` names, if it is imported.
+
+    An attribute that a module or class does not have is an AttributeError.
+    """
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.Attribute):
+        owner = named(node.value, names)
+        return None if owner is None else getattr(owner, node.attr)
+    return None
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_names_and_arguments_exist(block):
+    tree = ast.parse(block)
+    names = imported(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            named(node, names)
+        if isinstance(node, ast.Call) and (function := named(node.func, names)):
+            given = {k.arg: None for k in node.keywords}
+            inspect.signature(function).bind_partial(*node.args, **given)
+
+
+def test_pages_have_blocks():
+    assert any(p.id.startswith("README.md") for p in BLOCKS)
+    assert all(any(p.id.startswith(name) for p in BLOCKS) for name in RUN)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "block",
+    {p.values[0]: p for p in BLOCKS if p.id.startswith(RUN)}.values(),
+)
+def test_blocks_run(block, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    exec(compile(block, "a block", "exec"), namespace)
+    sim, probe = namespace["sim"], namespace["probe"]
+    assert sim.data[probe].shape == (10_000, 2)
