@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 #: Every command: the module of its experiment, where that is not ``experiment`` with
 #: its name after a colon, and what it measures. Nothing is imported before it runs.
 EXPERIMENTS = {
-    "precision": (".precision", "RMSE of the spiking memory against its neurons"),
-    "approximation": (".approximation", "What the linear memory can hold"),
-    "energy": (".energy", "Precision against spikes and energy on Loihi"),
-    "hardware": (".chips", "A benchmark that chips were measured on"),
-    "psmnist": (".classification", "Classify images seen pixel by pixel, shuffled"),
+    "precision": (".precision", "Error of the spiking memory against its neurons"),
+    "approximation": (".approximation", "Error of the linear memory, without neurons"),
+    "energy": (".energy", "Error against spikes and energy on Loihi"),
+    "hardware": (".chips", "A benchmark with published measurements of chips"),
+    "psmnist": (".classification", "Classify images seen pixel by pixel, permuted"),
     "seqmnist": (
         ".classification:seqmnist",
         "Classify images seen pixel by pixel, in order",
     ),
     "mackey-glass": (
         ".mackey_glass",
-        "Predict a chaotic series: LSTM, LMU, both, spikes",
+        "Predict a chaotic series: LSTM, LMU, hybrid, spikes",
     ),
     "copy": (".copying", "Keep ten symbols for hundreds of steps: LMU and LSTM"),
-    "capacity": (".capacity", "Recall a long window: the memory, and an LSTM"),
+    "capacity": (".capacity", "Recall a long window: memory and LSTM"),
     "information": (
         ".information",
-        "Linear and nonlinear processing, by delay and degree",
+        "Linear and nonlinear capacity, by delay and degree",
     ),
     "deploy": (".deployment", "Run a trained network on a simulator or a chip"),
 }
@@ -89,8 +89,8 @@ def _main(argv: list[str]) -> int:
         )
     except KeyboardInterrupt:
         print(
-            f"\nInterrupted. Finished trials are kept in {asked.folder}: the same "
-            "command goes on from there.",
+            f"\nInterrupted. Finished trials are kept in {asked.folder}. The same "
+            "command continues there.",
             file=sys.stderr,
         )
         return 130
@@ -103,8 +103,8 @@ def _main(argv: list[str]) -> int:
     print(f"Report: {page}")
     if n_failed:
         print(
-            f"{n_failed} trials failed; the report lists them. The same command tries "
-            "them again.",
+            f"{n_failed} trials failed; the report lists them. The same command "
+            "repeats them.",
             file=sys.stderr,
         )
     return 1 if n_failed else 0
@@ -179,8 +179,8 @@ def make_app(loaded: Mapping[str, Experiment]) -> App:
 
     app = App(
         name=PROGRAM,
-        help="Experiments with spiking Legendre memories. Each writes its trials, "
-        "figures and a report into one folder.",
+        help="Experiments with spiking Legendre memories. Each writes trials, figures "
+        "and a report into one folder.",
         help_format="plaintext",
         version=__version__,
     )
@@ -258,8 +258,8 @@ def _wrong(error: CycloptsError, experiment: Experiment | None) -> str:
         unknown = " ".join(error.unused_tokens or [str(error)])
     for name in required:
         if re.match(f"--{name}(=|$)", unknown):
-            return f"--{name} is no option: give {name.upper()} without it"
-    return f"unrecognized arguments: {unknown[:60]!r}; --help lists what there is"
+            return f"--{name} is not an option; give {name.upper()} without it"
+    return f"unrecognized arguments: {unknown[:60]!r}; --help lists the options"
 
 
 if __name__ == "__main__":

@@ -57,11 +57,11 @@ def execution(
     Parameters
     ----------
     folder : str, optional
-        Folder of the results. Finished trials are stored there, and found again.
+        Folder of the results. Finished trials are stored there and used again.
     jobs : int, optional
-        Number of local processes; by default one for each core.
+        Number of local processes; by default the number of cores.
     scheduler : str, optional
-        Address of a running Dask scheduler, such as ``tcp://host:8786``, whose workers
+        Address of a running Dask scheduler, such as ``tcp://host:8786``. Its workers
         run the trials instead of local processes.
     progress : bool
         Whether to show a progress bar.

@@ -508,7 +508,7 @@ def test_ctrl_c_while_packages_are_imported_is_one_line(monkeypatch, capsys):
 def test_a_positional_that_is_typed_as_an_option(argv, capsys):
     with pytest.raises(SystemExit):
         command.main(["deploy", *argv])
-    assert "--model is no option: give MODEL without it" in capsys.readouterr().err
+    assert "--model is not an option; give MODEL without it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argv", [["--version"], ["--help"], [], ["nonsense"]])

@@ -36,26 +36,26 @@ def make_tasks(
     orders : sequence of int
         Orders of the memory, at most 256.
     max_cycles : float
-        Highest theta * f, the number of cycles that the window holds.
+        Highest theta * f: the number of cycles in the window.
     points : int
-        Number of frequencies, in equal ratios from 0.005 cycles up.
+        Number of frequencies, spaced logarithmically from 0.005 cycles.
     tolerances : sequence of float
-        Errors to be kept to, 1e-9 to 0.5.
+        Tolerated errors, 1e-9 to 0.5.
     cycles : sequence of float
-        Numbers of cycles, at most 100, for which to find the order needed.
+        Numbers of cycles, at most 100, for which to find the required order.
     window_cycles : float
-        The whole window is reconstructed of a signal of flat spectrum that is
-        limited to this theta * f.
+        Highest theta * f of the signal of flat spectrum whose window is reconstructed.
     methods : sequence of str
-        Of `spiking_lmu.discretize`.
+        Methods of `spiking_lmu.discretize`.
     steps : sequence of int
-        Time steps in a window, theta / dt.
+        Numbers of time steps in a window, theta / dt.
     step_orders : sequence of int
-        Orders at which to compare methods.
+        Orders for which methods are compared.
     step_cycles : float
-        The theta * f at which to compare them; below half the least of ``steps``.
+        The theta * f at which methods are compared; less than half of the smallest of
+        steps.
     seed : int
-        Of the example signal that the figure of windows shows.
+        Seed of the example signal in the figure of windows.
 
 
     Notes

@@ -65,25 +65,25 @@ def make_tasks(
     units : int
         Units of the LSTM, each with two state variables.
     delays : int
-        Number of delays to be recalled in each step, evenly from none to the whole
-        window. The memory is read at three more between them.
+        Number of delays to recall in each step, spaced evenly from zero to the whole
+        window. The memory is read at three more between each two.
     cycles : float
         Highest frequency of the input, in cycles per window; at least 1.
     growing_steps : sequence of int, optional
-        Windows of the input whose band grows, in time steps, or none.
+        Windows for the input whose band grows, in time steps, or none.
     density : float
-        Highest frequency of that input, in cycles per step, at most 0.25.
+        Highest frequency of that input, in cycles per step; at most 0.25.
     trials : int
-        Runs of each, with inputs and initial weights of their own.
+        Runs of each combination. Each has its own inputs and initial weights.
     budget : float
-        Millions of time steps that each LSTM is trained on, those of all sequences
-        together: windows of any length cost equal time.
+        Number of time steps of all sequences on which each LSTM is trained, in
+        millions. Windows of all lengths require the same time.
     batch : int
-        Sequences for each update of the LSTM.
+        Sequences in each update of the LSTM.
     learning_rate : float
-        Learning rate of the LSTM, by Adam.
+        Learning rate of the LSTM, for Adam.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
     """
     lstm_steps = () if lstm_steps is None else lstm_steps
     growing_steps = () if growing_steps is None else growing_steps

@@ -65,10 +65,10 @@ def make_tasks(
         Runs of each combination, each with neurons of its own. Neuron types share
         them, so that they can be compared pair by pair.
     freq : float
-        Frequency of the sine, in Hz, 0.1 to 1000. Synapse and time step go with it:
-        tau * freq = 0.01 and dt * freq = 0.001.
+        Frequency of the sine in Hz, 0.1 to 1000. It sets synapse and time step: tau *
+        freq = 0.01 and dt * freq = 0.001.
     periods : int
-        Periods that count, of each run.
+        Number of periods in each run, without warm-up.
     seed : int
         Seed from which all others are derived.
 

@@ -55,17 +55,17 @@ def make_tasks(
     Parameters
     ----------
     platforms : sequence of str, optional
-        Networks and simulators, by default all whose packages are installed.
-        ``thesis-loihi`` and ``thesis-nengo`` are the published networks;
-        ``matched-sim`` and ``matched-nengo`` are a `LegendreMemory` at their settings.
-        ``lif-nengo``, ``lif-nengo-dl``, ``lif-simreal``, ``lif-sim``,
-        ``poisson-nengo`` and ``poisson-sim`` are one at its own.
+        Networks and simulators; by default all whose packages are installed.
+        thesis-loihi and thesis-nengo are the published networks. matched-sim and
+        matched-nengo are a LegendreMemory with the same settings. lif-nengo,
+        lif-nengo-dl, lif-simreal, lif-sim, poisson-nengo and poisson-sim are a
+        LegendreMemory with default settings.
     trials : int
-        Networks on each platform, each with random neurons of its own.
+        Networks on each platform. Each has its own random neurons.
     neurons : sequence of int
-        Neurons per dimension, of the study of scaling.
+        Numbers of neurons per dimension in the study of scaling.
     ablation_neurons : sequence of int
-        Neurons per dimension, of the ablation.
+        Numbers of neurons per dimension in the ablation.
     study_trials : int
         Networks of each kind in scaling and ablation.
     studies : sequence of str
@@ -73,13 +73,13 @@ def make_tasks(
         neurons; ``ablation``: designs from the published network to the defaults of
         `LegendreMemory`, one change at a time.
     inputs : str
-        ``published``: the inputs with which the chips were measured; or ``fresh``:
-        others, drawn from the seed.
+        published: the inputs with which the chips were measured; fresh: other inputs,
+        drawn from the seed.
     cases : int
-        Inputs for each network: the first of the ten published ones, or up to 100
-        fresh ones.
+        Number of inputs for each network: the first of the ten published ones, or up to
+        100 fresh ones.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
 
     References
     ----------

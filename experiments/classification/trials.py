@@ -126,7 +126,7 @@ def make_tasks(
     activation : str
         Nonlinearity of the hidden units: ``relu`` or ``tanh``.
     trainings : int
-        Networks of each order, each with initial weights of its own.
+        Networks of each order. Each has its own initial weights.
     epochs : int
         Epochs of training.
     batch_size : int
@@ -134,34 +134,34 @@ def make_tasks(
     learning_rate : float
         Learning rate at the beginning of training.
     noise : float
-        Noise on the state in training, relative to the size of the state.
+        Noise added to the state in training, relative to the size of the state.
     dropout : float
-        Share of hidden units that are left out in training.
+        Share of hidden units that are omitted in each step of training.
     rungs : sequence of str, optional
         Neurons of the memory: ``rate``, ``relu`` (integrate-and-fire), ``lif``,
         ``poisson-relu`` or ``poisson``; ``loihi`` for LIF neurons on the emulator of
         the chip; or ``none``.
     ladder_orders : sequence of int, optional
-        Orders that are run in neurons; by default all.
+        Orders whose networks are run in neurons; by default all.
     neurons : sequence of int
         Numbers of neurons of the memory, over all state variables.
     presentations : sequence of int
         Steps of 1 ms for which each pixel is shown.
     images : int, optional
-        Test images that are run in neurons, drawn at random.
+        Number of test images that are run in neurons, drawn at random.
     chip_images : int
-        Test images that are run on the chip.
+        Number of test images that are run on the chip.
     chip_neurons : int
         Number of neurons of the memory on the chip.
     noise_aware : sequence of str
-        Whether networks are run as trained (``no``), after further training with the
-        noise of the neurons (``yes``), or both.
+        no: networks as trained; yes: networks that are trained further, with the noise
+        of the neurons; or both.
     synapse : float
         Recurrent synapse of the memory, in seconds.
     rates : float
         Maximum rate of the fastest neurons, in Hz.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
     """
     _check_data(data)
     check_each("orders", orders, check_integer, 1, 2000)

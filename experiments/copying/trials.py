@@ -49,23 +49,23 @@ def make_tasks(
     Parameters
     ----------
     encoders : sequence of str
-        ``learned``: the task as published, with all weights of the LMU and the LSTM
-        learned; ``ring``: a demonstration of what the memory can hold, by an LMU
-        with e_x and e_m made by hand, in which only what reads the memory is learned.
+        learned: the published task, with all weights of the LMU and the LSTM learned.
+        ring: a demonstration of what the memory can hold; e_x and e_m are set by hand,
+        and only the weights that read the memory are learned.
     delays : sequence of int
-        T of the task, with learned encoders: each symbol is kept for T + 10 steps.
+        T of the task with learned encoders: each symbol is kept for T + 10 steps.
     models : sequence of str
-        ``lmu`` and ``lstm``, with learned encoders, of some 6,500 parameters each.
+        lmu and lstm, with learned encoders and about 6,500 parameters each.
     updates : int
         Updates of RMSProp, each on 20 new sequences; 20,000 as published.
     learning_rates : sequence of float
-        Learning rates to choose from; 0.001 as published. For each delay, a model
-        takes the one with the least validation loss, after 2,000 updates of a network
+        Learning rates to choose from; 0.001 as published. Each model uses, for each
+        delay, the one with the least validation loss after 2,000 updates of a network
         that is not counted.
     trials : int
-        Networks of each kind for each delay, each with weights and data of its own.
+        Networks of each kind for each delay. Each has its own weights and data.
     ring_delays : sequence of int
-        T of the task, with the ring.
+        T of the task with the ring.
     ring_units : int
         Hidden units of the ring.
     ring_order : int
@@ -75,9 +75,9 @@ def make_tasks(
     ring_epochs : int
         Passes through these sequences.
     ring_learning_rate : float
-        Learning rate of the ring at the beginning. It falls to zero by half a cosine.
+        Initial learning rate of the ring. It falls to zero along half a cosine.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
 
     References
     ----------

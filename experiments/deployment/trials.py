@@ -83,38 +83,38 @@ def make_tasks(
     Parameters
     ----------
     model : str
-        A network that ``psmnist`` or ``seqmnist`` has kept, such as
-        ``results/psmnist/models/NAME.npz``, or that `SequenceNetwork.save` has written.
+        A network that psmnist or seqmnist has saved, such as
+        results/psmnist/models/NAME.npz, or that SequenceNetwork.save has written.
     target : str
-        Simulator: ``nengo``, one sequence after the other; ``batched``, the same for
-        all sequences at once; ``dl``, NengoDL; or ``loihi``, the emulator of the chip.
+        Simulator: nengo, one sequence at a time; batched, the same for all sequences at
+        once; dl, NengoDL; or loihi, the emulator of the chip.
     data : str, optional
-        ``digits``, ``mnist``, an ``.npz`` file like it, or a ``.csv`` or ``.tsv`` file
-        of sequences; by default what the network was trained on. Sequences are
-        shuffled in time where they were in training.
+        digits, mnist, an .npz file like it, or a .csv or .tsv file of sequences; by
+        default the data that the network was trained on. Sequences are permuted if they
+        were in training.
     part : str
-        Part of the data: ``test``, which was held out of training; or ``all``, for
-        data of which nothing was trained on.
+        Part of the data: test, which was not used in training; or all, for data that
+        were not used in training at all.
     memory : str, optional
-        ``exact``, or the neurons of the memory: ``rate``, ``relu``, ``lif``,
-        ``poisson-relu`` or ``poisson``; by default as the model was made, or ``lif``.
+        exact, or the neurons of the memory: rate, relu, lif, poisson-relu or poisson;
+        by default those of the model, or lif.
     neurons : int, optional
-        Number of neurons of the memory, over all state variables; by default as the
-        model was made, or 2000.
+        Number of neurons of the memory, over all state variables; by default that of
+        the model, or 2000.
     presentation : int, optional
-        Time steps for which each item of a sequence is shown; by default as the model
-        was made, or 10.
+        Time steps for which each item of a sequence is shown; by default as in the
+        model, or 10.
     synapse : float, optional
-        Recurrent synapse of the memory, in seconds; by default as the model was made,
-        or 0.3.
+        Recurrent synapse of the memory, in seconds; by default that of the model, or
+        0.3.
     rates : float, optional
-        Maximum rate of the fastest neurons, in Hz; by default as the model was made,
-        or 400. That of the slowest neurons is half of it.
+        Maximum rate of the fastest neurons, in Hz; by default that of the model, or
+        400. The slowest neurons have half of it.
     images : int
         Number of sequences, drawn at random; 0 for all.
     seed : int
-        From which all others are derived. A model that was made with neurons of a
-        seed keeps them.
+        Seed from which all other seeds are derived. A model that was frozen with a seed
+        keeps its neurons.
 
     Raises
     ------

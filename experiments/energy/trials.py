@@ -71,14 +71,13 @@ def make_tasks(
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     rates : sequence of str
-        Ranges that the highest rates of the neurons are drawn from, in Hz, such as
-        ``50-100``. The chip's random neurons, which take the place of Poisson neurons,
-        fire at up to 180 Hz: ranges that reach higher are scaled down to that, and run
-        once where several come to the same.
+        Ranges of the maximum rates of neurons in Hz, such as 50-100. The random neurons
+        of the chip, which replace Poisson neurons, fire at up to 180 Hz: higher ranges
+        are scaled down, and ranges that become equal are run once.
     neuron_types : sequence of str
         ``poisson``, ``lif`` or ``relu`` (integrate-and-fire).
     trials : int
-        Runs of each combination, each with neurons and input of its own.
+        Runs of each combination. Each has its own neurons and input.
     theta : float
         Window, in seconds.
     synapse : float
@@ -88,9 +87,9 @@ def make_tasks(
     rms : float
         Root mean square of the input.
     duration : float
-        Seconds that count, of each run.
+        Length of each run in seconds, without warm-up.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
     """
     check_each("orders", orders, check_integer, 1, 64)
     check_each("neurons", neurons, check_integer, 2, 4096)

@@ -67,7 +67,8 @@ def make_tasks(
         small exact memory, with and without recurrent weights. ``tanh``: an echo state
         network. ``spiking``: the small memory in spiking neurons.
     units : int
-        State variables or tanh units of all systems but the spiking memory.
+        Number of state variables or tanh units of all systems except the spiking
+        memory.
     radius : float
         Spectral radius of the recurrent weights.
     gain : float
@@ -75,15 +76,15 @@ def make_tasks(
     bias : float
         Standard deviation of the biases of tanh units.
     order : int
-        State variables of the LMU's memory and of the spiking one.
+        State variables of the memory of the LMUs and of the spiking memory.
     window : float
-        Window of these memories, in values of the input. That of the linear memory is
-        longer in proportion to its state variables.
+        Window of these memories, in values of the input. The window of the linear
+        memory is longer in proportion to its state variables.
     steps : int
-        Values of the input that systems without spikes are measured with.
+        Number of input values with which systems without spikes are measured.
     delays : sequence of int
-        The longest delay for each degree, from 1 on. Delays of the spiking memory end
-        after five windows.
+        The longest delay for each degree, starting at degree 1. Delays of the spiking
+        memory end after five windows.
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
@@ -93,11 +94,11 @@ def make_tasks(
     presentation : int
         Time steps of 1 ms for which the spiking memory receives each value.
     spiking_steps : int
-        Values of the input that the spiking memory is measured with.
+        Number of input values with which the spiking memory is measured.
     trials : int
-        Runs of each system, with inputs and weights of their own.
+        Runs of each system. Each has its own inputs and weights.
     seed : int
-        Seed from which all others are derived; systems share inputs.
+        Seed from which all other seeds are derived. All systems have the same inputs.
     """
     check_each("systems", systems, check_choice, SYSTEMS)
     check_integer("units", units, 1, 1000)

@@ -71,24 +71,24 @@ def make_tasks(
     Parameters
     ----------
     models : sequence of str
-        ``lstm``, ``lmu`` and ``hybrid``, which has layers of both: four recurrent
-        layers with some 18,000 parameters. ``parallel``: a feed-forward LMU, trained in
-        parallel form. ``spiking``: a smaller one whose memory is made of neurons.
+        lstm, lmu, and hybrid, which has layers of both: four recurrent layers with
+        about 18,000 parameters. parallel: a feed-forward LMU, trained in parallel form.
+        spiking: a smaller one whose memory consists of neurons.
     series : sequence of three int
-        Numbers of series to train on, to validate with and to test with.
+        Numbers of series for training, validation and test.
     steps : int
         Steps of each series.
     ahead : int
-        How many steps ahead the target is.
+        Number of steps by which the target is ahead.
     tau : int
         Delay of the equation, in steps.
     swapped : bool
-        Exchange inputs and targets, as the published notebook did: the target is what
-        the series was ``ahead`` steps ago.
+        Exchange inputs and targets, as the published notebook did. The target is then a
+        past value of the series.
     length : int
-        Steps of the windows that series are cut into, for training.
+        Length of the windows for training, in steps.
     epochs : int
-        Passes through the series, of the recurrent networks.
+        Passes of recurrent networks through the training series.
     order : int
         State variables of the parallel LMU.
     window : int
@@ -96,13 +96,14 @@ def make_tasks(
     units : int
         Units in each of the two layers of the parallel LMU.
     parallel_epochs : int
-        Passes through the series, of the parallel LMU.
+        Passes of the parallel LMU through the training series.
     spiking_order : int
         State variables of the spiking LMU.
     spiking_units : int
         Units in each of the two layers of the spiking LMU.
     spiking_epochs : int
-        Passes through the series, of the spiking LMU, and as many again with noise.
+        Passes of the spiking LMU through the training series, and the number of further
+        passes with noise.
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
@@ -111,21 +112,21 @@ def make_tasks(
     presentations : sequence of int
         Time steps of 1 ms for which a spiking memory receives each value.
     spiking_steps : int
-        Steps of a test series that the spiking LMU is tested with.
+        Number of steps of a test series with which the spiking LMU is tested.
     protocol : sequence of str
-        ``ours``, or ``paper``: recurrent networks as the notebook of LMU 2019 trains
-        them.
+        ours; or paper, in which recurrent networks are trained as in the notebook of
+        LMU 2019.
     paper_series : sequence of three int
-        Numbers of series, as ``series``, for the paper's protocol.
+        Numbers of series for training, validation and test in the paper's protocol.
     paper_length : int, optional
-        Steps, from the beginning of each series, that the paper's protocol trains on;
-        by default all, as published. Validation and test have all steps.
+        Number of steps, from the beginning of each training series, in the paper's
+        protocol; by default all, as published. Validation and test use all steps.
     paper_epochs : int
-        Epochs of the paper's protocol, each of one update.
+        Epochs of the paper's protocol. Each has one update.
     trials : int
-        Networks of each kind, each with series and initial weights of its own.
+        Networks of each kind. Each has its own series and initial weights.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
     """
     check_each("models", models, check_choice, MODELS)
     check_each("protocol", protocol, check_choice, PROTOCOLS)

@@ -84,36 +84,36 @@ def make_tasks(
         ``poisson``, ``lif``, ``rate``, ``relu`` (integrate-and-fire) or
         ``poisson-relu`` (Poisson neurons with rectified linear tuning curves).
     designs : sequence of str
-        Coordinates and allocation of neurons, such as ``balanced/optimal``.
+        Coordinates and allocation of neurons, such as balanced/optimal.
     trials : int
-        Runs of each combination, each with neurons and input of its own.
+        Runs of each combination. Each has its own neurons and input.
     cycles : float
-        Highest frequency of the white-noise input, in cycles per window:
-        theta times f. With a ``signal`` it has no meaning.
+        Highest frequency of the white-noise input, in cycles per window: theta times f.
+        Not used with a signal.
     rms : float
         Root mean square of the input.
     duration : float
-        Seconds that count, of each run.
+        Length of each run in seconds, without warm-up.
     readout_synapse : float
         Time constant of the probe, in seconds.
     dt : float
         Time step, in seconds.
     floor : bool
-        Whether to add trials that tell where the floor of LIF neurons comes from: the
+        Whether to add trials that show the cause of the floor of LIF neurons: the
         largest network with half the time step, with twice the synapse, with half the
-        input's frequencies, and without spikes.
+        frequencies of the input, and without spikes.
     signal : str or (n,) or (n, 1) array_like, optional
         A recording instead of white noise: the name of a file (.csv, .tsv, .npy or
-        .wav), or values at steps of ``dt``, of mean 0 and rms 1, as `load_signal` gives
-        them. It is multiplied by ``rms`` and played in a loop, from another point in
-        each trial.
+        .wav), or values at steps of ``dt``, of mean 0 and rms 1, as returned by
+        `load_signal`. It is multiplied by ``rms`` and repeated. Each trial starts at a
+        different point of it.
     rate : float, optional
-        Sampling rate of the recording, in Hz, where the file does not say.
+        Sampling rate of the recording in Hz, if the file does not contain it.
     backend : str
-        Simulator: ``nengo``; ``nengo-dl``, on which the trials of a combination run as
-        one minibatch and share their neurons; or ``loihi``, the emulator of the chip.
+        Simulator: nengo; nengo-dl, on which the trials of a combination run as one
+        minibatch with the same neurons; or loihi, the emulator of the chip.
     seed : int
-        Seed from which all others are derived.
+        Seed from which all other seeds are derived.
     """
     check_each("orders", orders, check_integer, 1, 256)
     check_each("neurons", neurons, check_integer, 1, 10**6)

@@ -148,7 +148,7 @@ def run_on_cluster(
             except (OSError, CancelledError) as error:
                 raise ConnectionError(
                     f"the Dask scheduler at {address} went away; what has finished is"
-                    " stored, and the same sweep run again goes on from there"
+                    " stored, and the same sweep continues there when run again"
                 ) from error
             yield outcome
 
