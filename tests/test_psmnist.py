@@ -145,6 +145,7 @@ def test_networks_whose_training_failed_are_not_run():
         ("presentations", (1.5,)), ("images", 0), ("chip_images", 0),
         ("chip_neurons", 0), ("synapse", 0), ("rates", 0), ("rates", np.inf),
         ("noise_aware", ("maybe",)), ("noise_aware", ()), ("ladder_orders", ("8",)),
+        ("ladder_orders", (9,)),
     ],
 )  # fmt: skip
 def test_bad_arguments(name, value):
@@ -163,6 +164,21 @@ def test_each_state_variable_needs_a_neuron(tmp_path):
     with pytest.raises(ValidationError, match="neurons: must be .* 16 state variables"):
         plan(data=data, neurons=(15,))
     assert plan(data=data, neurons=(16,))[1]
+
+
+def test_a_file_that_has_changed_is_trained_on_again(tmp_path):
+    path = tmp_path / "mine.csv"
+    lines = [f"{'ab'[k % 2]},{k},{k * k % 7}" for k in range(20)]
+    path.write_text("\n".join(lines))
+    (first, _), runs = plan(data=str(path))
+    assert first == plan(data=str(path))[0][0]
+    path.write_text("\n".join(lines[1:]))
+    assert len(psmnist_trials.load(str(path), True).train.x) < 14
+    (second, _), runs_of_second = plan(data=str(path))
+    assert first != second and runs[0] != runs_of_second[0]
+    paths = {psmnist_trials.model_path(tmp_path, task) for task in (first, second)}
+    assert len(paths) == 2
+    assert psmnist_trials.model_path(tmp_path, runs[0]) in paths
 
 
 def test_the_command_line_asks_for_the_defaults_of_the_data():

@@ -50,13 +50,18 @@ OF_TRAINING = (
     "learning_rate", "noise", "dropout", "seed",
 )  # fmt: skip
 
-_LOADED: dict[tuple[str, bool], Dataset] = {}
+_LOADED: dict[tuple[Any, ...], Dataset] = {}
 
 
 def load(data: str, permute: bool) -> Dataset:
-    """The data of a task: ``"digits"``, ``"mnist"``, or a file; once per process."""
+    """The data of a task: ``"digits"``, ``"mnist"``, or a file.
+
+    They are read once in each process, files again when they have changed.
+    """
     _check_data(data)
-    key = (data, permute)
+    path = Path(data)
+    state = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else ()
+    key = (data, permute, *state)
     if key not in _LOADED:
         if data == "digits":
             found = datasets.digits()
@@ -187,12 +192,15 @@ def make_tasks(
     check_number("synapse", synapse, low=0.001, high=100)
     check_number("rates", rates, low=10, high=2000)
     size = 1  # a file that cannot be read is refused before any run
+    of_file: dict[str, Any] = {}  # a file that has changed is trained on again
     if data not in ("digits", "mnist"):
         _, size = load(data, permuted).shape
+        of_file = {"checksum": zlib.crc32(Path(data).read_bytes())}
     trained: list[dict[str, Any]] = [
         {
             "rung": "trained",
             "data": data,
+            **of_file,
             "permuted": bool(permuted),
             "order": int(order),
             "units": int(units),
@@ -208,6 +216,9 @@ def make_tasks(
     ]
     ladder = []
     run_in_neurons = [t for t in trained if t["order"] in (ladder_orders or orders)]
+    if rungs and not run_in_neurons:
+        allowed = f"among the orders, {', '.join(map(str, orders))}"
+        raise refusal("ladder_orders", ladder_orders, allowed)
     for one, rung, presentation in product(run_in_neurons, rungs or (), presentations):
         chip = rung == "loihi"
         for total in (chip_neurons,) if chip else neurons:
@@ -236,13 +247,17 @@ def _of_trained(ladder: list[dict[str, Any]], done: SweepResult) -> list[Any]:
     return [
         task
         for task in ladder
-        if {**{k: task[k] for k in OF_TRAINING}, "rung": "trained"} in done.finished
+        if {**_of_training(task), "rung": "trained"} in done.finished
     ]
+
+
+def _of_training(task: dict[str, Any]) -> dict[str, Any]:
+    return {k: task[k] for k in (*OF_TRAINING, "checksum") if k in task}
 
 
 def model_path(folder: str | Path, task: dict[str, Any]) -> Path:
     """Where the network of a training is kept."""
-    described = json.dumps([task[k] for k in OF_TRAINING])
+    described = json.dumps(list(_of_training(task).values()))
     name = f"order{task['order']}-{zlib.crc32(described.encode()):08x}.npz"
     return Path(folder) / "models" / name
 
