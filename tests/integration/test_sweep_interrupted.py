@@ -25,7 +25,7 @@ from spiking_lmu.simulators import repeatable
 
 KILLS = 6  # every other one of the whole group of processes
 JOBS = 2
-TASKS = [{"seed": seed, "rate": rate} for rate in (50, 100.5) for seed in range(45)]
+TASKS = [{"seed": seed, "rate": rate} for rate in (50, 100.5) for seed in range(30)]
 
 
 def trial(task, log):
