@@ -53,5 +53,9 @@ __getattr__, __dir__, __all__ = on_first_use(
         "realization": ("Realization", "realize", "realize_for"),
         "signals": ("Spectrum", "white_noise"),
         "training": (),
+        # the layers above, for those who write spiking_lmu.networks.LegendreMemory
+        "networks": (),
+        "hardware": (),
+        "experiments": (),
     },
 )

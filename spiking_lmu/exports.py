@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,8 @@ def on_first_use(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """What makes a package import its modules when their names are first used.
 
-    Importing such a package takes no time and loads nothing; see :pep:`562`.
+    Importing such a package takes no time and loads nothing; see :pep:`562`. Its
+    modules need no import of their own: ``package.module`` imports them.
 
     Parameters
     ----------
@@ -41,9 +43,14 @@ def on_first_use(
                 value = import_module(f"{home.__name__}.{name}")
             setattr(sys.modules[package], name, value)
             return value
-        if name in modules:
+        # a module within, or a layer above; not what inspection asks for (__wrapped__)
+        if name[:1] != "_" and find_spec(f"{package}.{name}"):
             return import_module(f"{package}.{name}")
-        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        raise AttributeError(
+            f"module {package!r} has no attribute {name!r}",
+            name=name,
+            obj=sys.modules[package],
+        )
 
     def __dir__() -> list[str]:
         loaded = vars(sys.modules[package]).items()

@@ -74,6 +74,29 @@ def test_functions_are_not_hidden_by_modules_that_are_imported_first():
     assert callable(spiking_lmu.state_space) and callable(spiking_lmu.realize)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "networks.LegendreMemory",
+        "hardware.loihi.Simulator",
+        "experiments.precision.run",
+        "training.fit",
+        "validation.refusal",
+    ],
+)
+def test_one_import_is_enough_for_all_that_lies_within(name, tmp_path):
+    loaded = loaded_by(f"import spiking_lmu; spiking_lmu.{name}", tmp_path)
+    assert "spiking_lmu" in loaded
+
+
+def test_a_misspelt_name_is_told_which_it_might_be():
+    with pytest.raises(AttributeError) as raised:
+        spiking_lmu.realise  # noqa: B018
+    assert raised.value.name == "realise" and raised.value.obj is spiking_lmu
+    assert not hasattr(spiking_lmu, "__wrapped__")
+    assert {"networks", "hardware", "experiments"} <= set(dir(spiking_lmu))
+
+
 def test_version_is_that_of_the_distribution():
     assert spiking_lmu.__version__ == DISTRIBUTION.version
     assert re.fullmatch(r"\d+\.\d+\.\d+(\.dev\d+|rc\d+)?", spiking_lmu.__version__)
