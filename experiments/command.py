@@ -6,13 +6,14 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from spiking_lmu import __version__
 
@@ -48,18 +49,19 @@ EXPERIMENTS = {
 
 PROGRAM = "spiking-lmu"
 COMPLETION = "--install-completion"
+INTERRUPT = 130  # the status that shells know Ctrl-C by
+INTERRUPTED = "\nInterrupted."
 _WHERE = {"jobs", "scheduler"}
 MOST_LAWS = 6  # that are printed; the report lists them all
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a command line asks for: an experiment, and how it is to be run."""
 
     experiment: Experiment
     arguments: dict[str, Any]
     folder: Path
-    execution: dict[str, Any] = field(default_factory=dict)
+    execution: dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,14 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(sys.argv[1:] if argv is None else list(argv))
     except KeyboardInterrupt:  # while packages are imported, or after the run
-        print("\nInterrupted.", file=sys.stderr)
-        return 130
+        print(INTERRUPTED, file=sys.stderr)
+        return INTERRUPT
 
 
 def _main(argv: list[str]) -> int:
     # where nengo-loihi finds tensorflow, that has much to say and nothing to warn of
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    asked = parse(argv)
+    with _ended_by_interrupts():
+        asked = parse(argv)
     command = shlex.join([PROGRAM, *argv])
     try:
         page, n_failed = asked.experiment.publish(
@@ -93,7 +96,7 @@ def _main(argv: list[str]) -> int:
             "command continues there.",
             file=sys.stderr,
         )
-        return 130
+        return INTERRUPT
     except OSError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
@@ -108,6 +111,31 @@ def _main(argv: list[str]) -> int:
             file=sys.stderr,
         )
     return 1 if n_failed else 0
+
+
+@contextmanager
+def _ended_by_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, while there is nothing to lose.
+
+    Python loses an exception that is raised in a callback, of which imports have many.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # such as ignored, in the background of a shell
+        return
+
+    def end(*received: Any) -> NoReturn:
+        os.write(2, f"{INTERRUPTED}\n".encode())
+        os._exit(INTERRUPT)
+
+    try:
+        signal.signal(signal.SIGINT, end)
+    except ValueError:  # not in the main thread, which hears signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def refuse(name: str, text: str) -> NoReturn:

@@ -6,8 +6,10 @@ import ast
 import dataclasses
 import inspect
 import random
+import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -502,6 +504,31 @@ def test_ctrl_c_while_packages_are_imported_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(command, "load", interrupted)
     assert command.main(["precision"]) == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_ctrl_c_is_not_lost_where_python_ignores_exceptions():
+    """In callbacks of imports for instance; ended before anything could be lost."""
+    code = (
+        "import signal, sys, time\n"
+        "from spiking_lmu.experiments import command\n"
+        "class Callback:\n"
+        "    def __del__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "command.load = lambda place: Callback() and None\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.exit(command.main(['precision']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.strip()) == (130, "Interrupted.")
+
+
+def test_handlers_of_ctrl_c_are_put_back(monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit):
+        command.main(["--version"])
+    assert signal.getsignal(signal.SIGINT) is before
+    with ThreadPoolExecutor(1) as pool, pytest.raises(SystemExit):
+        pool.submit(command.main, ["--version"]).result()
 
 
 @pytest.mark.parametrize("argv", [["--model", "x.npz"], ["--model=y.npz", "x.npz"]])

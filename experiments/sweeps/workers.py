@@ -5,18 +5,20 @@ from __future__ import annotations
 import functools
 import json
 import os
+import signal
 import threading
 import time
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 import joblib
 import nengo
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
+from joblib.externals.loky.backend import resource_tracker
 from threadpoolctl import threadpool_limits
 
 from spiking_lmu.compatibility import missing, require
@@ -102,7 +104,7 @@ def run_in_pool(
             started.add(item[0])
             yield joblib.delayed(compute_in_pool)(function, item, os.getpid())
 
-    with joblib.parallel_config("loky", inner_max_num_threads=1):
+    with joblib.parallel_config("loky", inner_max_num_threads=1), interrupts_wait():
         outcomes = joblib.Parallel(
             n_jobs=max(2, min(jobs, len(tasks))),  # with 1, joblib starts no process
             return_as="generator_unordered",
@@ -117,6 +119,24 @@ def run_in_pool(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that tasks end early is what we want
             outcomes.close()
+
+
+@contextmanager
+def interrupts_wait() -> Iterator[None]:
+    """Start processes that are deaf to Ctrl-C, which this one hears afterwards.
+
+    A terminal sends it to all processes. This one ends its workers; each of them would
+    show a traceback. And what starts them may lose a KeyboardInterrupt.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # it would let the signal through, once started
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def run_on_cluster(
