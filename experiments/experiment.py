@@ -16,14 +16,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from spiking_lmu.compatibility import EXTRAS
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.pages.templates import fill
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, join, sweep
-from spiking_lmu.validation import check_integer
+from spiking_lmu.validation import check_flag, check_integer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -248,7 +248,10 @@ class Experiment:
         )
 
         def run(*args: Any, **kwargs: Any) -> DataFrame:
-            given = signature.bind(*args, **kwargs).arguments
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise TypeError(f"run() {error}") from None
             where = {n: given.pop(n) for n in list(given) if n in _EXECUTION}
             arguments = self.prepare(self.complete(given))
             return self.execute(arguments, **where).frame
@@ -279,6 +282,9 @@ class Experiment:
         for name, low, high in (("seed", 0, 2**32 - 1), ("trials", 1, 10**4)):
             if name in arguments:
                 check_integer(name, arguments[name], low, high)
+        for name, kind in get_type_hints(self.make_tasks).items():
+            if kind is bool:
+                check_flag(name, arguments[name])
         tasks: Any = self.make_tasks(**arguments)
         return [t for t in tasks if isinstance(t, Stage)] or [Stage(list(tasks))]
 

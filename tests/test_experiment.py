@@ -146,6 +146,24 @@ def test_the_toy_is_a_function(tmp_path):
         toy.run(sizes=(0,), folder=tmp_path)
 
 
+def test_wrong_names_are_told_as_python_tells_them(tmp_path):
+    with pytest.raises(TypeError, match=r"^run\(\) got an unexpected keyword .*'size'"):
+        toy.run(size=(1, 4), folder=tmp_path)
+
+
+@pytest.mark.parametrize("value", ["no", 0, None])
+def test_flags_are_true_or_false(tmp_path, value):
+    """Any text would be true."""
+
+    def tasks(swapped: bool = False) -> list[dict]:
+        return [{"swapped": swapped}]
+
+    flagged = dataclasses.replace(toy, make_tasks=tasks, run_task=lambda task: [task])
+    assert flagged.run(swapped=np.True_, folder=tmp_path, jobs=1)["swapped"].all()
+    with pytest.raises(ValidationError, match="swapped: must be True or False"):
+        flagged.run(swapped=value, folder=tmp_path)
+
+
 # ---- What else an experiment can declare -------------------------------------------
 
 

@@ -318,3 +318,34 @@ def test_a_scheduler_out_of_reach_is_refused(tmp_path, monkeypatch, address):
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
     with pytest.raises(ValidationError, match=r"^scheduler: must be the address"):
         run(trial, TASKS, tmp_path, scheduler=address)
+
+
+def blocked(task):
+    return [{"interrupts": signal.SIGINT in signal.pthread_sigmask(0, [])}]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="not on Windows")
+@pytest.mark.usefixtures("heard_interrupts")
+def test_workers_leave_ctrl_c_to_their_owner(tmp_path):
+    """A terminal sends it to all processes; each worker would show a traceback."""
+    frame = run(blocked, TASKS[:2], tmp_path, jobs=2).frame
+    assert frame["interrupts"].all()
+    assert not blocked({})[0]["interrupts"]
+    reached = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_while_it_waits(reached)
+    assert reached == [True]
+
+
+def interrupt_while_it_waits(reached):
+    with workers.interrupts_wait():
+        signal.raise_signal(signal.SIGINT)
+        reached.append(True)
+
+
+def test_a_folder_without_a_name_is_refused(tmp_path, monkeypatch):
+    """It would be the working directory."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValidationError, match="folder: must be a folder"):
+        run(trial, TASKS, "")
+    assert not list(tmp_path.iterdir())

@@ -158,8 +158,6 @@ def make_tasks(
     check_each("neurons", neurons, check_integer, 2, 10**5)
     check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     check_each("presentations", presentations, check_integer, 1, 1000)
-    if not isinstance(swapped, bool):
-        raise refusal("swapped", swapped, "True or False")
     common = {
         "steps": int(steps),
         "ahead": int(ahead),

@@ -189,6 +189,8 @@ def check_tasks(tasks: Any) -> dict[str, str]:
 def check_folder(folder: Any) -> Path:
     """The folder as a path, made if it is not there."""
     try:
+        if folder == "":  # which would be the working directory
+            raise ValueError("it has no name")
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
     except (TypeError, ValueError, OSError) as error:
