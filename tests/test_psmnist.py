@@ -16,6 +16,7 @@ from spiking_lmu.experiments import classification as psmnist
 from spiking_lmu.experiments import command
 from spiking_lmu.experiments.classification import experiment
 from spiking_lmu.experiments.classification import trials as psmnist_trials
+from spiking_lmu.experiments.classification.answers import pack, unpack
 from spiking_lmu.experiments.classification.figures import (
     AWARE,
     NAMES,
@@ -25,7 +26,6 @@ from spiking_lmu.experiments.classification.figures import (
     plot_training,
 )
 from spiking_lmu.experiments.classification.report import PUBLISHED
-from spiking_lmu.experiments.classification.trials import pack, unpack
 from spiking_lmu.experiments.experiment import Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.sweeps.tasks import SweepResult

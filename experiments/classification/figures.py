@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.data.archives import read_archive
-from spiking_lmu.experiments.classification.trials import unpack
+from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.validation import refusal

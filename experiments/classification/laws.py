@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.classification.figures import KEYS, NAMES, RUNGS
-from spiking_lmu.experiments.classification.trials import unpack
 from spiking_lmu.intervals import mean_interval
 
 Law = dict[str, Any]  # numbers of a law; the template has its words

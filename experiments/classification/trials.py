@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from spiking_lmu import training
 from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import Dataset
+from spiking_lmu.experiments.classification.answers import pack
 from spiking_lmu.experiments.classification.neurons import (
     InNeurons,
     parts_path,
@@ -434,19 +434,3 @@ def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
         "right": pack(right),
         "exact_right": pack(exact),
     }
-
-
-def pack(right: np.ndarray) -> str:
-    """One bit for each image, as hexadecimal digits that a table can hold."""
-    return np.packbits(right).tobytes().hex()
-
-
-def unpack(rows: pd.DataFrame, name: str = "right") -> np.ndarray:
-    """A table (n_networks, n_images) of 0 and 1, of what `pack` has written."""
-    n_images = int(rows["images"].iloc[0])
-    try:
-        table = [np.frombuffer(bytes.fromhex(text), np.uint8) for text in rows[name]]
-        return np.stack([np.unpackbits(row, count=n_images) for row in table]) * 1.0
-    except (KeyError, TypeError, ValueError):
-        allowed = "of trials that tell which images were classified correctly"
-        raise refusal("frame", f"without them in {name!r}", allowed) from None
