@@ -280,8 +280,8 @@ def check_no_learning(connection: nengo.Connection) -> None:
     """Refuse to replace a connection that learns, since a copy would not learn."""
     if connection.learning_rule_type is not None:
         raise ValidationError(
-            f"{connection} learns, which Poisson neurons on a chip cannot, nor "
-            "connections through nodes that pass values on to it; choose nengo.LIF for "
+            f"{connection} learns. On the chip, Poisson neurons cannot learn, nor can "
+            "connections through nodes that only pass values on; choose nengo.LIF for "
             "its ensembles, and give the node at its end a function",
             attr="network",
         )

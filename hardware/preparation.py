@@ -133,7 +133,7 @@ def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> N
     if isinstance(neuron_type, nengo.AdaptiveLIF):
         # nengo-loihi would build nengo.LIF, their parent class
         raise ValidationError(
-            f"neurons of {ensemble} adapt, which those of the chip do not; choose "
+            f"neurons of {ensemble} adapt, and those of the chip do not; choose "
             "nengo.LIF, or leave them on the host by nengo_loihi's on_chip",
             attr="neuron_type",
         )
@@ -141,8 +141,8 @@ def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> N
         base = neuron_type.base_type
         if type(base) not in RECTIFYING:
             raise ValidationError(
-                f"{neuron_type!r} of {ensemble} has no equal on the chip, which has "
-                "Poisson neurons of nengo.LIFRate and nengo.RectifiedLinear only; "
+                f"{neuron_type!r} of {ensemble} has no equivalent on the chip, which "
+                "has Poisson neurons of nengo.LIFRate and nengo.RectifiedLinear only; "
                 "choose one of these, or leave them on the host by nengo_loihi's "
                 "on_chip",
                 attr="neuron_type",
@@ -275,8 +275,8 @@ def _drawn_tuning(ensemble: nengo.Ensemble, seed: int) -> tuple[np.ndarray, np.n
     if not np.all(np.isfinite(max_rates) & (max_rates > 0) & (intercepts < 1)):
         raise ValidationError(
             f"gain and bias of {ensemble} leave neurons silent within its radius, "
-            "for which the chip has no equal; choose others, or leave the ensemble on "
-            "the host by nengo_loihi's on_chip",
+            "for which the chip has no equivalent; choose others, or leave the "
+            "ensemble on the host by nengo_loihi's on_chip",
             attr="gain",
         )
     return max_rates, intercepts

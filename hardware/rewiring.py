@@ -206,7 +206,7 @@ class Rewiring:
         if here in passed:
             raise ValidationError(
                 f"{node} passes values on to itself, which weights cannot do; give it "
-                "a function, and it stays on the host",
+                "a function to leave it on the host",
                 attr="network",
             )
         memory = self.inputs.get(node)

@@ -153,7 +153,7 @@ class InputSynapse(TimedLowpass):
             f"the input of {self.owner} is {value:.4g} at {t:.6g} s, but the memory "
             f"expects at most {self.largest:.3g}; neurons saturate beyond that. Set "
             "freq and rms for this input, or spectrum=Spectrum.from_signal(signal, "
-            "dt); memory.check_range(signal) tells how far it goes",
+            "dt); memory.check_range(signal) shows by how much",
             stacklevel=3,
         )
 
@@ -174,7 +174,7 @@ def expected_spectrum(
             raise refusal("spectrum", spectrum, "a spiking_lmu.Spectrum")
         if freq is not None or rms is not None:
             name, value = ("freq", freq) if freq is not None else ("rms", rms)
-            raise refusal(name, value, "None where spectrum is given")
+            raise refusal(name, value, "None if spectrum is given")
         return spectrum
     highest = min(0.5 / dt, MAX_CYCLES / theta)
     if freq is None:
@@ -197,7 +197,8 @@ def warn_of_band(theta: float, order: int, freq: float) -> None:
         enough = f"It requires an order of about {4 * cycles:.0f}"
     warnings.warn(
         f"freq={freq:g} Hz is {cycles:.3g} cycles in theta={theta:g} s, more than "
-        f"order={order} holds: a delay of theta errs by {error:.0%} there. {enough}",
+        f"order={order} holds: a delay of theta has an error of {error:.0%} there. "
+        f"{enough}",
         stacklevel=4,
     )
 

@@ -191,7 +191,7 @@ class LegendreMemory(Memory):
             check_realization(realization, (self.A, self.dt, self.synapse.tau))
             for name, value in (("freq", freq), ("rms", rms), ("spectrum", spectrum)):
                 if value is not None:
-                    raise refusal(name, value, "None where a realization is given")
+                    raise refusal(name, value, "None if a realization is given")
         self.spectrum = spectrum
         self.realization = realization
         self.coordinates = realization.coordinates
@@ -330,7 +330,7 @@ class LegendreMemory(Memory):
             In the order of ``ensembles``.
         """
         if isinstance(self.neuron_type, nengo.Direct):
-            raise refusal("neuron_type", self.neuron_type, "made of neurons")
+            raise refusal("neuron_type", self.neuron_type, "a type other than Direct")
         self._check_built(data, neuron_types)
         if neuron_types is None:
             neuron_types = getattr(data, "neuron_types", {})

@@ -422,7 +422,7 @@ def _memory(memory_args: Any) -> Callable[..., Memory]:
     if memory_args is None:
         return ExactMemory
     known = set(inspect.signature(LegendreMemory).parameters) - set(OWN)
-    allowed = "a mapping of arguments of LegendreMemory, n_neurons among them"
+    allowed = "a mapping of arguments of LegendreMemory, including n_neurons"
     if not isinstance(memory_args, Mapping) or "n_neurons" not in memory_args:
         raise refusal("memory_args", memory_args, allowed)
     unknown = [name for name in memory_args if name not in known]

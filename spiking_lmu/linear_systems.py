@@ -21,7 +21,7 @@ def check_system(
     if A.shape[0] != A.shape[1]:
         raise refusal(names[0], A.shape, "a square matrix")
     if B.shape[0] != A.shape[0]:
-        allowed = f"a matrix of {A.shape[0]} rows, as many as {names[0]} has"
+        allowed = f"a matrix of {A.shape[0]} rows, as {names[0]}"
         raise refusal(names[1], B.shape, allowed)
     return A, B
 
@@ -184,7 +184,7 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
     ------
     nengo.exceptions.ValidationError
         If the shapes do not match, a number is not finite, or the system is unstable
-        and its state grows beyond all numbers within these steps.
+        and its state exceeds the largest number within these steps.
     """
     Ad, Bd = check_system(Ad, Bd, ("Ad", "Bd"))
     if Bd.shape[1] != 1:
@@ -204,7 +204,7 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
             finite = int(np.isfinite(x).all(axis=1).sum())
             raise ValidationError(
                 f"must be stable, but has a spectral radius of {radius:.4g}: the state "
-                f"grows beyond all numbers within {finite} steps",
+                f"exceeds the largest number within {finite} steps",
                 attr="Ad",
             )
         raise refusal("u", np.abs(u).max(), "small enough for the state to stay finite")

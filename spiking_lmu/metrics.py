@@ -71,7 +71,7 @@ def nrmse(actual: Any, target: Any) -> float:
     actual, target = _check_pair(actual, target)
     size = float(rmse(target, np.zeros_like(target)))
     if size == 0:
-        raise refusal("target", target, "different from zero somewhere")
+        raise refusal("target", target, "different from zero in at least one place")
     return float(rmse(actual, target)) / size
 
 

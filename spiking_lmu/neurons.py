@@ -102,7 +102,7 @@ def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
         raise ValidationError(
             f"must be {name} with an amplitude of 1, but is {neuron_type}: these "
             "neurons adapt to their own output, so that another amplitude changes "
-            "their rates, which decoders do not know of",
+            "their rates, and decoders do not include that",
             attr="neuron_type",
         )
     # an array would be of one value a neuron, and populations differ in size

@@ -53,7 +53,9 @@ def check_populations(realization: Any, populations: Any) -> None:
     ):
         raise refusal("populations", populations, "a sequence of Population")
     if len(populations) != order:
-        raise refusal("populations", len(populations), f"{order}, one a coordinate")
+        raise refusal(
+            "populations", len(populations), f"{order}, one for each coordinate"
+        )
 
 
 def spiking_noise(

@@ -58,9 +58,9 @@ def count_variance(neuron_type: NeuronType, expected: np.ndarray) -> np.ndarray:
         raise refusal(
             "neuron_type",
             neuron_type,
-            "Poisson neurons or others whose spikes are random and independent "
-            "(nengo.PoissonSpiking, nengo.StochasticSpiking), or rates, for theory "
-            "knows the noise of no others",
+            "Poisson or other neurons with random, independent spikes "
+            "(nengo.PoissonSpiking, nengo.StochasticSpiking), or rates, since the "
+            "theory of noise includes no others",
         )
     return np.zeros(np.shape(expected))
 

@@ -182,7 +182,7 @@ def check_realization(
         If it is not a `Realization`, or one of another memory.
     """
     if not isinstance(realization, Realization):
-        raise refusal("realization", realization, "what realize or realize_for returns")
+        raise refusal("realization", realization, "a result of realize or realize_for")
     if system is None:
         return realization
     A, dt, tau = system
@@ -346,7 +346,7 @@ def realize_for(
     for name, moments in (("states", K), ("sensitivity", weight)):
         if not 0 < np.trace(moments) < np.inf:
             size = np.abs(states if name == "states" else C).max()
-            raise refusal(name, size, "of squares above 0, and finite")
+            raise refusal(name, size, "of squares above 0 that are finite")
     weight += WEIGHT_FLOOR * np.trace(weight) / d * np.eye(d)
 
     def radii(T: np.ndarray, T_inv: np.ndarray, deviations: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ class Spectrum:
             allowed = f"{edges.size - 1} numbers, one for each band"
             raise refusal("powers", self.powers, allowed)
         if not powers.any():
-            raise refusal("powers", self.powers, "above zero in some band")
+            raise refusal("powers", self.powers, "above zero in at least one band")
         mean_power = check_number("mean_power", self.mean_power, 0, LARGEST)
         object.__setattr__(self, "edges", edges)
         object.__setattr__(self, "powers", powers)
@@ -316,7 +316,7 @@ def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarr
     if np.size(off):
         spans = check_array("off", off, 0, duration, ndims=(2,))
         if spans.shape[1] != 2 or np.any(spans[:, 0] >= spans[:, 1]):
-            raise refusal("off", off, "pairs of a beginning and a later end")
+            raise refusal("off", off, "pairs of a start and a later end")
         for start, stop in spans + dt * 1e-6:
             result[(time > start) & (time <= stop)] = 0
     return result

@@ -153,7 +153,7 @@ def check_positive(name: str, value: Any) -> float:
     """
     number = check_number(name, value, low=0, exclusive=True)
     if not SMALLEST <= number <= LARGEST:
-        raise refusal(name, value, "a positive number that can be calculated with")
+        raise refusal(name, value, f"a number from {SMALLEST:g} to {LARGEST:g}")
     return number
 
 

@@ -251,7 +251,9 @@ def test_the_command_writes_everything(folder, tmp_path, capsys):
     (facts,) = tmp_path.glob("facts-*.json")
     facts.unlink()
     assert command.main(["deploy", str(folder / "model.npz"), *argv]) == 1
-    assert f"{facts.name}, which the page needs, is gone" in capsys.readouterr().err
+    assert (
+        f"{facts.name}, which the page requires, is missing" in capsys.readouterr().err
+    )
 
 
 def test_other_weights_and_other_data_are_run_anew(folder, tmp_path):
@@ -301,7 +303,7 @@ def test_pages_with_energy_of_a_chip_and_many_labels(deploy, folder):
         ({"presentation": 0}, "presentation"), ({"images": -1}, "images"),
         ({"synapse": 0}, "synapse"), ({"rates": 0}, "rates"), ({"seed": -1}, "seed"),
         ({"data": "nothing.csv"}, "data.*does not exist"),
-        ({"data": 3}, "data.*does not say"),
+        ({"data": 3}, "data.*does not name"),
         ({"model": "nothing.npz"}, "model.*there"),
         ({"target": "loihi", "memory": "rate"}, "memory.*spikes"),
     ],
@@ -326,10 +328,10 @@ def test_bad_models(deploy, folder, tmp_path):
         deploy(**arguments(folder, model=str(model)))
     network, about = SequenceNetwork.load(folder / "model.npz")
     network.save(model, {**about, "task": "forecast"})
-    with pytest.raises(ValidationError, match="model.*classes.*'forecast'"):
+    with pytest.raises(ValidationError, match="model.*classification.*'forecast'"):
         deploy(**arguments(folder, model=str(model)))
     network.save(model)
-    with pytest.raises(ValidationError, match="data.*does not say"):
+    with pytest.raises(ValidationError, match="data.*does not name"):
         deploy(**arguments(folder, model=str(model)))
 
 

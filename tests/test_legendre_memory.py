@@ -624,7 +624,7 @@ def test_spectrum_from_an_example():
 def test_spectrum_leaves_no_room_for_freq_and_rms():
     spectrum = Spectrum.flat(5, 0.5)
     for name in ("freq", "rms"):
-        with pytest.raises(ValidationError, match=f"{name}: must be None where spec"):
+        with pytest.raises(ValidationError, match=f"{name}: must be None if spec"):
             make(spectrum=spectrum, **{name: 1.0})
 
 

@@ -1133,7 +1133,7 @@ def test_random_neurons_that_no_chip_has(in_memory):
             make(neuron_type=tanh, max_rates=Uniform(100, 200))
         else:
             nengo.Ensemble(10, 1, neuron_type=tanh, max_rates=Uniform(100, 200))
-    with pytest.raises(ValidationError, match="neuron_type.*no equal on the chip"):
+    with pytest.raises(ValidationError, match="neuron_type.*no equivalent on the chip"):
         simulator(network)
 
 

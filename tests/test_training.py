@@ -343,7 +343,7 @@ def test_several_inputs_and_outputs():
     assert set(given) == set(probes)
     with pytest.raises(ValidationError, match=r"inputs.*2 of them"):
         training.predict(network, x)
-    with pytest.raises(ValidationError, match="as many sequences and steps"):
+    with pytest.raises(ValidationError, match="equal numbers of sequences and steps"):
         training.predict(network, {nodes[0]: x, nodes[1]: x[:, :-1]})
 
 
@@ -420,7 +420,7 @@ def test_networks_without_anything_to_train():
     network.lmu.config[nengo.Connection].trainable = False
     for layer in network.layers:
         network.lmu.config[layer.neurons].trainable = False
-    with pytest.raises(ValidationError, match="something to train"):
+    with pytest.raises(ValidationError, match="trainable weights"):
         fit(network)
     with pytest.raises(ValidationError, match="network"):
         training.fit("network", *sequences())

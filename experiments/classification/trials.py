@@ -119,9 +119,8 @@ def make_tasks(
     Parameters
     ----------
     data : str
-        ``digits``, the small images of scikit-learn; ``mnist``, Keras' copy of MNIST;
-        the name of an ``.npz`` file like it; or of a ``.csv`` or ``.tsv`` file of your
-        own sequences.
+        ``digits``, small images of scikit-learn; ``mnist``; or the name of an ``.npz``
+        file like that of MNIST, or of a ``.csv`` or ``.tsv`` file of your sequences.
     permuted : bool
         Whether to shuffle the time steps, by one permutation for all sequences.
     orders : sequence of int
@@ -159,8 +158,7 @@ def make_tasks(
     chip_neurons : int
         Number of neurons of the memory on the chip.
     noise_aware : sequence of str
-        no: networks as trained; yes: networks that are trained further, with the noise
-        of the neurons; or both.
+        no: as trained; yes: after further training with the noise of the neurons.
     synapse : float
         Recurrent synapse of the memory, in seconds.
     rates : float

@@ -97,7 +97,7 @@ def plot_training(frame: pd.DataFrame) -> Figure:
         kind: rows for kind, rows in kinds(frame).items() if kind[1] == "learned"
     }
     if not learned:
-        raise refusal("frame", "without them", "of trials with learned encoders")
+        raise refusal("frame", "without any", "of trials with learned encoders")
     no_memory: dict[str, Any] = {"color": style.INK, "linewidth": 0.9}
     figure = style.new_figure("double", 0.42)
     delays = sorted(set().union(*(rows["delay"] for rows in learned.values())))

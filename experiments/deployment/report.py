@@ -23,7 +23,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         told = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         again = f"remove {result.folder} to run this again"
-        raise OSError(f"{path}, which the page needs, is gone; {again}") from None
+        raise OSError(f"{path}, which the page requires, is missing; {again}") from None
     return show(result.frame, told)
 
 

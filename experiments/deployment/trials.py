@@ -167,7 +167,7 @@ def made_for(about: dict[str, Any]) -> dict[str, Any]:
         found = about.get(kind, {})
         known = {*IN_NEURONS, "seed", "coordinates"}
         if not isinstance(found, dict) or not set(found) <= known:
-            raise refusal("model", found, "of settings that freeze keeps")
+            raise refusal("model", found, "with settings of freeze")
         made.update(found)
         if found.get("memory") == "poisson" and "seed" not in found:
             made["memory"] = "poisson-relu"  # as version 0.1.0 called it
@@ -208,10 +208,10 @@ def read(task: dict[str, Any]) -> Job:
     network, about = SequenceNetwork.load(task["model"])
     kind = about.get("task", "classification")
     if kind != "classification":
-        raise refusal("model", kind, "a network that gives classes")
+        raise refusal("model", kind, "a network for classification")
     data = task["data"]
     if not isinstance(data, str):
-        raise refusal("data", data, "given, as the model does not say what it was for")
+        raise refusal("data", data, "given, since the model does not name its data")
     dataset = load(data, bool(about.get("permuted", False)))
     n_steps, size = dataset.shape
     if (n_steps, size) != (network.window, network.size_in):
@@ -224,7 +224,7 @@ def read(task: dict[str, Any]) -> Job:
     known = [str(label) for label in about.get("labels", dataset.labels)]
     strange = [label for label in dataset.labels if label not in known]
     if strange or len(known) != network.size_out:
-        allowed = f"of the {network.size_out} labels that the model knows"
+        allowed = f"of the {network.size_out} labels of the model"
         found = strange[0] if strange else len(known)
         raise refusal("data", found, allowed)
     splits = (dataset.train, dataset.validation, dataset.test)

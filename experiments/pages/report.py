@@ -277,7 +277,7 @@ def _check_figures(report: Report, figures: Mapping[str, Figure]) -> None:
             raise refusal("figures", name, "named by letters, digits, _ and -")
     for section in report.sections:
         if section.figure is not None and section.figure not in figures:
-            known = ", ".join(map(repr, figures)) or "none, for there are no figures"
+            known = ", ".join(map(repr, figures)) or "none, since there are no figures"
             raise refusal("figure", section.figure, f"one of {known}")
 
 

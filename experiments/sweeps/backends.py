@@ -239,7 +239,9 @@ def check_fits(
     """
     chosen = backend(name)
     if chosen.spiking_only and "rate" in neuron_types:
-        raise refusal("neuron_types", "rate", f"of spikes, with the backend {name!r}")
+        raise refusal(
+            "neuron_types", "rate", f"neurons that spike, with the backend {name!r}"
+        )
     order, n = max(orders), max(neurons)
     if chosen.most_neurons is not None and order * n > chosen.most_neurons:
         allowed = f"at most {chosen.most_neurons // order} at order {order}"

@@ -49,7 +49,7 @@ def describe_context(context: Mapping[str, Any] | None) -> str:
     try:
         return encode({"versions": versions(), **dict(context or {})}, sort_keys=True)
     except (TypeError, ValueError, RecursionError) as error:
-        allowed = f"a dict of what JSON can express ({error})"
+        allowed = f"a dict of data that JSON can represent ({error})"
         raise refusal("context", context, allowed) from error
 
 
@@ -180,7 +180,7 @@ class Store:
         except (sqlite3.Error, UnicodeError, OverflowError, MemoryError) as error:
             raise ValidationError(
                 f"must be one whose trials can be read and stored, but {self.path}"
-                f" cannot be used ({error}); move that file away to start afresh,"
+                f" cannot be used ({error}); move that file away to start again,"
                 " or give another folder",
                 attr="folder",
             ) from error

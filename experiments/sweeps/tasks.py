@@ -179,7 +179,9 @@ def check_tasks(tasks: Any) -> dict[str, str]:
         try:
             key, text = encode(task, sort_keys=True), encode(task)
         except (TypeError, ValueError, RecursionError) as error:
-            raise refusal("tasks", task, f"what JSON can express ({error})") from error
+            raise refusal(
+                "tasks", task, f"data that JSON can represent ({error})"
+            ) from error
         if key in texts:
             raise refusal("tasks", task, "all different")
         texts[key] = text

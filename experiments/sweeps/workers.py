@@ -151,7 +151,7 @@ def run_on_cluster(
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        allowed = f"the address of a Dask scheduler within reach ({error})"
+        allowed = f"the address of a running Dask scheduler ({error})"
         raise refusal("scheduler", address, allowed) from error
     call = functools.partial(compute_on_cluster, function, versions())
     with client:

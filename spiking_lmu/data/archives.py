@@ -229,12 +229,16 @@ def write_archive(
     try:
         coded = {f"json {name}": np.array(json.dumps(v)) for name, v in texts.items()}
     except (TypeError, ValueError, RecursionError) as error:
-        raise refusal("about", texts, f"what JSON can express ({error})") from None
+        raise refusal(
+            "about", texts, f"data that JSON can represent ({error})"
+        ) from None
     if any(text.nbytes > LARGEST_TEXT for text in coded.values()):
         raise refusal("about", texts, f"shorter than {LARGEST_TEXT // 4:,} characters")
     total = sum(array.nbytes for array in (*arrays.values(), *coded.values()))
     if total > LARGEST:
-        raise refusal("path", str(path), f"for {LARGEST:,} bytes, not {total:,}")
+        raise refusal(
+            "path", str(path), f"for at most {LARGEST:,} bytes, not {total:,}"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     kept: dict[str, Any] = {**arrays, **coded}

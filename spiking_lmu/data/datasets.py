@@ -221,7 +221,7 @@ def sequences_csv(
     ends = np.round(len(x) * np.cumsum(parts)).astype(int)
     counts = tuple(int(n) for n in np.diff(ends, prepend=0))
     if min(counts) == 0:
-        allowed = f"such that each gets some of the {len(x)} sequences in {path}"
+        allowed = f"such that each part has some of the {len(x)} sequences in {path}"
         raise refusal("shares", shares, allowed)
     return _divided(path.stem, x, y, labels, counts, seed)
 
@@ -274,12 +274,12 @@ def _divided(
 
 def _download_mnist() -> dict[str, np.ndarray]:
     """Through Keras, which checks what it gets and keeps it."""
-    hint = f"name a file with --data, {MNIST_FILE}"
+    hint = f"give a file with --data, {MNIST_FILE}"
     try:
         source = require("tensorflow", "data").keras.datasets.mnist
     except ValidationError as error:
         raise ValidationError(
-            "is not there: MNIST is not in Keras' cache, and its download "
+            "is not available: MNIST is not in Keras' cache, and its download "
             f"{error.args[0]}; or {hint}",
             attr="data",
         ) from error
@@ -288,7 +288,7 @@ def _download_mnist() -> dict[str, np.ndarray]:
             (x_train, y_train), (x_test, y_test) = source.load_data()
     except Exception as error:  # Keras raises its own for whatever goes wrong
         raise ValidationError(
-            f"is not there: Keras cannot download MNIST ({error}); {hint}",
+            f"is not available: Keras cannot download MNIST ({error}); {hint}",
             attr="data",
         ) from error
     return dict(zip(MNIST_KEYS, (x_train, y_train, x_test, y_test)))

@@ -185,7 +185,7 @@ def _rounding(times: np.ndarray, step: float) -> np.ndarray:
 def _read_npy(path: Path) -> tuple[np.ndarray, float | None]:
     values = read_npy(path)
     if values.dtype.kind not in "iuf":
-        raise ValueError(f"it holds {values.dtype}, not real numbers")
+        raise ValueError(f"it contains {values.dtype}, not real numbers")
     if values.ndim != 1 and values.shape[1:] != (1,):
         raise ValueError(f"its shape is {values.shape}, not (n,) or (n, 1)")
     return values.ravel(), None
@@ -212,11 +212,11 @@ def _agreed_rate(path: Path, rate: float | None, found: float | None) -> float:
     """Samples per second, from the file or from the user."""
     if found is None:
         if rate is None:
-            allowed = f"given in samples per second, for {path} does not hold it"
+            allowed = f"given in samples per second, since {path} does not contain it"
             raise refusal("rate", rate, allowed)
         return rate
     if rate is not None and abs(rate - found) > 0.01 * found:
-        raise refusal("rate", rate, f"{found:g} per second, as {path} has it")
+        raise refusal("rate", rate, f"{found:g} per second, as in {path}")
     return found
 
 

@@ -87,7 +87,7 @@ class Descent:
         if not np.isfinite(row["loss"]):
             raise ValidationError(
                 f"was too high: the loss is {row['loss']} in epoch {self.epoch}; the "
-                "network keeps the best weights before",
+                "network keeps the best weights of earlier epochs",
                 attr="learning_rate",
             )
         if value < self.lowest:
@@ -120,7 +120,11 @@ class Descent:
         arrays, texts = read_archive(self.checkpoint)
         plan = texts.get("plan")
         if not isinstance(plan, dict) or "history" not in texts:
-            raise refusal("checkpoint", str(self.checkpoint), "a file of `fit`, or new")
+            raise refusal(
+                "checkpoint",
+                str(self.checkpoint),
+                "a checkpoint of `fit`, or a new file",
+            )
         for name, value in self.plan.items():
             found = plan.get(name)
             if name == "rates" and isinstance(found, list):
@@ -128,8 +132,8 @@ class Descent:
                 value, found = value[:n], found[:n]
             if value != found:
                 raise ValidationError(
-                    f"{self.checkpoint} is of another training, with another {name}; "
-                    "name another file, or remove it",
+                    f"{self.checkpoint} belongs to a training with another {name}; "
+                    "give another file, or remove this one",
                     attr="checkpoint",
                 )
         variables = self.model.trainable_variables
@@ -143,7 +147,7 @@ class Descent:
             found = [arrays.get(f"{name} {k}") for k in range(len(group))]
             if any(a is None or a.shape != s for a, s in zip(found, shapes)):
                 raise refusal(
-                    "checkpoint", str(self.checkpoint), "of a network like this one"
+                    "checkpoint", str(self.checkpoint), "of a network with such weights"
                 )
         for name in ("weights", "state"):
             for k, variable in enumerate(groups[name]):

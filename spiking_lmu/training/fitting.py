@@ -192,7 +192,7 @@ def fit(
     if patience is not None:
         check_integer("patience", patience)
         if validation is None:
-            raise refusal("patience", patience, "None where there is no validation")
+            raise refusal("patience", patience, "None without validation")
     if not callable(learning_rate):
         check_number("learning_rate", learning_rate, low=0, exclusive=True)
     check_flag("progress", progress)
@@ -202,7 +202,7 @@ def fit(
     held_out = None if validation is None else check_pair(network, validation, loss)
     check_storable(network)
     if not count_parameters(network):
-        raise refusal("network", network, "a network with something to train")
+        raise refusal("network", network, "a network with trainable weights")
 
     fix_seeds(network, seed)
     draw_weights(network, seed)

@@ -203,7 +203,7 @@ def choose_form(
         dt = _time_step(network)
     else:
         dt = check_number("dt", dt, low=0, exclusive=True)
-    cut, reason = None, "as was asked for"
+    cut, reason = None, "as requested"
     if form != "sequential":
         try:
             cut = split(network, stimuli, probes, trainable)
@@ -214,7 +214,9 @@ def choose_form(
                 ) from None
             reason = str(error)
         else:
-            reason = "what learns has no memory, and what remembers does not learn"
+            reason = (
+                "trained parts have no memory, and parts with memory are not trained"
+            )
     with nengo.Network(seed=0) as flat:
         if cut is not None:
             entries, stand_ins, inner = _after(cut, flat)

@@ -65,7 +65,9 @@ def samples_of(built: Form, x: Arrays, y: Arrays, loss: str, warm_up: int) -> Sa
         target[:, :early] = -1 if loss == "crossentropy" else np.nan
     counted = {p: counts(loss, v) for p, v in y.items()}
     if not all(c.any() for c in counted.values()):
-        raise refusal("targets", next(iter(y.values())), "such that some of them count")
+        raise refusal(
+            "targets", next(iter(y.values())), "such that at least one is counted"
+        )
     if built.cut is None:
         return Samples(built.data(x), y)
     steps = np.zeros((len(next(iter(x.values()))), max(v.shape[1] for v in y.values())))
@@ -115,17 +117,21 @@ def check_inputs(
         x[node] = array
     shapes = {a.shape[:2] for a in x.values()}
     if len(shapes) > 1:
-        raise refusal("inputs", sorted(shapes), "of as many sequences and steps each")
+        raise refusal(
+            "inputs", sorted(shapes), "of equal numbers of sequences and steps"
+        )
     return x
 
 
 def _by_object(name: str, data: Data, objects: list[Any], kind: str) -> dict[Any, Any]:
     if isinstance(data, Mapping):
         if not data or not all(key in objects for key in data):
-            raise refusal(name, list(data), f"by {kind} of the network")
+            raise refusal(
+                name, list(data), f"a dict whose keys are {kind}s of the network"
+            )
         return dict(data)
     if len(objects) != 1:
-        allowed = f"a dict by {kind}: the network has {len(objects)} of them"
+        allowed = f"a dict by {kind}, since the network has {len(objects)} of them"
         raise refusal(name, type(data).__name__, allowed)
     return {objects[0]: data}
 
@@ -157,5 +163,5 @@ def _check_targets(
             raise refusal("targets", int(worst), f"labels 0 to {size - 1}, or -1")
         return array[..., None].astype(np.float32)
     if np.isinf(array).any():
-        raise refusal("targets", np.inf, "finite, or NaN where it does not count")
+        raise refusal("targets", np.inf, "finite, or NaN if not counted")
     return array.astype(np.float32)

@@ -88,7 +88,7 @@ def check_storable(network: nengo.Network, all_weights: bool = False) -> None:
         if not isinstance(c.transform, kinds):
             kind = type(c.transform).__name__
             raise ValidationError(
-                f"has weights that cannot be kept: those of {c}, a {kind}; set its "
+                f"has weights that cannot be stored: those of {c}, a {kind}; set its "
                 "`trainable` to False, or connect from neurons or nodes",
                 attr="network",
             )
@@ -100,8 +100,8 @@ def check_storable(network: nengo.Network, all_weights: bool = False) -> None:
         kept = "weights" if all_weights else "trainable_weights"
         if isinstance(node, nengo_dl.TensorNode) and getattr(layer, kept, None):
             raise ValidationError(
-                f"has weights that cannot be kept: those of the Keras layer in {node}; "
-                "use connections of Nengo in its place, or train with NengoDL itself",
+                f"has weights that cannot be stored: those of the Keras layer in "
+                f"{node}; use Nengo connections instead, or train with NengoDL itself",
                 attr="network",
             )
 
@@ -362,7 +362,7 @@ def _other_network(path: Any, how: str) -> ValidationError:
 def _check_architecture(path: Any, network: nengo.Network, found: Any) -> None:
     own = describe(network)
     if not isinstance(found, list):
-        raise DamagedFile("it does not say of what network it is")
+        raise DamagedFile("it does not describe a network")
     for mine, theirs in zip(own, found):
         if mine != theirs:
             shown = repr(theirs)[:100]
