@@ -1,6 +1,6 @@
-"""Remember a real recording, and draw it: an electrocardiogram, 0.2 s long windows.
+"""Remember a recording, an electrocardiogram, in windows of 0.2 s, and draw it.
 
-Needs PyWavelets, whose example recording this is. Writes ``ecg.png``, or the path given
+Requires PyWavelets, which contains the recording. Writes ``ecg.png``, or the path given
 as its first argument.
 """
 

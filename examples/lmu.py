@@ -1,4 +1,4 @@
-"""Train a whole unit with NengoDL (extra `dl`), then give it a memory of neurons."""
+"""Train a whole unit with NengoDL (extra `dl`), then replace its memory by neurons."""
 
 import nengo
 import numpy as np

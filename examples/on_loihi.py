@@ -1,6 +1,6 @@
-"""Run a memory on Loihi's emulator: what it takes, what it changes, how good it is.
+"""Run a memory on the emulator of Loihi: resources, changes, error and energy.
 
-Needs nengo-loihi, the extra ``loihi``.
+Requires nengo-loihi, the extra ``loihi``.
 """
 
 import nengo
@@ -21,11 +21,11 @@ with nengo.Network(seed=0) as model:
     u = nengo.Probe(stimulus)
     delayed = nengo.Probe(memory.add_readout(delays=[THETA]))
 
-print("What it takes, before anything is built:")
+print("Resources, before anything is built:")
 print(loihi.resources(model))
 
 with loihi.Simulator(model, target="sim", progress_bar=False) as sim:
-    print("\nWhat is other than in the network:")
+    print("\nDifferences from the network:")
     print(*sim.changes, sep="\n")
     sim.run(5)
 

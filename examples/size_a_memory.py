@@ -1,4 +1,4 @@
-"""How many neurons does a memory need? Ask theory, build it, and measure."""
+"""How many neurons does a memory require? Predict, build and measure."""
 
 import nengo
 import numpy as np
@@ -37,4 +37,4 @@ with nengo.Simulator(model, optimize=False) as sim:
 exact = simulate(*discretize(*state_space(theta, order), sim.dt), sim.data[u][:, 0])
 error = (sim.data[m] - exact)[sim.trange() > theta + 0.5]
 measured = np.sqrt(np.mean(np.sum(error**2, axis=1)))
-print(f"wanted RMSE {wanted}, measured {measured:.4f}")
+print(f"required RMSE {wanted}, measured {measured:.4f}")

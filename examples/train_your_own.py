@@ -1,8 +1,8 @@
 """Train a network on your own sequences (extra `dl`), then run it in spiking neurons.
 
-``python train_your_own.py FILE.csv`` reads a row for each sequence, its label and then
-its values. Without a file, it makes one: noisy waves of changing frequency, to be told
-apart by their shape.
+``python train_your_own.py FILE.csv`` reads one row for each sequence: its label, then
+its values. Without a file, it makes one: noisy waves of changing frequency and three
+shapes, which are the labels.
 """
 
 import sys
@@ -36,7 +36,7 @@ if len(sys.argv) > 1:
     FILE = Path(sys.argv[1])
 else:
     write_waves(FILE)
-data = sequences_csv(FILE)  # 70 % to train on, 10 % to choose by, 20 % to report
+data = sequences_csv(FILE)  # 70 % training, 10 % validation, 20 % test
 n_steps, size = data.shape
 print(f"{FILE}: {n_steps} steps of {size}, labels {', '.join(data.labels)}")
 
@@ -50,7 +50,7 @@ result = training.fit(
     epochs=40,
     batch_size=50,
     learning_rate=1e-2,
-    noise=0.3,  # neurons will bring some: better to have met it
+    noise=0.3,  # prepares for the noise of neurons
     progress=True,
 )
 print(result)

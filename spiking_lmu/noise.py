@@ -174,10 +174,9 @@ def predict_rmse(
     """RMSE of the decoded state that the noise of random spikes will cause.
 
     Nothing is simulated and no constant is fitted: populations are drawn and
-    solved as `networks.LegendreMemory` does, and what their noise does in the
-    recurrence follows from `error_covariance`. The decoders' static distortion is not
-    noise and is left out; it depends on the input, and
-    `networks.LegendreMemory.predict_rmse` adds it for a given one.
+    solved as in `networks.LegendreMemory`, and `error_covariance` gives the effect of
+    their noise. The static distortion of the decoders is not included. It depends on
+    the input, and `networks.LegendreMemory.predict_rmse` adds it for a given input.
 
     Parameters
     ----------
@@ -191,12 +190,12 @@ def predict_rmse(
     neuron_type : nengo.neurons.NeuronType, optional
         `poisson` by default. Others whose spikes are random and independent
         (``nengo.StochasticSpiking``) have a theory too, and neurons that do not spike
-        have no noise. All others are refused: ``nengo.LIF`` among them, whose error
-        ends at a floor that more neurons do not lower.
+        have no noise. All others are refused, including ``nengo.LIF``, whose error has
+        a floor that more neurons do not lower.
     max_rates, intercepts : nengo.dists.Distribution, optional
         Of the neurons; in Hz, and relative to the radius.
     seed : int
-        Of the populations that are drawn.
+        Seed of the populations.
 
     Returns
     -------
@@ -244,14 +243,14 @@ def predict_rmse(
 def required_neurons(
     rmse: float, realization: Realization, synapse: float | None = None, **kwargs: Any
 ) -> int:
-    """The mean number of neurons per dimension that a wanted RMSE takes.
+    """The mean number of neurons per dimension that a given RMSE requires.
 
-    The inverse of `predict_rmse`, whose other arguments it takes.
+    This is the inverse of `predict_rmse`. The other arguments are the same.
 
     Parameters
     ----------
     rmse : float
-        Wanted error of the decoded state.
+        Required error of the decoded state.
     realization : Realization
     synapse : float, optional
         Time constant of the filter through which the state is read, in seconds.
@@ -259,8 +258,8 @@ def required_neurons(
     Returns
     -------
     n_neurons : int
-        Mean per dimension: the total is this times the order. At least 8, for the
-        decoders of fewer are more distortion than noise.
+        Mean per dimension; the total is this times the order. At least 8, since
+        decoders of fewer neurons have more distortion than noise.
 
     Raises
     ------

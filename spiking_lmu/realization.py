@@ -211,12 +211,12 @@ def realize(
     ``"balanced"`` coordinates make :math:`K = W = \operatorname{diag}(\mu)`: K the
     covariance of the state under the expected input and its transients,
     :math:`W = G^T X G` with :math:`G = \bar A - a I` and
-    :math:`X = \bar A^T X \bar A + I`, so that W tells what noise in the state does to
-    the mean squared error of the state itself. In both coordinates,
-    each radius covers 4.5 standard deviations of the state (the ``peak`` of the
-    spectrum), in the long run and at any time after the input has started, stopped
-    or jumped. Neurons are best shared in
-    proportion to :math:`\sqrt{r_i \sigma_i W_{ii}}` (radius, deviation).
+    :math:`X = \bar A^T X \bar A + I`, so that W gives the effect of noise in the
+    state on the mean squared error of the state itself. In both coordinates, each
+    radius covers 4.5 standard deviations of the state (the ``peak`` of the spectrum),
+    in the long run and at any time after the input has started, stopped or jumped.
+    The optimal numbers of neurons are proportional to
+    :math:`\sqrt{r_i \sigma_i W_{ii}}` (radius, deviation).
 
     Parameters
     ----------
@@ -296,28 +296,29 @@ def realize_for(
     coordinates: str = "balanced",
     largest_input: float = 1.0,
 ) -> Realization:
-    r"""Choose coordinates for given data, and for what is to be made of the state.
+    r"""Choose coordinates for given data, and for the use of the state.
 
-    As `realize`, but K is the second moment of states that data have brought about,
-    and :math:`X = \bar A^T X \bar A + C^T C` with C what the outcome is sensitive to:
-    W tells what noise does to that outcome. Radii cover all of the states, and a
-    tenth more.
+    As `realize`, but K is the second moment of given states, and
+    :math:`X = \bar A^T X \bar A + C^T C` with C the sensitivity of an outcome to the
+    state. W gives the effect of noise on that outcome. Radii exceed the largest of the
+    states by a tenth.
 
     Parameters
     ----------
     A, B, dt, tau, coordinates
         As for `realize`.
     states : (n, d) array_like
-        States of the memory while it hears what is expected, at all times.
+        States of the memory at all times, for the expected input.
     sensitivity : (k, d) array_like, optional
-        C: how the outcome changes with the state. The state itself by default.
+        C, the derivative of the outcome by the state. By default, the outcome is the
+        state itself.
     largest_input : float
         Largest magnitude of the input.
 
     Returns
     -------
     realization : Realization
-        Its ``noise_weight`` tells the noise of the outcome C m.
+        Its ``noise_weight`` gives the noise of the outcome C m.
 
     Raises
     ------

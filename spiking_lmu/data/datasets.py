@@ -35,7 +35,7 @@ class Split:
     Attributes
     ----------
     x : (n, T, size) array of float32
-        What the network sees, step by step.
+        Inputs of the network in each step.
     y : (n,) array of int
         Classes, from 0.
     """
@@ -50,14 +50,14 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Sequences to train on, to choose by and to report.
+    """Sequences for training, validation and test.
 
     Attributes
     ----------
     name : str
     train, validation, test : Split
     labels : tuple of str
-        What the classes are called, in their order.
+        Names of the classes, in their order.
     """
 
     name: str
@@ -155,8 +155,8 @@ def digits(seed: int = 0) -> Dataset:
     Parameters
     ----------
     seed : int
-        Of what goes where: 1,197 images are to train on, 200 for validation and 400
-        for the test, all classes in equal shares.
+        Seed of the split: 1,197 images for training, 200 for validation and 400 for the
+        test, with all classes in equal shares.
 
     Raises
     ------
@@ -202,10 +202,10 @@ def sequences_csv(
     path : str or path
         The file.
     shares : (float, float, float)
-        Of the sequences to train on, for validation and for the test, each label in
-        about these shares.
+        Shares of the sequences for training, validation and test. They hold
+        approximately for each label.
     seed : int
-        Of what goes where.
+        Seed of the split.
 
     Raises
     ------

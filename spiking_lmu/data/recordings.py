@@ -30,8 +30,8 @@ def load_signal(
 
     ====  ======================================================================
     .csv  one column of values, or time in seconds and values. One or two lines of
-          names and units may precede, and a column may number the rows if its name
-          is empty, "index" or "sample". ``,``, ``;``, tab or space may separate,
+          names and units may precede. A column may number the rows if its name
+          is empty, "index" or "sample". The separator is ``,``, ``;``, tab or space,
           and if it is not ``,``, that may stand before decimals
     .tsv  the same, separated by tabs
     .npy  real numbers of shape (n,) or (n, 1), as ``numpy.save`` writes them
@@ -41,16 +41,16 @@ def load_signal(
     Times may be rounded, to milliseconds for instance. They must fit an even grid
     within that, or within 1 % of its step.
 
-    Resampling filters out what the new step could not carry; it rounds the
-    ratio of rates to a fraction, by less than one part in a thousand.
+    Resampling removes frequencies above the Nyquist frequency of the new step. It
+    rounds the ratio of rates to a fraction, by less than one part in a thousand.
 
     Parameters
     ----------
     path : str or path
-        The file; its ending says what it holds.
+        The file. Its ending determines the format.
     rate : float, optional
-        Samples per second. Needed where the file does not say, and otherwise
-        to agree with it within 1 %.
+        Samples per second. Required if the file does not contain it. Otherwise it must
+        agree with the file within 1 %.
     dt : float
         Time step of the result in seconds.
 

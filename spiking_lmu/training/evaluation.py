@@ -28,27 +28,27 @@ def predict(
     dt: float | None = None,
     seed: int = 0,
 ) -> np.ndarray | dict[nengo.Probe, np.ndarray]:
-    """What a network gives for inputs, on NengoDL.
+    """Outputs of a network for given inputs, on NengoDL.
 
     Parameters
     ----------
     network, inputs, form, dt
         As for `fit`.
     last : bool
-        Only the last step of each sequence.
+        Whether to return only the last step of each sequence.
     batch_size : int, optional
-        Sequences that are run together; in parallel form, steps.
+        Number of sequences that are run together; in parallel form, number of steps.
     dtype : str
         ``"float32"`` or ``"float64"``.
     seed : int
-        Of what is random in the network and has no seed of its own.
+        Seed of random parts of the network without a seed.
 
     Returns
     -------
     outputs : (n, n_steps, size) ndarray
-        Of every step, or of those that the probe takes by its ``sample_every``. With
-        ``last`` (n, 1, size), of the last step, whether the probe takes it or not. A
-        dict of those by probe, where the network has more than one.
+        Outputs of every step, or of the steps that ``sample_every`` of the probe
+        selects. With ``last``, outputs of the last step, (n, 1, size). A dict by probe
+        if the network has several probes.
 
     Raises
     ------

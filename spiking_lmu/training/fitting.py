@@ -60,13 +60,13 @@ class Training:
     form : str
         ``"parallel"`` or ``"sequential"``.
     reason : str
-        Why that form.
+        Reason for the form.
     best_epoch : int
-        Whose weights the network has.
+        The epoch whose weights the network has.
     n_parameters : int
-        Numbers that were trained.
+        Number of trained parameters.
     seconds : float
-        In all, those before an interruption included.
+        Duration of training, including the time before an interruption.
     """
 
     history: pd.DataFrame
@@ -113,58 +113,58 @@ def fit(
 ) -> Training:
     r"""Train a network by gradient descent (Adam), on NengoDL.
 
-    What learns is what NengoDL trains: connections with weights, encoders and biases,
-    unless the network's configuration says ``trainable = False``; `networks.LMU` marks
-    its fixed part itself. Weights that are distributions are drawn first, others are
-    where training begins, so that calling again goes on. Objects without a seed get
-    the one that Nengo would have drawn, so that neurons are the same ever after.
+    NengoDL trains connections with weights, encoders and biases, unless the network's
+    configuration sets ``trainable = False``. `networks.LMU` marks its fixed part
+    itself. Weights that are distributions are drawn first. Other weights are the
+    initial weights, so that a second call continues the training. Objects without a
+    seed receive the seed that Nengo would draw, so that their neurons stay the same.
 
     Parameters
     ----------
     network : nengo.Network
-        With nodes whose input is given, and probes. Changed in place.
+        A network with input nodes and probes. Its weights are changed in place.
     inputs : (n, n_steps, size) array_like, or dict of those by node
-        An array is for the network's only node without input.
+        An array is for the only node without input.
     targets : array_like, or dict of those by probe
-        For every step (n, n_steps, size), or for the last ones (n, fewer, size);
-        (n, size) is for the last step. For ``"crossentropy"`` integers: labels
-        (n, n_steps), or (n,) for the last step. NaN, or a label of -1, does not count.
-        An array is for the network's only probe.
+        For every step (n, n_steps, size), for the last steps (n, fewer, size), or for
+        the last step (n, size). For ``"crossentropy"``, integer labels (n, n_steps), or
+        (n,) for the last step. NaN and labels of -1 are not counted. An array is for
+        the only probe.
     loss : str
         ``"mse"``, the mean squared error; or ``"crossentropy"``, for which the
         network's outputs are logits.
     validation : tuple of inputs and targets, optional
-        The network keeps the weights of the epoch with the lowest loss on these.
-        Without, it keeps the last.
+        The network keeps the weights of the epoch with the lowest loss on these data.
+        Without them, it keeps the last weights.
     epochs : int
         The largest number of passes through the data.
     batch_size : int
-        Sequences for each step of the descent; in parallel form, where each step
-        with a target stands for itself, such steps.
+        Number of sequences in each update. In parallel form, number of steps with a
+        target.
     learning_rate : float or callable
-        Or a function of the epoch (from 0).
+        Learning rate, or a function of the epoch (from 0) that returns it.
     noise : float or dict of (size, size) array_like by node, optional
-        In parallel form: noise added to what the linear part gives while training,
-        anew in each epoch. A deviation, relative to the root mean square of each
-        number; or the covariance by node, such as spikes will have.
+        Noise added to the output of the linear part during training, drawn again in
+        each epoch; in parallel form only. A deviation, relative to the root mean square
+        of each number; or a covariance by node, such as that of spikes.
     dropout : float
-        Share of the neurons that are left out while training, others for each
-        sequence; neurons with connections from them, not decoded ensembles.
+        Share of neurons that are omitted during training, drawn for each sequence. It
+        applies to neurons with direct connections, not to decoded ensembles.
     patience : int, optional
         Stop after this many epochs without a lower loss on the validation data.
     warm_up : int
-        First steps of each sequence that do not count.
+        Number of first steps of each sequence that are not counted.
     checkpoint : path, optional
-        A file that is written after each epoch. If it is there, training goes on where
-        it stopped, and ends with the weights that it would have had; the arguments
-        must be the same but for ``epochs`` and ``patience``.
+        A file that is written after each epoch. If it exists, training continues where
+        it stopped, and ends with the same weights. All arguments except ``epochs`` and
+        ``patience`` must be the same.
     form : str
         ``"auto"``, ``"parallel"`` or ``"sequential"``.
     dt : float, optional
-        Time step in seconds; that of the memories in the network by default, and else
-        0.001.
+        Time step in seconds; by default that of the memories in the network, or 0.001
+        without memories.
     seed : int
-        Of initial weights, order, noise and dropout.
+        Seed of initial weights, order of sequences, noise and dropout.
     progress : bool
         Whether to show a progress bar on stderr.
 
@@ -176,7 +176,7 @@ def fit(
     ------
     nengo.exceptions.ValidationError
         If an argument is out of range, data are not finite or do not fit, the network
-        has nothing to train, or the checkpoint is of another training.
+        has no trainable weights, or the checkpoint belongs to another training.
 
     References
     ----------

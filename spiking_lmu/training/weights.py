@@ -279,12 +279,12 @@ def save(
     Parameters
     ----------
     path : path
-        Of the file, a NumPy archive, usually ``*.npz``. A file that is there is
-        replaced, at once or not at all.
+        Path of the file, a NumPy archive, usually ``*.npz``. An existing file is
+        replaced as a whole.
     network : nengo.Network
         Trained.
     about : mapping, optional
-        Anything else to keep with it that JSON can express.
+        Further data to store with it that JSON can represent.
 
     Returns
     -------
@@ -310,25 +310,25 @@ def save(
 
 
 def load(path: str | os.PathLike[str], network: nengo.Network) -> dict[str, Any]:
-    """Give a network what another one like it has learned.
+    """Load the weights that another network has learned.
 
     Parameters
     ----------
     path : path
-        What `save` has written.
+        A file that `save` has written.
     network : nengo.Network
-        Of the same architecture.
+        A network of the same architecture.
 
     Returns
     -------
     about : dict
-        What was kept with it.
+        The data that were stored with it.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the file is no such file, is damaged, or was written for another network;
-        the network is then as it was.
+        If the file is not such a file, is damaged, or was written for another network.
+        The network is then unchanged.
     """
     check_network(network)
     objects = [*network.all_ensembles, *network.all_connections, *network.all_nodes]
