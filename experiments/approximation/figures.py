@@ -155,7 +155,7 @@ def _draw_polynomials(ax: Axes, count: int = 6) -> None:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     _window_axis(ax)
-    ax.set_title("What each state variable stands for")
+    ax.set_title("Polynomial of each state variable")
 
 
 def _window_axis(ax: Axes) -> None:

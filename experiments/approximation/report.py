@@ -33,7 +33,7 @@ from spiking_lmu.experiments.pages.templates import initial
 
 READING_WORDS = {
     "state": "the state",
-    "shifted": "the state, its lag allowed for",
+    "shifted": "the state without its lag",
     "system": "the whole system",
 }
 
@@ -140,7 +140,7 @@ def _method_table(rows: pd.DataFrame, floor: float) -> pd.DataFrame:
         lines.append(
             {
                 "Method": initial(METHOD_NAMES[method]),
-                "Held against the delay": READING_WORDS[reading],
+                "Compared with the delay": READING_WORDS[reading],
                 "Lag in steps": LAGS[method] if reading == "shifted" else 0.0,
                 **{
                     f"{n} steps": number(errors[n]) if stable[n] else "unstable"

@@ -100,8 +100,8 @@ def _training_table(trained: pd.DataFrame) -> pd.DataFrame:
             "Hidden units": trained["units"],
             "Parameters": trained["parameters"].astype(int),
             "Networks": trained["networks"],
-            "Right, %": _with_intervals(trained),
-            "In validation, %": _percents(trained, "validation_accuracy"),
+            "Correct, %": _with_intervals(trained),
+            "Validation, %": _percents(trained, "validation_accuracy"),
             "Seconds": trained["train_seconds"],
         }
     )
@@ -161,7 +161,7 @@ def _ladder_table(means: pd.DataFrame, item: str) -> pd.DataFrame:
             "Order": means["order"],
             "Neurons": means["total_neurons"],
             f"ms a {item}": means["presentation"],
-            "Right, %": _with_intervals(means),
+            "Correct, %": _with_intervals(means),
             "Exact, %": _percents(means, "exact_accuracy"),
             "Drop, points": [_drop_in_points(r) for _, r in means.iterrows()],
             "Spikes, each": means["spikes_per_image"].round().astype(int),
@@ -184,7 +184,7 @@ def _chip_table(chip: pd.DataFrame) -> pd.DataFrame:
             "Order": chip["order"],
             "Neurons": chip["total_neurons"],
             "ms": chip["presentation"],
-            "Right, %": _with_intervals(chip),
+            "Correct, %": _with_intervals(chip),
             "Cores": chip["cores"].round().astype(int),
             "nJ a step": _range(low, high),
             "µJ in all": _range(joule * low, joule * high),

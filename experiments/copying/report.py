@@ -56,16 +56,20 @@ def _protocol(means: pd.DataFrame) -> pd.DataFrame:
         for name in ("parameters", "updates", "trials")
     )
     rows = [
-        ("Sequences to train on", "100,000, again and again", "new in each update"),
+        ("Training sequences", "100,000, repeatedly", "new in each update"),
         ("Sequences in each update", "20", f"{learned.BATCH}"),
-        ("Updates", "some 20,000", updates),
+        ("Updates", "about 20,000", updates),
         ("Optimizer", "RMSProp, decay 0.9", f"RMSProp, decay {learned.DECAY:g}"),
         ("Learning rate", "0.001", f"chosen: {rates}"),
         ("Clipping", "each gradient at 1 (LSTM)", f"each gradient at {learned.CLIP:g}"),
-        ("Parameters", "about 6,500", f"{sizes} (wanted: {learned.PARAMETERS:,})"),
+        ("Parameters", "about 6,500", f"{sizes} (target: {learned.PARAMETERS:,})"),
         ("LSTM", "peepholes to the output gate", "none"),
         ("Networks", "1", networks),
-        ("Weights tested", "best on test", f"best on {learned.VALIDATION} to validate"),
+        (
+            "Tested weights",
+            "best in test",
+            f"best in validation, {learned.VALIDATION} sequences",
+        ),
         ("Test sequences", "10,000", f"{learned.TEST:,}"),
     ]
     return pd.DataFrame(rows, columns=["", "Published", "Here"])
@@ -81,10 +85,10 @@ def _table(means: pd.DataFrame) -> pd.DataFrame:
             "State variables": means["state_variables"],
             "Updates": means["updates"],
             "Loss": means["loss"],
-            "Times less": means["ratio"],
+            "Factor": means["ratio"],
             "Low": means["ratio_low"],
             "High": means["ratio_high"],
-            "Right, %": 100 * means["accuracy"],
+            "Correct, %": 100 * means["accuracy"],
             "Seconds": means["seconds"],
         }
     )

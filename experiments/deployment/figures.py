@@ -54,7 +54,7 @@ def _draw_confusion(ax: Axes, frame: pd.DataFrame) -> None:
     extent = (-0.5, n - 0.5, -0.5, n - 0.5)
     style.heatmap(ax, shares, extent, cmap="Greys", vmin=0, vmax=1.1)
     ax.invert_yaxis()
-    ax.set_xlabel("What the network said")
+    ax.set_xlabel("Answer of the network")
     ax.set_ylabel("Label")
     for spine in ax.spines.values():
         spine.set_visible(True)
@@ -89,4 +89,4 @@ def _draw_margins(ax: Axes, frame: pd.DataFrame) -> None:
         ax.plot(x[rows], y[rows], markeredgewidth=0, **look)
     ax.legend(loc="upper left", handletextpad=0.2)
     ax.set_xlabel("Margin, exact memory")
-    ax.set_ylabel("Margin, here")
+    ax.set_ylabel("Margin, this memory")

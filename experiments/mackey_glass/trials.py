@@ -132,7 +132,7 @@ def make_tasks(
     check_each("protocol", protocol, check_choice, PROTOCOLS)
     for name, sizes in (("series", series), ("paper_series", paper_series)):
         if not isinstance(sizes, (tuple, list)) or len(sizes) != 3:
-            allowed = "three numbers: to train, to validate, to test"
+            allowed = "three numbers, for training, validation and test"
             raise refusal(name, sizes, allowed)
         for n in sizes:
             check_integer(name, n, high=10**5)

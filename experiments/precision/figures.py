@@ -163,7 +163,7 @@ def plot_types(frame: pd.DataFrame) -> Figure:
             )
         ax.set_yticks(places, study["change"])
         ax.set_xlim(0, 1.25 * np.nanmax(study[["rmse", "high"]].to_numpy()))
-        ax.set_title(f"Where the LIF floor comes from, $m = {study['m'].iloc[0]:,}$")
+        ax.set_title(f"Cause of the LIF floor, $m = {study['m'].iloc[0]:,}$")
         ax.set_xlabel("RMSE of the state")
         ax.tick_params(axis="y", length=0)
     return figure

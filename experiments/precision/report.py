@@ -108,7 +108,7 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     columns = {
         "rmse": "RMSE",
         "theory": "Theory",
-        "predicted_rmse": "of it, noise",
+        "predicted_rmse": "Theory, noise only",
         "distortion": "Static distortion",
         "nrmse_window": "NRMSE of window",
         "spikes_per_second": "Spikes/s",
@@ -142,5 +142,5 @@ def _readable_exponents(table: pd.DataFrame, at: str, name: str) -> pd.DataFrame
         "to": table["high"],
     }
     if "theory" in table and table["theory"].notna().any():
-        columns["Theory's"] = table["theory"]
+        columns["Exponent of theory"] = table["theory"]
     return pd.DataFrame(columns)
