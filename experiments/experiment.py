@@ -392,7 +392,7 @@ class Experiment:
         Raises
         ------
         nengo.exceptions.ValidationError
-            If an argument is of no use.
+            If an argument is out of range.
         ImportError
             If a package that the experiment needs is not installed.
         OSError

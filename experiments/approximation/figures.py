@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: What is compared with an ideal delay, and what the figure calls it.
 READINGS = {
     "state": r"state, $C\,m$",
-    "shifted": "state, its lag allowed for",
+    "shifted": "state without its lag",
     "system": "whole system",
 }
 METHOD_LOOKS = {
