@@ -17,12 +17,12 @@ TOLERANCES = 1e-12, 0.5
 
 
 def delay_error(order: ArrayLike, theta_times_freq: ArrayLike) -> np.ndarray:
-    r"""How far the memory is from an ideal delay of theta, at given frequencies.
+    r"""Distance of the memory from an ideal delay of theta at given frequencies.
 
     .. math:: |e^{-i\omega\theta} - C (i\omega I - A)^{-1} B|,
         \quad \omega = 2 \pi f
 
-    which depends on the order and on the product of theta and f alone.
+    which depends only on the order and on the product of theta and f.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def delay_error(order: ArrayLike, theta_times_freq: ArrayLike) -> np.ndarray:
     Returns
     -------
     error : ndarray
-        0 is perfect; 1 is as bad as no output. Of the shape to which the two
-        arguments broadcast; at least 1-D.
+        0 is perfect; 1 is the error without output. Its shape is that of the two
+        arguments after broadcasting, and at least 1-D.
 
     Raises
     ------
@@ -83,14 +83,14 @@ def _check_orders(order: Any) -> np.ndarray:
 
 
 def choose_order(theta_times_freq: float, tolerance: float = 0.01) -> int:
-    """The smallest order that delays all frequencies up to a limit well enough.
+    """The smallest order whose delay is within a tolerance up to a frequency.
 
     Parameters
     ----------
     theta_times_freq : float
         Number of cycles that the window holds, theta * f, at the highest frequency.
     tolerance : float
-        Largest `delay_error` allowed at any frequency up to that; from 1e-12 to 0.5.
+        Largest allowed `delay_error` at any frequency up to it; from 1e-12 to 0.5.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def choose_order(theta_times_freq: float, tolerance: float = 0.01) -> int:
     ------
     nengo.exceptions.ValidationError
         If the frequency is negative, the tolerance out of range, or no order
-        within what `state_space` allows is enough.
+        that `state_space` allows is sufficient.
     """
     limit = check_number("theta_times_freq", theta_times_freq, 0, MAX_CYCLES)
     tolerance = check_number("tolerance", tolerance, *TOLERANCES)

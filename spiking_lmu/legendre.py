@@ -18,8 +18,8 @@ OUTSIDE = 2  # so many where it is newer than all of them
 def state_space(theta: float, order: int) -> tuple[np.ndarray, np.ndarray]:
     r"""The delay of ``theta`` seconds as a linear system in Legendre coordinates.
 
-    The system :math:`\dot m = A m + B u` holds the last ``theta`` seconds of
-    its input as the coefficients of Legendre polynomials (`readout`). It is the
+    The system :math:`\dot m = A m + B u` represents the last ``theta`` seconds of
+    its input by the coefficients of Legendre polynomials (`readout`). It is the
     Padé approximant :math:`[d - 1 / d]` of :math:`e^{-\theta s}`.
 
     Parameters
@@ -56,8 +56,8 @@ def state_space(theta: float, order: int) -> tuple[np.ndarray, np.ndarray]:
 def readout(order: int, delays: ArrayLike) -> np.ndarray:
     """Weights that read past inputs out of the state: u(t - delay * theta) = C m(t).
 
-    In continuous time; with time steps, the input is half a step late (see
-    `sampled_readout`).
+    These are for continuous time. With time steps, the input is half a step late; see
+    `sampled_readout`.
 
     Parameters
     ----------
@@ -94,13 +94,13 @@ def readout(order: int, delays: ArrayLike) -> np.ndarray:
 def sampled_readout(
     theta: float, order: int, dt: float, delays: ArrayLike, newest: int = 1
 ) -> np.ndarray:
-    r"""Weights that read past samples out of the state that time steps make of them.
+    r"""Weights that read past samples out of the state of a system with time steps.
 
-    An input that is sampled every ``dt`` is held for a step: it reaches the state as
-    a staircase, which is late by half a step on average. `readout` gives the staircase;
-    the weights here give the signal that was sampled, :math:`C m_n \approx
-    u(n\,dt - \mathrm{delay})`. All that reads a window out of a state with time
-    steps, or compares it with a signal, goes through this function.
+    An input that is sampled every ``dt`` is constant for a step. It reaches the state
+    as a staircase, late by half a step on average. `readout` gives the staircase.
+    These weights give the sampled signal, :math:`C m_n \approx
+    u(n\,dt - \mathrm{delay})`. Use this function to read a window
+    out of a state with time steps, or to compare it with a signal.
 
     Parameters
     ----------
@@ -113,9 +113,9 @@ def sampled_readout(
     delays : float or (n,) array_like
         In seconds, from 0 to theta.
     newest : int
-        How many steps ago the newest input was sampled that the state holds: 1 for
-        `simulate` and `LegendreMemory`, where the input of a step arrives in the next
-        one; 0 for a state that holds it at once, as that of `LMU`.
+        Age in steps of the newest input in the state: 1 for `simulate` and
+        `LegendreMemory`, where the input of a step arrives in the next one; 0 for a
+        state that includes it at once, as in `LMU`.
 
     Returns
     -------
@@ -129,13 +129,13 @@ def sampled_readout(
     Notes
     -----
     The staircase is read in the middle of four neighbouring steps. Each reading is
-    the signal averaged over a step, about a lag that is known exactly, from the
-    response of the discrete system to a ramp. Of the cubic that has these four
-    averages, the value at the delay is taken. The half step thus disappears, and so
-    does the share of the amplitude that an average takes away. Near a delay of 0, for
-    which no state has the input yet that it needs, the line through the newest two
-    readings is extrapolated: a cubic would follow a ramp no better, and multiply
-    noise. High polynomials, outside of the window, would do so without bounds.
+    the signal averaged over a step, with a lag that is known exactly from the response
+    of the discrete system to a ramp. The result is the value at the delay of the cubic
+    with these four averages. This removes the lag of half a step, and the attenuation
+    by the average. Near a delay of 0, the state does not contain all of the required
+    input yet. There, the line through the newest two readings is extrapolated. A cubic
+    would follow a ramp no better and would multiply noise. High polynomials outside the
+    window would multiply it without bound.
     """
     A, B = state_space(theta, order)
     theta, dt = float(theta), check_number("dt", dt, 0, theta, exclusive=True)

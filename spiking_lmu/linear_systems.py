@@ -39,9 +39,9 @@ def discretize(
         Time step, in seconds.
     method : str
         ``"zoh"`` (zero-order hold) is exact for an input that is constant during
-        each step. The others are there to compare: ``"foh"``, ``"bilinear"``,
-        ``"euler"``, ``"backward_diff"`` and ``"impulse"``, which mean what they
-        mean in `scipy.signal.cont2discrete`.
+        each step. The others are for comparison: ``"foh"``, ``"bilinear"``,
+        ``"euler"``, ``"backward_diff"`` and ``"impulse"``, as in
+        `scipy.signal.cont2discrete`.
 
     Returns
     -------

@@ -45,7 +45,7 @@ def poisson() -> nengo.PoissonSpiking:
 
 
 def neuron_type(name: str) -> nengo.neurons.NeuronType:
-    """A neuron type by the name that the command line knows it by.
+    """A neuron type by its name on the command line.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def neuron_type(name: str) -> nengo.neurons.NeuronType:
 
 
 def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
-    """Refuse what no population of a memory can be made of.
+    """Refuse neurons that a memory cannot consist of.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
     ------
     nengo.exceptions.ValidationError
         If an argument is none of these, a distribution is not of single numbers, or
-        the neurons' spikes have a height that Nengo's decoders do not know of or that
+        the neurons have an amplitude that Nengo's decoders do not include, or that
         changes the neurons themselves.
     """
     if not isinstance(neuron_type, NeuronType):

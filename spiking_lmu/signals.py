@@ -27,10 +27,10 @@ GROWTH = 0.02  # how much wider each panel above `freq` is than the last
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """The power that an input is expected to have at each frequency.
+    """The expected input: its power at each frequency.
 
-    Power is spread evenly within each band. Most users want `flat` or
-    `from_signal`.
+    Power is uniform within each band. `flat` and `from_signal` are the usual ways to
+    create a spectrum.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ class Spectrum:
     mean_power : float
         Square of the input's mean.
     peak : float
-        Largest magnitude that is to be expected, relative to the rms: 4.5 for noise,
-        more for spiky recordings. Populations cover that much.
+        Largest expected magnitude, relative to the rms: 4.5 for noise, more for
+        recordings with sharp peaks. Populations cover this range.
 
     Raises
     ------
@@ -92,11 +92,10 @@ class Spectrum:
     def from_signal(cls, signal: Any, dt: float = 0.001) -> Spectrum:
         """The measured spectrum of an example, by the method of Welch [1]_.
 
-        Half-overlapping segments of a quarter of the signal, but of at least
-        256 samples where there are so many. Their sum is scaled to the
-        variance of the signal, so that no window takes or gives power. The
-        mean counts as power at 0 Hz. The peak is that of the example, where it is
-        above that of noise.
+        Segments overlap by half. They are a quarter of the signal long, and at
+        least 256 samples if there are so many. Their sum is scaled to the variance
+        of the signal, so that windows do not change the power. The mean is power at
+        0 Hz. The peak is that of the example if it exceeds that of noise.
 
         Parameters
         ----------
@@ -144,14 +143,14 @@ class Spectrum:
         return float(self.edges[1:][np.argmax(share >= 0.99)])
 
     def sample(self, dt: float, resolution: float) -> tuple[np.ndarray, np.ndarray]:
-        """Frequencies and powers that stand for the spectrum in an integral.
+        """Frequencies and powers that represent the spectrum in an integral.
 
         The integral of the density times any g(f) is about
         ``powers @ g(frequencies)``; so the covariance of states with transfer
         functions H is the sum of powers times Re(H H*). Gauss-Legendre
         quadrature, in panels that become wider above `freq`. The powers add up
-        to ``rms**2``; what a spectrum has above 1 / (2 dt), at most 1 %, counts
-        as if it lay below in proportion.
+        to ``rms**2``; power above 1 / (2 dt), at most 1 %, is
+        distributed in proportion over the frequencies below.
 
         Parameters
         ----------
@@ -211,7 +210,7 @@ def white_noise(
     rms : float
         Expected root mean square.
     seed : int
-        The same one gives the same signal, here and in a simulation.
+        The same seed gives the same signal, here and in a simulation.
 
     Returns
     -------
@@ -277,8 +276,8 @@ def lowpass(values: np.ndarray, tau: float, dt: float) -> np.ndarray:
 def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarray:
     """A copy of ``signal`` that stops, starts and jumps.
 
-    At each jump it goes on elsewhere in the signal, as if that were a ring, so
-    the value leaps while the spectrum between jumps stays what it was.
+    At each jump it continues elsewhere in the signal, as in a loop. The value jumps,
+    and the spectrum between jumps remains the same.
 
     Parameters
     ----------
@@ -289,8 +288,7 @@ def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarr
     off : (k, 2) array_like
         Beginning and end, in seconds, of the spans where the signal is zero.
     jumps : (j,) array_like
-        Instants, in seconds, at which it jumps. What changes at an instant
-        shows in the first step after it.
+        Times of the jumps in seconds. A change is visible in the first step after it.
 
     Returns
     -------
