@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 
 import nengo
@@ -366,7 +367,7 @@ def test_all_simulators_count_whatever_platforms_run():
 
 
 def test_help_names_all_platforms():
-    assert all(f"``{name}``" in make_tasks.__doc__ for name in PLATFORMS)
+    assert set(PLATFORMS) <= set(re.findall(r"[\w-]+", make_tasks.__doc__))
 
 
 def test_designs_are_told_apart(tmp_path, monkeypatch):

@@ -143,8 +143,10 @@ def test_parts_go_with_one_run_of_one_network(path):
 def test_a_killed_run_in_neurons_gives_the_row_of_one_that_was_not(
     tmp_path, dataset, monkeypatch
 ):
+    path = tmp_path / "lines.csv"
+    path.touch()
     arguments = {
-        "data": "lines.csv", "permuted": False, "orders": (3,), "trainings": 1,
+        "data": str(path), "permuted": False, "orders": (3,), "trainings": 1,
         "rungs": ("poisson-relu",), "neurons": (30,), "presentations": (2,),
         "noise_aware": ("no",), "images": 50,
     }  # fmt: skip
