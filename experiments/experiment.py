@@ -18,6 +18,8 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from nengo.exceptions import ValidationError
+
 from spiking_lmu.compatibility import EXTRAS
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.pages.files import write_files
@@ -402,14 +404,16 @@ class Experiment:
         folder = Path(self.results_folder(arguments) if folder is None else folder)
         prepared = self.prepare(dict(arguments))
         done = self.execute(prepared, folder, jobs, scheduler, progress)
+        result = Result(done.frame, prepared, done.finished, folder)
         try:
             done.check_some()
-        except OSError as error:
+            report, figures = self.report(result)
+        except (OSError, ValidationError) as error:  # too little is left to be shown
+            if not done.failures:
+                raise
             told = "\n".join(f"{task}\n{text}" for task, text in done.failures)
             write_files(folder, {FAILURES: told.encode(errors=pages.LEGIBLE)})
             raise OSError(f"{error}; all errors are in {folder / FAILURES}") from None
-        result = Result(done.frame, prepared, done.finished, folder)
-        report, figures = self.report(result)
         drawn = {name: draw() for name, draw in figures.items()}
         run = pages.Run(
             command,

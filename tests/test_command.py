@@ -472,6 +472,27 @@ def test_errors_of_workers_take_one_line(capsys, monkeypatch, tmp_path, jobs):
     assert told.count("Traceback") == 18
 
 
+def test_where_too_little_is_left_to_be_shown_errors_are_kept(
+    capsys, monkeypatch, tmp_path
+):
+    def fail(task):
+        if task["study"] == "grid":
+            raise ArithmeticError("no grid")
+        return [{"study": task["study"], "rmse": 1.0}]
+
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    failing = dataclasses.replace(precision.experiment, run_task=fail)
+    monkeypatch.setattr(command, "load", lambda place: failing)
+    argv = ["precision", "--orders", "3", "--neuron-types", "lif", "--jobs", "1"]
+    assert command.main([*argv, "--quiet"]) == 1
+    error = capsys.readouterr().err
+    assert "at least one trial of the study 'grid'" in error
+    assert "all errors are in results/precision/failures.txt" in error
+    told = (tmp_path / "results" / "precision" / "failures.txt").read_text()
+    assert told.count("ArithmeticError: no grid") == 18 and error.count("\n") == 1
+
+
 @pytest.mark.parametrize("experiment", ["psmnist", "seqmnist"])
 @pytest.mark.parametrize(
     "name, content",

@@ -164,6 +164,36 @@ def test_flags_are_true_or_false(tmp_path, value):
         flagged.run(swapped=value, folder=tmp_path)
 
 
+PLACES = [place for place, _ in command.EXPERIMENTS.values()]
+EXPERIMENTS = sorted({place.lstrip(".").partition(":")[0] for place in PLACES})
+
+
+@pytest.mark.parametrize("frame", [None, [], pd.DataFrame()])
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_figures_refuse_what_has_no_trials(name, frame):
+    module = importlib.import_module(f"spiking_lmu.experiments.{name}")
+    with pytest.raises(ValidationError, match="^frame: must be"):
+        module.plot(frame)
+
+
+@pytest.mark.parametrize(
+    "name, row, words",
+    [
+        ("precision", {"study": "floor"}, "trial of the study 'grid'"),
+        ("mackey_glass", {"study": "example"}, "trial of the study 'test'"),
+        ("classification", {"rung": "lif"}, "trial of the rung 'exact'"),
+        ("information", {"measure": "delay"}, "row of the measure 'degree'"),
+        ("approximation", {"kind": "band"}, "row of the kind 'delay'"),
+        ("capacity", {"band": "growing"}, "trial of the fixed band"),
+    ],
+)
+def test_figures_say_which_trials_are_missing(name, row, words):
+    module = importlib.import_module(f"spiking_lmu.experiments.{name}")
+    row = {"system": "spiking", "neuron_type": "lif", **row}
+    with pytest.raises(ValidationError, match=f"of at least one {words}, but has none"):
+        module.plot(pd.DataFrame([row]))
+
+
 # ---- What else an experiment can declare -------------------------------------------
 
 

@@ -317,6 +317,31 @@ def test_one_system_is_enough_for_a_page(system, tmp_path):
     assert information.experiment.report(Result(frame, arguments))[0].laws
 
 
+def test_figures_come_from_trials_csv_as_well(tmp_path):
+    """In it, systems without neurons have an empty cell for the type of neurons."""
+    systems = ("linear", "spiking")
+    frame = information.run(
+        **{**ARGUMENTS, "systems": systems}, folder=tmp_path, jobs=1
+    )
+    frame.to_csv(tmp_path / "trials.csv", index=False)
+    stored = pd.read_csv(tmp_path / "trials.csv")
+    for plot in (information.plot, information.plot_memory):
+        first, again = plot(frame), plot(stored)
+        for one, other in zip(first.axes, again.axes, strict=True):
+            assert len(one.patches) == len(other.patches)
+            assert len(one.lines) == len(other.lines)
+
+
+def test_where_the_largest_memories_failed_the_next_are_shown(tmp_path):
+    kinds = {"systems": ("spiking",), "neuron_types": ("poisson", "lif")}
+    arguments = {**ARGUMENTS, **kinds, "neurons": (10, 20)}
+    frame = information.run(**arguments, folder=tmp_path, jobs=1)
+    failed = (frame["neuron_type"] == "lif") & (frame["n_neurons"] == 20)
+    assert failed.any()
+    bars = information.plot(frame[~failed]).axes[0].patches
+    assert len(bars) == len(information.plot(frame).axes[0].patches)
+
+
 @pytest.mark.parametrize(
     "name, value",
     [

@@ -11,6 +11,7 @@ import pandas as pd
 from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments.approximation.errors import example_windows, rows_of
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.legendre import readout
 
 if TYPE_CHECKING:
@@ -44,10 +45,14 @@ METHOD_NAMES = {
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
     """Delay error against theta * f at each order, and the band that it leaves."""
+    check_trials(frame)
+    delays, limits = rows_of(frame, "delay"), rows_of(frame, "band")
+    check_trials(delays, "row of the kind 'delay'")
+    check_trials(limits, "row of the kind 'band'")
     figure = style.new_figure("double", aspect=0.46)
     curves, bands = figure.subplots(1, 2, width_ratios=(1.55, 1))
-    _draw_delays(curves, rows_of(frame, "delay"))
-    _draw_bands(bands, rows_of(frame, "band"))
+    _draw_delays(curves, delays)
+    _draw_bands(bands, limits)
     style.letters([curves, bands])
     return figure
 

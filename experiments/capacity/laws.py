@@ -37,8 +37,9 @@ def by_delay(frame: pd.DataFrame) -> pd.DataFrame:
 
 def of_band(frame: pd.DataFrame, band: str) -> pd.DataFrame:
     """The trials of the input with a ``"fixed"`` or a ``"growing"`` band."""
-    rows = frame[frame["band"] == band] if len(frame) else frame
-    check_trials(rows)
+    check_trials(frame)
+    rows = frame[frame["band"] == band]
+    check_trials(rows, f"trial of the {band} band")
     return rows
 
 

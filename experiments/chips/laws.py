@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Scaling, fit_floor, fit_scaling
-from spiking_lmu.validation import refusal
 
 Law = dict[str, Any]  # numbers of a law; the template has its words
 
@@ -107,8 +107,7 @@ NAMES = {
 
 def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """The rows of one study."""
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
+    check_trials(frame)
     return frame[frame["study"] == study]
 
 

@@ -13,8 +13,8 @@ import pandas as pd
 from spiking_lmu.data.archives import read_archive
 from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,9 @@ def exact(frame: pd.DataFrame) -> pd.DataFrame:
     The interval is over networks and images together; of a single network it is over
     images. See `mean_interval`.
     """
-    rows = _some(frame)[frame["rung"] == "exact"]
+    check_trials(frame)
+    rows = frame[frame["rung"] == "exact"]
+    check_trials(rows, "trial of the rung 'exact'")
     groups = rows.groupby("order", sort=True)
     columns = ["validation_accuracy", "parameters", "best_epoch", "train_seconds"]
     means = [
@@ -68,7 +70,8 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     accurate it is than the exact network on the same images, and ``drop_low`` and
     ``drop_high`` the interval of that, over networks and images together.
     """
-    rows = _some(frame)[frame["rung"] != "exact"]
+    check_trials(frame)
+    rows = frame[frame["rung"] != "exact"]
     if rows.empty:
         return pd.DataFrame()
     aware = rows["noise_aware"].astype(bool)
@@ -92,12 +95,6 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     return found.assign(place=place).sort_values(
         ["order", "place", "presentation", "total_neurons"], ignore_index=True
     )
-
-
-def _some(frame: pd.DataFrame) -> pd.DataFrame:
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
-    return frame
 
 
 def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
@@ -230,7 +227,8 @@ def plot_training(folder: str | os.PathLike[str], frame: pd.DataFrame) -> Figure
     frame : pandas.DataFrame
         As `run` returns it.
     """
-    found = list(histories(folder, _some(frame)))
+    check_trials(frame)
+    found = list(histories(folder, frame))
     shades = style.order_colours(order for order, _ in found)
     figure = style.new_figure("double", 0.38)
     losses, errors = figure.subplots(1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.validation import refusal
+from spiking_lmu.experiments.pages.means import check_trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,8 +34,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     frame : pandas.DataFrame
         As `run` returns it.
     """
-    if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one sequence")
+    check_trials(frame, "sequence")
     frame = frame.astype({"label": str, "predicted": str})
     figure = style.new_figure("double", 0.46)
     confusion, margins = figure.subplots(1, 2)

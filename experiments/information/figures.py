@@ -16,7 +16,7 @@ from spiking_lmu.experiments.information.laws import (
 )
 from spiking_lmu.experiments.information.systems import memory_step
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.pages.means import by_type
+from spiking_lmu.experiments.pages.means import by_type, check_trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +42,7 @@ LEAST = 0.01  # capacity that a figure still shows
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
     """Capacity by degree of each system; that of the spiking memory against neurons."""
+    check_trials(frame)
     figure = style.new_figure("double", 0.46)
     spiking = bool(by_type(frame))
     panels = figure.subplots(
@@ -57,9 +58,9 @@ def plot(frame: pd.DataFrame) -> Figure:
 def _draw_bars(ax: Axes, frame: pd.DataFrame) -> None:
     """Shares of the variables: one bar a system, from degree 1 up."""
     total, degrees = totals(frame), measured(frame, "degree")
-    largest = total[total["system"] == "spiking"]["n_neurons"].max()
-    shown = [(name, "", 0) for name in without_spikes(frame)]
-    shown += [("spiking", kind, largest) for kind in by_type(frame)]
+    shown = [(name, "", 0) for name in without_spikes(total)]
+    # trials of the largest memories may have failed
+    shown += [("spiking", k, of["n_neurons"].max()) for k, of in by_type(total).items()]
     colours = style.order_colours(degrees["index"])
     labels = []
     for place, key in enumerate(shown):

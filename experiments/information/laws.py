@@ -17,8 +17,7 @@ KEYS = ["system", "neuron_type", "n_neurons"]  # what trials share
 
 def totals(frame: pd.DataFrame) -> pd.DataFrame:
     """All degrees together: the mean over trials of each system, with its interval."""
-    check_trials(frame)
-    degrees = frame[frame["measure"] == "degree"]
+    degrees = _of_measure(frame, "degree")
     trials = degrees.groupby([*KEYS, "seed"], sort=False)
     one = trials.agg(
         capacity=("capacity", "sum"),
@@ -31,8 +30,14 @@ def totals(frame: pd.DataFrame) -> pd.DataFrame:
 
 def measured(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Means over trials, with intervals, for each degree or each delay."""
+    return averaged(_of_measure(frame, measure), [*KEYS, "index"], "capacity")
+
+
+def _of_measure(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
+    check_trials(frame)
     rows = frame[frame["measure"] == measure]
-    return averaged(rows, [*KEYS, "index"], "capacity")
+    check_trials(rows, f"row of the measure {measure!r}")
+    return rows.fillna({"neuron_type": ""})  # none, in a frame that comes from a file
 
 
 def without_spikes(frame: pd.DataFrame) -> list[str]:

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.pages.means import averaged, by_type
+from spiking_lmu.experiments.pages.means import averaged, by_type, of_study
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.validation import refusal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,14 +37,6 @@ COLOURS = {
 #: some 18,000 parameters after 500 epochs: https://github.com/nengo/keras-lmu/issues/14
 PUBLISHED = {"lstm paper": 0.0587, "lmu paper": 0.0487, "hybrid paper": 0.0447}
 SHOWN = 200  # steps of the example
-
-
-def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
-    """The rows of one study, which must be there."""
-    rows = frame[frame["study"] == study] if len(frame) else frame
-    if not len(rows):
-        raise refusal("frame", "empty", f"of at least one row of the study {study!r}")
-    return rows
 
 
 def by_model(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+from nengo.exceptions import ValidationError
 
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import NEURON_TYPES
@@ -27,6 +28,7 @@ def averaged(
     kind : str
         Of the values: see `mean_interval`.
     """
+    check_trials(frame)
     groups = frame.groupby(list(keys), sort=False)
     found = groups.mean(numeric_only=True).reset_index()
     ends = [mean_interval(group[column], kind) for _, group in groups]
@@ -40,7 +42,18 @@ def by_type(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {kind: rows for kind, rows in found.items() if len(rows)}
 
 
-def check_trials(frame: pd.DataFrame) -> None:
-    """Refuse a frame without trials."""
+def check_trials(frame: pd.DataFrame, kind: str = "trial") -> None:
+    """Refuse what is no frame, or has not one of what is to be shown."""
+    if not isinstance(frame, pd.DataFrame):
+        raise refusal("frame", frame, "a pandas.DataFrame of trials, as `run` gives")
     if len(frame) == 0:
-        raise refusal("frame", "empty", "of at least one trial")
+        problem = f"must be of at least one {kind}, but has none"
+        raise ValidationError(problem, attr="frame")
+
+
+def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
+    """The rows of one study, which must be there."""
+    check_trials(frame)
+    rows = frame[frame["study"] == study]
+    check_trials(rows, f"trial of the study {study!r}")
+    return rows

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.experiments.pages.means import of_study
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, fit_floor, fit_scaling
 
@@ -17,7 +18,7 @@ CELL = ["neuron_type", "design", "order", "n_neurons"]
 
 def grid(frame: pd.DataFrame) -> pd.DataFrame:
     """The trials of the grid, at the first theta and synapse, with their design."""
-    frame = frame[frame["study"] == "grid"]
+    frame = of_study(frame, "grid")
     first = frame.iloc[0]
     frame = frame[
         (frame["theta"] == first["theta"]) & (frame["synapse"] == first["synapse"])
