@@ -271,12 +271,13 @@ class Experiment:
         """
         before, own, after = documentation(self.make_tasks)
         returns = f"Failed trials are left out. {self.returns}".strip()
+        raises = "" if "\n\nRaises\n---" in after else f"\n\n{RAISES}"
         if "\n" not in returns:
             returns = textwrap.fill(returns, 80, subsequent_indent="    ")
         return (
             f"{before}{PARAMETERS}{own}\n{documentation(execution)[1]}\n\n"
-            f"Returns\n-------\ntrials : pandas.DataFrame\n    {returns}\n\n"
-            f"{RAISES}{after}\n"
+            f"Returns\n-------\ntrials : pandas.DataFrame\n    {returns}"
+            f"{raises}{after}\n"
         )
 
     def plan(self, arguments: dict[str, Any]) -> list[Stage]:

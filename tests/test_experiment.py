@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import math
+import re
 import zlib
 from collections.abc import Sequence
 from functools import partial
@@ -166,6 +167,16 @@ def test_flags_are_true_or_false(tmp_path, value):
 
 PLACES = [place for place, _ in command.EXPERIMENTS.values()]
 EXPERIMENTS = sorted({place.lstrip(".").partition(":")[0] for place in PLACES})
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_docstrings_have_each_section_once(name):
+    run = importlib.import_module(f"spiking_lmu.experiments.{name}").run
+    sections = re.findall(r"(?m)^(\w+)\n-{3,}$", run.__doc__)
+    assert sections[:3] == ["Parameters", "Returns", "Raises"]
+    assert len(set(sections)) == len(sections)
+    documented = re.findall(r"(?m)^(\w+) : ", run.__doc__.partition("Returns\n---")[0])
+    assert documented == list(inspect.signature(run).parameters)
 
 
 @pytest.mark.parametrize("frame", [None, [], pd.DataFrame()])

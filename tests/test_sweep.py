@@ -343,6 +343,18 @@ def interrupt_while_it_waits(reached):
         reached.append(True)
 
 
+def test_trials_of_other_versions_are_run_again_and_it_is_said(tmp_path, capsys):
+    run(trial, TASKS[:2], tmp_path, context={"nengo-dl": "3.5"})
+    result = run(trial, TASKS, tmp_path, context={"nengo-dl": "3.6"}, progress=True)
+    assert result.reused == 0
+    said = (
+        f"2 trials in {tmp_path} are of other versions of packages, and are run again"
+    )
+    assert said in capsys.readouterr().err
+    run(trial, TASKS, tmp_path, context={"nengo-dl": "3.6"}, progress=True)
+    assert "other versions" not in capsys.readouterr().err
+
+
 def test_a_folder_without_a_name_is_refused(tmp_path, monkeypatch):
     """It would be the working directory."""
     monkeypatch.chdir(tmp_path)

@@ -121,6 +121,8 @@ def make_tasks(
     nengo.exceptions.ValidationError
         If the model or the data cannot be read or do not go together, or an argument
         is out of range.
+    ImportError
+        If a package that the target needs is not installed.
     """
     check_choice("target", target, tuple(TARGETS))
     check_choice("part", part, PARTS)

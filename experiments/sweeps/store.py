@@ -199,6 +199,15 @@ class Store:
                 loaded[task] = rows
         return loaded
 
+    def outdated(self, keys: Iterable[str]) -> int:
+        """How many of those tasks are stored in other contexts only."""
+        select = "SELECT DISTINCT task FROM trials WHERE context != ?"
+        with self.reading():
+            stored = {
+                task for (task,) in self.connection.execute(select, [self.context])
+            }
+        return len(stored.intersection(keys))
+
     def checksum(self, key: str, rows: str) -> str:
         """Of all that is stored of a task."""
         return checksum(key, self.context, rows)

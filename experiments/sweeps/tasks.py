@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -123,6 +124,13 @@ def sweep(
         finished = store.load(texts)
         reused = len(finished)
         pending = {key: text for key, text in texts.items() if key not in finished}
+        outdated = store.outdated(pending)
+        if outdated and progress:
+            tqdm.write(
+                f"{outdated} trials in {folder} are of other versions of packages, and "
+                "are run again.",
+                file=sys.stderr,
+            )
         errors: dict[str, str] = {}
         bar = tqdm(total=len(texts), initial=reused, unit="task", disable=not progress)
         with bar, closing(run(function, pending, jobs, scheduler)) as outcomes:
