@@ -53,7 +53,7 @@ def make_tasks(
         Orders for which methods are compared.
     step_cycles : float
         The theta * f at which methods are compared; less than half of the smallest of
-        steps.
+        ``steps``.
     seed : int
         Seed of the example signal in the figure of windows.
 

@@ -56,10 +56,11 @@ def make_tasks(
     ----------
     platforms : sequence of str, optional
         Networks and simulators; by default all whose packages are installed.
-        thesis-loihi and thesis-nengo are the published networks. matched-sim and
-        matched-nengo are a LegendreMemory with the same settings. lif-nengo,
-        lif-nengo-dl, lif-simreal, lif-sim, poisson-nengo and poisson-sim are a
-        LegendreMemory with default settings.
+        ``thesis-loihi`` and ``thesis-nengo`` are the published networks.
+        ``matched-sim`` and ``matched-nengo`` are a `LegendreMemory` with the same
+        settings. ``lif-nengo``, ``lif-nengo-dl``, ``lif-simreal``, ``lif-sim``,
+        ``poisson-nengo`` and ``poisson-sim`` are a `LegendreMemory` with default
+        settings.
     trials : int
         Networks on each platform. Each has its own random neurons.
     neurons : sequence of int
@@ -73,8 +74,8 @@ def make_tasks(
         neurons; ``ablation``: designs from the published network to the defaults of
         `LegendreMemory`, one change at a time.
     inputs : str
-        published: the inputs with which the chips were measured; fresh: other inputs,
-        drawn from the seed.
+        ``published``: the inputs with which the chips were measured; ``fresh``: other
+        inputs, drawn from the seed.
     cases : int
         Number of inputs for each network: the first of the ten published ones, or up to
         100 fresh ones.

@@ -158,7 +158,7 @@ def make_tasks(
     chip_neurons : int
         Number of neurons of the memory on the chip.
     noise_aware : sequence of str
-        no: as trained; yes: after further training with the noise of the neurons.
+        ``no``: as trained; ``yes``: after further training with the neurons' noise.
     synapse : float
         Recurrent synapse of the memory, in seconds.
     rates : float

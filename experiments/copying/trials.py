@@ -49,13 +49,13 @@ def make_tasks(
     Parameters
     ----------
     encoders : sequence of str
-        learned: the published task, with all weights of the LMU and the LSTM learned.
-        ring: a demonstration of what the memory can hold; e_x and e_m are set by hand,
-        and only the weights that read the memory are learned.
+        ``learned``: the published task, with all weights of the LMU and the LSTM
+        learned. ``ring``: a demonstration of what the memory can hold; e_x and e_m are
+        set by hand, and only the weights that read the memory are learned.
     delays : sequence of int
         T of the task with learned encoders: each symbol is kept for T + 10 steps.
     models : sequence of str
-        lmu and lstm, with learned encoders and about 6,500 parameters each.
+        ``lmu`` and ``lstm``, with learned encoders and about 6,500 parameters each.
     updates : int
         Updates of RMSProp, each on 20 new sequences; 20,000 as published.
     learning_rates : sequence of float

@@ -83,21 +83,21 @@ def make_tasks(
     Parameters
     ----------
     model : str
-        A network that psmnist or seqmnist has saved, such as
-        results/psmnist/models/NAME.npz, or that SequenceNetwork.save has written.
+        A network that ``psmnist`` or ``seqmnist`` has saved, such as
+        ``results/psmnist/models/NAME.npz``, or that `SequenceNetwork.save` has written.
     target : str
-        Simulator: nengo, one sequence at a time; batched, the same for all sequences at
-        once; dl, NengoDL; or loihi, the emulator of the chip.
+        Simulator: ``nengo``, one sequence at a time; ``batched``, the same for all
+        sequences at once; ``dl``, NengoDL; or ``loihi``, the emulator of the chip.
     data : str, optional
-        digits, mnist, an .npz file like it, or a .csv or .tsv file of sequences; by
-        default the data that the network was trained on. Sequences are permuted if they
-        were in training.
+        ``digits``, ``mnist``, an ``.npz`` file like it, or a ``.csv`` or ``.tsv`` file
+        of sequences; by default the data that the network was trained on. Sequences are
+        permuted if they were in training.
     part : str
-        Part of the data: test, which was not used in training; or all, for data that
-        were not used in training at all.
+        Part of the data: ``test``, which was not used in training; or ``all``, for data
+        that were not used in training at all.
     memory : str, optional
-        exact, or the neurons of the memory: rate, relu, lif, poisson-relu or poisson;
-        by default those of the model, or lif.
+        ``exact``, or the neurons of the memory: ``rate``, ``relu``, ``lif``,
+        ``poisson-relu`` or ``poisson``; by default those of the model, or ``lif``.
     neurons : int, optional
         Number of neurons of the memory, over all state variables; by default that of
         the model, or 2000.

@@ -71,9 +71,9 @@ def make_tasks(
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     rates : sequence of str
-        Ranges of the maximum rates of neurons in Hz, such as 50-100. The random neurons
-        of the chip, which replace Poisson neurons, fire at up to 180 Hz: higher ranges
-        are scaled down, and ranges that become equal are run once.
+        Ranges of the maximum rates of neurons in Hz, such as ``50-100``. The random
+        neurons of the chip, which replace Poisson neurons, fire at up to 180 Hz: higher
+        ranges are scaled down, and ranges that become equal are run once.
     neuron_types : sequence of str
         ``poisson``, ``lif`` or ``relu`` (integrate-and-fire).
     trials : int

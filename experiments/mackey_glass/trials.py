@@ -71,9 +71,9 @@ def make_tasks(
     Parameters
     ----------
     models : sequence of str
-        lstm, lmu, and hybrid, which has layers of both: four recurrent layers with
-        about 18,000 parameters. parallel: a feed-forward LMU, trained in parallel form.
-        spiking: a smaller one whose memory consists of neurons.
+        ``lstm``, ``lmu``, and ``hybrid``, which has layers of both: four recurrent
+        layers with about 18,000 parameters. ``parallel``: a feed-forward LMU, trained
+        in parallel form. ``spiking``: a smaller one whose memory consists of neurons.
     series : sequence of three int
         Numbers of series for training, validation and test.
     steps : int
@@ -114,8 +114,8 @@ def make_tasks(
     spiking_steps : int
         Number of steps of a test series with which the spiking LMU is tested.
     protocol : sequence of str
-        ours; or paper, in which recurrent networks are trained as in the notebook of
-        LMU 2019.
+        ``ours``; or ``paper``, in which recurrent networks are trained as in the
+        notebook of LMU 2019.
     paper_series : sequence of three int
         Numbers of series for training, validation and test in the paper's protocol.
     paper_length : int, optional

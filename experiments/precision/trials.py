@@ -84,12 +84,12 @@ def make_tasks(
         ``poisson``, ``lif``, ``rate``, ``relu`` (integrate-and-fire) or
         ``poisson-relu`` (Poisson neurons with rectified linear tuning curves).
     designs : sequence of str
-        Coordinates and allocation of neurons, such as balanced/optimal.
+        Coordinates and allocation of neurons, such as ``balanced/optimal``.
     trials : int
         Runs of each combination. Each has its own neurons and input.
     cycles : float
         Highest frequency of the white-noise input, in cycles per window: theta times f.
-        Not used with a signal.
+        Not used with a ``signal``.
     rms : float
         Root mean square of the input.
     duration : float
@@ -110,8 +110,8 @@ def make_tasks(
     rate : float, optional
         Sampling rate of the recording in Hz, if the file does not contain it.
     backend : str
-        Simulator: nengo; nengo-dl, on which the trials of a combination run as one
-        minibatch with the same neurons; or loihi, the emulator of the chip.
+        Simulator: ``nengo``; ``nengo-dl``, on which the trials of a combination run as
+        one minibatch with the same neurons; or ``loihi``, the emulator of the chip.
     seed : int
         Seed from which all other seeds are derived.
     """
