@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib import metadata, resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.compatibility import EXTRAS
+from spiking_lmu.experiments.docstrings import of_run
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.pages.templates import fill
@@ -37,13 +37,6 @@ Rows = list[dict[str, Any]]
 Figures = dict[str, Callable[[], "Figure"]]
 
 TEMPLATE = "report.j2"
-PARAMETERS = "Parameters\n----------\n"
-RAISES = """Raises
-------
-nengo.exceptions.ValidationError
-    If an argument is out of range.
-ImportError
-    If a package that the experiment needs is not installed."""
 FAILURES = "failures.txt"  # with all tracebacks, where there is no report to hold them
 LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
 
@@ -199,17 +192,32 @@ class Experiment:
         return inspect.signature(self.make_tasks).parameters
 
     @property
+    def _types(self) -> Mapping[str, Any]:
+        """The types that the arguments are declared with."""
+        hints = get_type_hints(self.make_tasks)
+        return {name: hints[name] for name in self.parameters if name in hints}
+
+    @property
     def required(self) -> list[str]:
         """The arguments without a default."""
         return [n for n, p in self.parameters.items() if p.default is p.empty]
 
     def complete(self, given: Mapping[str, Any], full: bool = False) -> dict[str, Any]:
-        """All arguments: the defaults, what ``--full`` sets, and what was given."""
+        """All arguments: the defaults, what ``--full`` sets, and what was given.
+
+        Arrays become tuples where a sequence is expected.
+        """
         defaults = {name: p.default for name, p in self.parameters.items()}
         defaults.update({n: v for n, v in self.fixed.items() if n in defaults})
         if self.otherwise and self.otherwise.applies({**defaults, **given}):
             defaults.update(self.otherwise.defaults)
-        return {**defaults, **(self.full if full else {}), **given}
+        found = {**defaults, **(self.full if full else {}), **given}
+        for name, kind in self._types.items():
+            listed = Sequence in map(get_origin, (kind, *get_args(kind)))
+            # an array has a way of its own to be compared, or to be true
+            if listed and getattr(found[name], "ndim", 0) == 1:
+                found[name] = tuple(found[name].tolist())
+        return found
 
     def results_folder(self, arguments: Mapping[str, Any]) -> Path:
         """Where results go by default: ``results/NAME``, and what is asked of it.
@@ -259,33 +267,17 @@ class Experiment:
             return self.execute(arguments, **where).frame
 
         run.__signature__ = signature  # type: ignore[attr-defined]
-        run.__doc__ = self._documentation()
+        run.__doc__ = of_run(self.make_tasks, execution, self.returns)
         run.__module__ = self.make_tasks.__module__.rpartition(".")[0]
         run.__qualname__ = run.__name__
         return run
-
-    def _documentation(self) -> str:
-        """The docstring of `run`: that of the arguments, with what all have in common.
-
-        That of `execution` stands after the other parameters.
-        """
-        before, own, after = documentation(self.make_tasks)
-        returns = f"Failed trials are left out. {self.returns}".strip()
-        raises = "" if "\n\nRaises\n---" in after else f"\n\n{RAISES}"
-        if "\n" not in returns:
-            returns = textwrap.fill(returns, 80, subsequent_indent="    ")
-        return (
-            f"{before}{PARAMETERS}{own}\n{documentation(execution)[1]}\n\n"
-            f"Returns\n-------\ntrials : pandas.DataFrame\n    {returns}"
-            f"{raises}{after}\n"
-        )
 
     def plan(self, arguments: dict[str, Any]) -> list[Stage]:
         """The stages of tasks, from arguments that are all checked here."""
         for name, low, high in (("seed", 0, 2**32 - 1), ("trials", 1, 10**4)):
             if name in arguments:
                 check_integer(name, arguments[name], low, high)
-        for name, kind in get_type_hints(self.make_tasks).items():
+        for name, kind in self._types.items():
             if kind is bool:
                 check_flag(name, arguments[name])
         tasks: Any = self.make_tasks(**arguments)
@@ -436,11 +428,3 @@ def _text(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return "-".join(map(_text, value))
     return value if isinstance(value, str) else ""
-
-
-def documentation(function: Callable[..., Any]) -> tuple[str, str, str]:
-    """A numpydoc docstring: before its parameters, the parameters, and after them."""
-    before, _, rest = (inspect.getdoc(function) or "").partition(PARAMETERS)
-    parted: Any = re.fullmatch(r"(.*?)(\n\n\w+\n---+\n.*)?", rest, re.S)
-    own, after = parted.groups("")
-    return before, own.rstrip(), after

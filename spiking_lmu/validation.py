@@ -157,7 +157,13 @@ def check_positive(name: str, value: Any) -> float:
     return number
 
 
-def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) -> None:
+def check_each(
+    name: str,
+    values: Any,
+    check: Callable[..., Any],
+    *bounds: Any,
+    empty: bool = False,
+) -> None:
     """Check each of several values, which must all be different, in the same way.
 
     Parameters
@@ -170,6 +176,8 @@ def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) 
         `check_number`, `check_integer` or `check_choice`.
     *bounds
         Further arguments for ``check``.
+    empty : bool
+        Whether there may be none.
 
     Raises
     ------
@@ -177,8 +185,9 @@ def check_each(name: str, values: Any, check: Callable[..., Any], *bounds: Any) 
         If it is no sequence, is empty, or any value is refused or comes twice.
     """
     listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
-    if not listed or isinstance(values, str) or len(values) == 0:
-        raise refusal(name, values, "a sequence of at least one value")
+    if not listed or isinstance(values, str) or not (empty or len(values)):
+        least = "" if empty else " of at least one value"
+        raise refusal(name, values, f"a sequence{least}")
     for value in values:
         check(name, value, *bounds)
     if len(set(values)) < len(values):

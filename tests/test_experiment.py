@@ -169,6 +169,49 @@ PLACES = [place for place, _ in command.EXPERIMENTS.values()]
 EXPERIMENTS = sorted({place.lstrip(".").partition(":")[0] for place in PLACES})
 
 
+WRONG = [
+    0,
+    True,
+    np.int64(3),
+    1.5,
+    math.nan,
+    "",
+    "x",
+    b"x",
+    {},
+    object(),
+    [None],
+    [[1, 2]],
+]
+WRONG += [np.ones((1, 2)), np.array([])]
+
+
+@pytest.mark.parametrize("name", sorted({*EXPERIMENTS, "channel"} - {"deployment"}))
+def test_arguments_of_any_type_are_planned_or_refused(name):
+    one = importlib.import_module(f"spiking_lmu.experiments.{name}").experiment
+    refused = []
+    for argument in one.parameters:
+        for value in WRONG:
+            try:
+                one.plan(one.prepare(one.complete({argument: value})))
+            except ValidationError as error:
+                refused.append(str(error))
+    assert refused and not any("\n" in error for error in refused)
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.Series])
+@pytest.mark.parametrize("name", sorted({*EXPERIMENTS, "channel"} - {"deployment"}))
+def test_sequences_may_be_arrays(name, kind):
+    one = importlib.import_module(f"spiking_lmu.experiments.{name}").experiment
+    usual = one.complete({})
+    sequences = {n: v for n, v in usual.items() if isinstance(v, tuple) and v}
+    given = one.complete({n: kind(v) for n, v in sequences.items()})
+    assert sequences and one.needs(given) == one.needs(usual)
+    planned, expected = one.plan(given), one.plan(usual)
+    for stage, like in zip(planned, expected, strict=True):
+        assert callable(stage.tasks) or encode(stage.tasks) == encode(like.tasks)
+
+
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_docstrings_have_each_section_once(name):
     run = importlib.import_module(f"spiking_lmu.experiments.{name}").run

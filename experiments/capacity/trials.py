@@ -88,16 +88,14 @@ def make_tasks(
     lstm_steps = () if lstm_steps is None else lstm_steps
     growing_steps = () if growing_steps is None else growing_steps
     check_each("steps", steps, check_integer, 20, LONGEST)
-    if len(lstm_steps):
-        check_each("lstm_steps", lstm_steps, check_integer, 20, LONGEST_LSTM)
+    check_each("lstm_steps", lstm_steps, check_integer, 20, LONGEST_LSTM, empty=True)
     check_integer("order", order, 1, 256)
     check_integer("units", units, 1, 2048)
     check_integer("delays", delays, 2, 101)
     check_number("budget", budget, 1e-6, 1e6)
     check_integer("batch", batch, high=10**4)
     check_number("learning_rate", learning_rate, 1e-8, 1)
-    if len(growing_steps):
-        check_each("growing_steps", growing_steps, check_integer, 20, LONGEST)
+    check_each("growing_steps", growing_steps, check_integer, 20, LONGEST, empty=True)
     density = check_number("density", density, 1e-6, 0.25)
     shortest = min([*steps, *lstm_steps])
     cycles = check_number("cycles", cycles, 1.0)

@@ -176,8 +176,8 @@ def make_tasks(
     check_number("learning_rate", learning_rate, low=0, high=1, exclusive=True)
     check_number("noise", noise, low=0, high=10)
     check_number("dropout", dropout, low=0, high=0.95)
-    if rungs:
-        check_each("rungs", rungs, check_choice, RUNGS)
+    rungs = () if rungs is None else rungs
+    check_each("rungs", rungs, check_choice, RUNGS, empty=True)
     if ladder_orders is not None:
         check_each("ladder_orders", ladder_orders, check_integer, 1, 2000)
     check_each("noise_aware", noise_aware, check_choice, TUNED)
@@ -214,10 +214,10 @@ def make_tasks(
     ]
     ladder = []
     run_in_neurons = [t for t in trained if t["order"] in (ladder_orders or orders)]
-    if rungs and not run_in_neurons:
+    if len(rungs) and not run_in_neurons:
         allowed = f"among the orders, {', '.join(map(str, orders))}"
         raise refusal("ladder_orders", ladder_orders, allowed)
-    for one, rung, presentation in product(run_in_neurons, rungs or (), presentations):
+    for one, rung, presentation in product(run_in_neurons, rungs, presentations):
         chip = rung == "loihi"
         for total in (chip_neurons,) if chip else neurons:
             if total < (n_states := one["order"] * size):
