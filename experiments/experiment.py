@@ -213,9 +213,9 @@ class Experiment:
             defaults.update(self.otherwise.defaults)
         found = {**defaults, **(self.full if full else {}), **given}
         for name, kind in self._types.items():
-            listed = Sequence in map(get_origin, (kind, *get_args(kind)))
+            kinds: list[Any] = [get_origin(one) for one in (kind, *get_args(kind))]
             # an array has a way of its own to be compared, or to be true
-            if listed and getattr(found[name], "ndim", 0) == 1:
+            if Sequence in kinds and getattr(found[name], "ndim", 0) == 1:
                 found[name] = tuple(found[name].tolist())
         return found
 

@@ -18,12 +18,16 @@ from typing import Any, NamedTuple
 import joblib
 import nengo
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
-from joblib.externals.loky.backend import resource_tracker
 from threadpoolctl import threadpool_limits
 
 from spiking_lmu.compatibility import missing, require
 from spiking_lmu.experiments.sweeps.store import encode, versions
 from spiking_lmu.validation import refusal
+
+try:
+    from joblib.externals.loky.backend import resource_tracker
+except ImportError:  # joblib brings cloudpickle no more, and may do so with loky
+    from loky.backend import resource_tracker
 
 Task = dict[str, Any]
 Function = Callable[[Task], list[dict[str, Any]]]
