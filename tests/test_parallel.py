@@ -133,9 +133,9 @@ def changed(kind):
         ("spikes", "have a state"),
         ("adaptation", "have a state"),
         ("function", "output of its own"),
-        ("synapse", "by its synapse"),
+        ("synapse", "has a synapse"),
         ("clock", "output of its own"),
-        ("recurrence", "by its synapse"),
+        ("recurrence", "has a synapse"),
         ("memory", "have a state"),
     ],
 )

@@ -261,7 +261,7 @@ def _check_without_memory(
             raise NotParallel(f"{_name(obj)} has an output of its own")
     for c in connections:
         if c.synapse is not None:
-            raise NotParallel(f"{_name(c)} has a synapse, and with it a memory")
+            raise NotParallel(f"{_name(c)} has a synapse, which keeps a state")
         if c.learning_rule is not None:
             raise NotParallel(f"{_name(c)} has a learning rule")
     for probe in probes:

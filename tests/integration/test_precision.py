@@ -386,7 +386,7 @@ def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"neuron_types": ("lif", "rate")}, "neuron_types: must be of spikes"),
+        ({"neuron_types": ("lif", "rate")}, "neuron_types: must be neurons that spike"),
         ({"orders": (3, 24), "neurons": (10, 200)}, "neurons: must be at most 170"),
     ],
 )
@@ -440,7 +440,8 @@ def test_the_headline_says_what_of_a_recording_the_memory_holds(tmp_path):
     result = Result(frame, given, tasks)
     lead = precision.experiment.report(result)[0].lead
     theta = ARGUMENTS["thetas"][0]
-    assert f"an NRMSE of {low:.2f} at d = 3 and {theta:g} s" in lead
+    told = "the NRMSE of the window of the exact memory is"
+    assert f"{told} {low:.2f} at d = 3 and {theta:g} s" in lead
     assert f"{high:.2f} at d = 12" in lead
 
 
