@@ -62,7 +62,11 @@ def test_names_and_arguments_exist(block):
             named(node, names)
         if isinstance(node, ast.Call) and (function := named(node.func, names)):
             given = {k.arg: None for k in node.keywords}
-            inspect.signature(function).bind_partial(*node.args, **given)
+            try:
+                signature = inspect.signature(function)
+            except ValueError:  # compiled functions of numpy 1 have none
+                continue
+            signature.bind_partial(*node.args, **given)
 
 
 def test_pages_have_blocks():

@@ -343,6 +343,8 @@ def test_duration(seconds, text):
 
 
 @pytest.mark.filterwarnings("error")
+# matplotlib 3.8 calls pyparsing by names that later ones deprecate
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_labels_of_users_on_the_page_and_in_the_figure(tmp_path):
     names = [
         "$a$ & $b$",

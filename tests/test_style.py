@@ -197,6 +197,8 @@ USERS = [
 
 
 @pytest.mark.filterwarnings("error")
+# matplotlib 3.8 calls pyparsing by names that later ones deprecate
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("text, expected", USERS)
 def test_text_of_users_is_shown_as_it_is(text, expected):
     shown = style.plain(text)
