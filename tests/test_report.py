@@ -342,9 +342,9 @@ def test_duration(seconds, text):
     assert report.duration(seconds) == text
 
 
-@pytest.mark.filterwarnings("error")
 # matplotlib 3.8 calls pyparsing by names that later ones deprecate
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("error")
 def test_labels_of_users_on_the_page_and_in_the_figure(tmp_path):
     names = [
         "$a$ & $b$",

@@ -196,9 +196,9 @@ USERS = [
 ]
 
 
-@pytest.mark.filterwarnings("error")
 # matplotlib 3.8 calls pyparsing by names that later ones deprecate
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("text, expected", USERS)
 def test_text_of_users_is_shown_as_it_is(text, expected):
     shown = style.plain(text)
