@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.compatibility import EXTRAS
+from spiking_lmu.compatibility import installation
 from spiking_lmu.experiments.docstrings import of_run
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.pages.templates import fill
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, join, sweep
+from spiking_lmu.experiments.sweeps.workers import Task
 from spiking_lmu.validation import check_flag, check_integer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-Task = dict[str, Any]
 Rows = list[dict[str, Any]]
 #: Figures by their names, each as a function that draws it.
 Figures = dict[str, Callable[[], "Figure"]]
@@ -334,10 +334,9 @@ class Experiment:
                 installed[package] = metadata.version(package)
             except metadata.PackageNotFoundError:
                 if scheduler is None:
-                    extra = EXTRAS.get(package.replace("-", "_"), "all")
+                    how = installation(package.replace("-", "_"))
                     raise ImportError(
-                        f"{user} needs {package}; install it with: "
-                        f"pip install 'spiking-lmu[{extra}]'"
+                        f"{user} needs {package}; install it with: {how}"
                     ) from None
                 installed[package] = None
         return installed

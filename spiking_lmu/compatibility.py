@@ -129,14 +129,18 @@ def missing(
     problem : str
         What is wrong, as a clause about the package.
     """
-    extra = {**EXTRAS, **OTHER_EXTRAS}[module]
-    # NengoDL and nengo-loihi build with an older setuptools than pip would take
-    options = " --no-build-isolation, after pip install 'setuptools<80' wheel"
     return MissingPackageError(
-        f"needs {module}, which {problem}; install it with: "
-        f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}",
+        f"needs {module}, which {problem}; install it with: {installation(module)}",
         needed_by,
     )
+
+
+def installation(module: str) -> str:
+    """The command that installs an optional package, by the extra that brings it."""
+    extra = {**EXTRAS, **OTHER_EXTRAS}.get(module, "all")
+    # NengoDL and nengo-loihi build with an older setuptools than pip would take
+    options = " --no-build-isolation, after pip install 'setuptools<80' wheel"
+    return f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}"
 
 
 def _import_tensorflow() -> ModuleType:

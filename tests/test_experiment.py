@@ -327,7 +327,8 @@ def test_a_missing_package_is_named_with_who_needs_it(tmp_path, uninstall):
     with pytest.raises(ImportError) as error:
         needy.run(folder=tmp_path)
     assert str(error.value) == (
-        "the toy needs nengo-loihi; install it with: pip install 'spiking-lmu[loihi]'"
+        "the toy needs nengo-loihi; install it with: pip install 'spiking-lmu[loihi]' "
+        "--no-build-isolation, after pip install 'setuptools<80' wheel"
     )
 
 
