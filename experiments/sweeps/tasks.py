@@ -124,8 +124,7 @@ def sweep(
         finished = store.load(texts)
         reused = len(finished)
         pending = {key: text for key, text in texts.items() if key not in finished}
-        outdated = store.outdated(pending)
-        if outdated and progress:
+        if progress and (outdated := store.outdated(pending)):
             tqdm.write(
                 f"{outdated} trials in {folder} are of other versions of packages, and "
                 "are run again.",
