@@ -13,11 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu import training
-from spiking_lmu.data.archives import read_archive, write_archive
+from spiking_lmu.data.archives import fingerprint, read_archive, write_archive
 from spiking_lmu.data.datasets import Dataset
 from spiking_lmu.experiments.sweeps.store import versions
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
@@ -156,6 +155,5 @@ def _kept(path: Path, name: str, what: dict[str, Any], suffix: str) -> Path:
     # of the weights alone: the file also tells how long training took
     weights = read_archive(path)[0]
     code = zlib.crc32(json.dumps([what, versions()], sort_keys=True).encode())
-    for part in sorted(weights):
-        code = zlib.crc32(np.ascontiguousarray(weights[part]).data, code)
+    code = fingerprint(*(weights[part] for part in sorted(weights)), start=code)
     return path.with_name(f"{name}-{code:08x}{suffix}")

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.data.datasets import Split
 from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
 from spiking_lmu.experiments.classification.trials import load
@@ -56,10 +57,7 @@ class Job(NamedTuple):
     @property
     def digest(self) -> int:
         """A number that changes with the data."""
-        code = 0
-        for array in (self.examples, self.sequences.x, self.sequences.y):
-            code = zlib.crc32(np.ascontiguousarray(array).data, code)
-        return code
+        return fingerprint(self.examples, self.sequences.x, self.sequences.y)
 
 
 def make_tasks(

@@ -6,7 +6,6 @@ network; `run_task` turns a task into rows, one for each run.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -15,6 +14,7 @@ import nengo
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments.sweeps import backends
 from spiking_lmu.experiments.sweeps.backends import Model, Recording
@@ -156,7 +156,9 @@ def make_tasks(
         "duration": float(duration),
         "readout_synapse": float(readout_synapse),
         "backend": backend,
-        "signal": "white noise" if signal is None else f"recording {_digest(signal)}",
+        "signal": "white noise"
+        if signal is None
+        else f"recording {fingerprint(signal):08x}",
     }
     cells = [
         {
@@ -410,7 +412,3 @@ def window_nrmse(
     times = np.arange(len(u))[counted]
     target = filtered[np.maximum(times[:, None] - steps, 0)]
     return nrmse(decoded[counted] @ C.T, target)
-
-
-def _digest(signal: np.ndarray) -> str:
-    return f"{zlib.crc32(np.ascontiguousarray(signal).tobytes()):08x}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import nengo
 import numpy as np
 
+from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.validation import check_array, refusal
 
 from .forms import Form
@@ -45,10 +45,7 @@ class Samples:
 
     def fingerprint(self) -> int:
         """A number that tells other data."""
-        value = 0
-        for array in (*self.x.values(), *self.y.values()):
-            value = zlib.crc32(np.ascontiguousarray(array).data, value)
-        return value
+        return fingerprint(*self.x.values(), *self.y.values())
 
     def chunks(self, order: np.ndarray, batch_size: int) -> list[np.ndarray]:
         """Parts of an order of samples, each of whole batches."""
