@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from importlib import metadata, resources
+from importlib import import_module, metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
@@ -95,10 +96,14 @@ class Stage:
         The tasks; or what gives them from the `SweepResult` of all stages before.
     sequential : bool
         Whether they run in this process, one after the other.
+    beside : mapping
+        Further arguments of ``run_task``: what was made to check a task and that its
+        run requires too. Only of use where tasks run in this process.
     """
 
     tasks: list[Task] | Callable[[SweepResult], list[Task]]
     sequential: bool = False
+    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,8 +147,8 @@ class Experiment:
         each as a function without arguments that draws it.
     returns : str
         What the rows are, for the documentation of `run`.
-    columns : mapping
-        Columns of the frame and their types, where the rows alone do not tell.
+    finish : callable
+        Of the frame of all rows: what it is to be, such as with types of columns.
     template : str, optional
         Text of the page's template; by default ``report.j2`` beside ``make_tasks``.
     full, full_help : mapping, str
@@ -165,6 +170,9 @@ class Experiment:
         one, and its help.
     variants : mapping
         Other experiments that the same command runs, by the value of that option.
+    sequential : bool
+        Whether all tasks run in this process, one after the other. Then there is
+        nothing to divide among processes, and no argument for it.
     """
 
     name: str
@@ -172,7 +180,7 @@ class Experiment:
     run_task: Callable[..., Rows]
     present: Callable[[Result], tuple[Mapping[str, Any], Figures]]
     returns: str = ""
-    columns: Mapping[str, str] = field(default_factory=dict)
+    finish: Callable[[DataFrame], DataFrame] = lambda frame: frame
     template: str | None = None
     full: Mapping[str, Any] = field(default_factory=dict)
     full_help: str = ""
@@ -183,6 +191,19 @@ class Experiment:
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda arguments: arguments
     choice: tuple[str, str, str] | None = None
     variants: Mapping[str, Experiment] = field(default_factory=dict)
+    sequential: bool = False
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """By name, as functions are pickled, where it is an object of a module."""
+        home = self.make_tasks.__module__
+        for module in (home.rpartition(".")[0], home):
+            for name, value in vars(sys.modules.get(module, object)).items():
+                if value is self:
+                    return _named, (module, name)
+        return super().__reduce_ex__(protocol)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: v for name, v in vars(self).items() if name != "run"}
 
     # ---- Arguments -----------------------------------------------------------------
 
@@ -248,10 +269,9 @@ class Experiment:
 
         It returns a pandas.DataFrame with the rows of all trials that finished.
         """
-        parameters = [
-            *self.parameters.values(),
-            *inspect.signature(execution).parameters.values(),
-        ]
+        left_out = DIVIDING if self.sequential else ()
+        where = [p for name, p in _EXECUTION.items() if name not in left_out]
+        parameters = [*self.parameters.values(), *where]
         signature = inspect.Signature(
             [p.replace(kind=p.POSITIONAL_OR_KEYWORD) for p in parameters],
             return_annotation="pd.DataFrame",
@@ -267,7 +287,7 @@ class Experiment:
             return self.execute(arguments, **where).frame
 
         run.__signature__ = signature  # type: ignore[attr-defined]
-        run.__doc__ = of_run(self.make_tasks, execution, self.returns)
+        run.__doc__ = of_run(self.make_tasks, execution, self.returns, left_out)
         run.__module__ = self.make_tasks.__module__.rpartition(".")[0]
         run.__qualname__ = run.__name__
         return run
@@ -304,25 +324,23 @@ class Experiment:
         done: list[SweepResult] = []
         for stage in stages:
             tasks = stage.tasks(join(done)) if callable(stage.tasks) else stage.tasks
+            here = self.sequential or stage.sequential
             if "progress" in wanted:
-                beside["progress"] = progress and stage.sequential
+                beside["progress"] = progress and here
             if tasks:
                 done.append(
                     sweep(
-                        partial(self.run_task, **beside),
+                        partial(self.run_task, **beside, **stage.beside),
                         tasks,
                         folder,
                         context=context,
-                        jobs=1 if stage.sequential else jobs,
-                        scheduler=None if stage.sequential else scheduler,
+                        jobs=1 if here else jobs,
+                        scheduler=None if here else scheduler,
                         progress=progress,
                     )
                 )
         whole = join(done)
-        if not self.columns:
-            return whole
-        frame = whole.frame.reindex(columns=list(self.columns)).astype(self.columns)
-        return replace(whole, frame=frame)
+        return replace(whole, frame=self.finish(whole.frame))
 
     def _versions(
         self, arguments: Mapping[str, Any], scheduler: str | None
@@ -419,7 +437,13 @@ class Experiment:
         return page, len(done.failures)
 
 
-_EXECUTION = tuple(inspect.signature(execution).parameters)
+_EXECUTION = inspect.signature(execution).parameters
+DIVIDING = ("jobs", "scheduler")  # arguments that say how to divide tasks
+
+
+def _named(module: str, name: str) -> Experiment:
+    """The experiment of this name, for `pickle`."""
+    return getattr(import_module(module), name)
 
 
 def _text(value: Any) -> str:

@@ -135,8 +135,9 @@ def _parameters(experiment: Experiment) -> Iterator[inspect.Parameter]:
             default = one.parameters[name].default
             yield _option(name, kind, default, shown=_defaults(name, every))
     yield _option("folder", folder, None, name="--out", shown=_folders(experiment))
-    yield _option("jobs", int, None)
-    yield _option("scheduler", address, None)
+    if not experiment.sequential:
+        yield _option("jobs", int, None)
+        yield _option("scheduler", address, None)
     yield _option("progress", bool, False, "Show no progress bar.", name="--quiet")
 
 

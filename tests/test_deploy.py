@@ -16,7 +16,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.data import sequences_csv
 from spiking_lmu.experiments import classification, command, deployment
-from spiking_lmu.experiments.deployment import experiment, targets
+from spiking_lmu.experiments.deployment import experiment, targets, trials
 from spiking_lmu.experiments.deployment.figures import labels
 from spiking_lmu.experiments.deployment.report import show
 from spiking_lmu.experiments.deployment.targets import add_counter
@@ -355,3 +355,18 @@ def test_a_missing_package_is_named(folder, target, monkeypatch, tmp_path):
     named = rf"target '{target}' needs {package}.*spiking-lmu\[{target}\]"
     with pytest.raises(ImportError, match=named):
         deployment.run(**arguments(folder, target=target), folder=str(tmp_path))
+
+
+def test_a_network_is_frozen_once(deploy, folder, monkeypatch, tmp_path):
+    """On the chip too, where it is frozen before to see whether it fits."""
+    calls = []
+
+    def counted(*args, **kwargs):
+        calls.append(args)
+        return freeze(*args, **kwargs)
+
+    monkeypatch.setattr(trials, "freeze", counted)
+    given = arguments(folder, target="loihi", images=2)
+    frame = experiment.execute(experiment.complete(given), tmp_path).frame
+    assert len(calls) == 1
+    assert frame.equals(deploy(**given).frame)

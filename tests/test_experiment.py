@@ -7,6 +7,7 @@ import importlib
 import inspect
 import json
 import math
+import pickle
 import re
 import zlib
 from collections.abc import Sequence
@@ -246,6 +247,29 @@ def test_figures_say_which_trials_are_missing(name, row, words):
     row = {"system": "spiking", "neuron_type": "lif", **row}
     with pytest.raises(ValidationError, match=f"of at least one {words}, but has none"):
         module.plot(pd.DataFrame([row]))
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_experiments_are_pickled_by_name(place):
+    one = command.load(place)
+    assert one.run is not None  # which is made when it is asked for
+    assert pickle.loads(pickle.dumps(one)) is one
+    assert pickle.loads(pickle.dumps(toy)) is toy
+
+
+@pytest.mark.parametrize("name", command.EXPERIMENTS)
+def test_options_that_do_nothing_are_not_offered(name, capsys):
+    """Where all tasks run in one process, nothing can be divided."""
+    one = command.load(command.EXPERIMENTS[name][0])
+    assert one.sequential == (name in ("approximation", "deploy"))
+    with pytest.raises(SystemExit):
+        command.main([name, "--help"])
+    text = capsys.readouterr().out
+    names = inspect.signature(one.run).parameters
+    for option in ("jobs", "scheduler"):
+        assert (f"--{option} " in text) == (option in names) == (not one.sequential)
+        assert (f"\n{option} : " in one.run.__doc__) == (option in names)
+    assert "\nfolder : " in one.run.__doc__ and "\nprogress : " in one.run.__doc__
 
 
 # ---- What else an experiment can declare -------------------------------------------

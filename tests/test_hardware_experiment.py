@@ -16,10 +16,11 @@ from scipy.linalg import solve_continuous_lyapunov
 
 from spiking_lmu.experiments import chips as hardware
 from spiking_lmu.experiments.chips import trials
-from spiking_lmu.experiments.chips.designs import ABLATION, PLATFORMS
+from spiking_lmu.experiments.chips.designs import ABLATION, PLATFORMS, as_named
 from spiking_lmu.experiments.chips.laws import (
     MATCHED,
     PUBLISHED,
+    cells,
     fits,
 )
 from spiking_lmu.experiments.chips.laws import (
@@ -192,11 +193,11 @@ def test_examples_of_ranges_are_not_tested_on():
 
 
 def test_radii_of_examples_are_as_far_as_the_published_ones():
-    published, examples, announced = (
-        headrooms(ranges, 0.01) for ranges in ("published", "examples", "announced")
+    published, examples, expected = (
+        headrooms(ranges, 0.01) for ranges in ("published", "examples", "expected")
     )
     assert np.all(examples > 3) and np.all(examples < published)
-    assert np.all(announced > examples) and announced[-1] > 5 * examples[-1]
+    assert np.all(expected > examples) and expected[-1] > 5 * examples[-1]
 
 
 def test_published_coordinates_and_decoders_are_those_of_the_published_network():
@@ -375,7 +376,7 @@ def test_designs_are_told_apart(tmp_path, monkeypatch):
         "published: as published",
         "even: ranges of examples",
         "tuned: ranges of examples",
-        "tuned: announced ranges, rates in Nengo",
+        "tuned: expected ranges, rates in Nengo",
     ]
     monkeypatch.setattr(trials, "ABLATION", {name: ABLATION[name] for name in few})
     rows = hardware.run(
@@ -409,13 +410,26 @@ def test_each_change_of_design_has_its_words():
     assert {name for step in STEPS_OF_DESIGN for name in step} <= set(ABLATION)
 
 
+def test_earlier_trials_are_read_in_current_words(tmp_path):
+    given = {**ARGUMENTS, "studies": ("ablation",)}
+    tasks = [t for t in make_tasks(**given) if t["ranges"] == "announced"]
+    assert tasks and all("expected" not in t["change"] for t in tasks)  # as stored
+    old = pd.DataFrame([{**t, "nrmse": 0.1, "spikes_per_second": 5.0} for t in tasks])
+    now = cells(old.drop(columns=["cases", "input_seeds"]), "ablation", "change")
+    assert "tuned: expected ranges" in set(now["change"])
+    assert not now["change"].str.contains("announced").any()
+    new = hardware.experiment.finish(old)
+    assert set(new["ranges"]) == {"expected"}
+    assert set(new["change"]) == {as_named(t)["change"] for t in tasks} <= set(ABLATION)
+
+
 AT_OWN_SETTINGS = {
     "study": "platforms",
     "change": "",
     "n_neurons": 128,
     "synapse": 0.1,
     "max_rates": "default",
-    "ranges": "announced",
+    "ranges": "expected",
     "build_seconds": 1.0,
     "run_seconds": 1.0,
 }

@@ -13,7 +13,8 @@ experiment = Experiment(
     make_tasks,
     run_task,
     present,
-    columns=COLUMNS,
+    finish=lambda frame: frame.reindex(columns=list(COLUMNS)).astype(COLUMNS),
+    sequential=True,
     returns="""One row a number; a column that does not apply is empty. By ``kind``:
 
     ======== =======================================================================

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from spiking_lmu.experiments.approximation import errors
-from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.linear_systems import METHODS
 from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
 
@@ -28,7 +27,7 @@ def make_tasks(
     step_orders: Sequence[int] = (6, 24),
     step_cycles: float = 1.0,
     seed: int = 0,
-) -> list[Stage]:
+) -> list[dict[str, Any]]:
     r"""Compute errors of the linear memory, in continuous time and with time steps.
 
     Parameters
@@ -93,7 +92,7 @@ def make_tasks(
         allowed = f"below {min(steps) / 2:g}, half the least of steps"
         raise refusal("step_cycles", step_cycles, allowed)
     check_integer("seed", seed, 0, np.iinfo(np.int32).max)
-    tasks: list[dict[str, Any]] = [
+    return [
         {
             "kind": "delay",
             "orders": orders,
@@ -115,7 +114,6 @@ def make_tasks(
             "cycles": step_cycles,
         },
     ]
-    return [Stage(tasks, sequential=True)]
 
 
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:

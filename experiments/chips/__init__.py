@@ -6,6 +6,7 @@ Braindrop and with Nengo 2.8; how the error falls with neurons; and what in the 
 of a network decides how large it is.
 """
 
+from spiking_lmu.experiments.chips.designs import in_current_words
 from spiking_lmu.experiments.chips.figures import plot
 from spiking_lmu.experiments.chips.report import present
 from spiking_lmu.experiments.chips.trials import make_tasks, needs, run_task
@@ -19,6 +20,7 @@ experiment = Experiment(
     run_task=run_task,
     present=present,
     needs=needs,
+    finish=in_current_words,
     full={"trials": 25, "study_trials": 25},
     full_help="25 networks of everything, as published; an hour on two cores.",
 )

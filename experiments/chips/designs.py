@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pandas as pd
+
 from spiking_lmu.experiments.sweeps.backends import backend
 
 Range = tuple[float, float] | None
@@ -32,7 +34,7 @@ class Platform:
         How the `LegendreMemory` divides its neurons among dimensions.
     ranges : str
         What the coordinates and radii of the `LegendreMemory` come from:
-        ``"announced"``, the band and the rms of the input; ``"examples"``, other
+        ``"expected"``, the band and the rms of the input; ``"examples"``, other
         inputs of the protocol; ``"published"``, the published network.
     decoders : str
         ``"memory"``, or ``"published"``, solved for as in the published network.
@@ -46,7 +48,7 @@ class Platform:
     max_rates: Range = None
     intercepts: Range = None
     allocation: str = "optimal"
-    ranges: str = "announced"
+    ranges: str = "expected"
     decoders: str = "memory"
 
 
@@ -99,16 +101,40 @@ ABLATION = {
     "even: published coordinates": replace(_EVEN, ranges="published"),
     "even: published decoders": replace(_EVEN, decoders="published"),
     "even: ranges of examples": _EVEN,
-    "even: announced ranges": replace(_EVEN, ranges="announced"),
+    "even: expected ranges": replace(_EVEN, ranges="expected"),
     "tuned: ranges of examples": _OURS,
-    "tuned: announced ranges": replace(_OURS, ranges="announced"),
-    "tuned: announced ranges, rates in Nengo": replace(
-        _OURS, neuron_type="rate", ranges="announced", **_IN_NENGO
+    "tuned: expected ranges": replace(_OURS, ranges="expected"),
+    "tuned: expected ranges, rates in Nengo": replace(
+        _OURS, neuron_type="rate", ranges="expected", **_IN_NENGO
     ),
     **_changed("tuned: {}", _OURS),
-    "tuned: 100 ms, 200 to 400 Hz, announced ranges": PLATFORMS["lif-sim"],
+    "tuned: 100 ms, 200 to 400 Hz, expected ranges": PLATFORMS["lif-sim"],
     "tuned: ranges of examples, real numbers": replace(_OURS, target="simreal"),
 }
+
+
+# what stores, and trials of earlier versions, call expected ranges
+_STORED = "announced"
+
+
+def as_stored(task: dict[str, Any]) -> dict[str, Any]:
+    """A task in the words by which stores find it."""
+    return _reworded(task, "expected", _STORED)
+
+
+def as_named(task: dict[str, Any]) -> dict[str, Any]:
+    """A task of `as_stored` in the words of `ABLATION`."""
+    return _reworded(task, _STORED, "expected")
+
+
+def _reworded(task: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    return {**task, **{n: task[n].replace(old, new) for n in ("change", "ranges")}}
+
+
+def in_current_words(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials, those of earlier versions too, in the words of `ABLATION`."""
+    columns = [name for name in ("change", "ranges") if name in frame]
+    return frame.replace(dict.fromkeys(columns, _STORED), "expected", regex=True)
 
 
 def installed(platform: Platform) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.experiments.chips.designs import in_current_words
 from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Scaling, fit_floor, fit_scaling
@@ -81,12 +82,12 @@ STEPS = (
     ("published: as published", "even: published coordinates and decoders"),
     ("even: published coordinates and decoders", "even: published coordinates"),
     ("even: published coordinates", "even: ranges of examples"),
-    ("even: ranges of examples", "even: announced ranges"),
+    ("even: ranges of examples", "even: expected ranges"),
     ("even: ranges of examples", "tuned: ranges of examples"),
     ("tuned: ranges of examples", "tuned: 100 ms"),
     ("tuned: ranges of examples", "tuned: 200 to 400 Hz"),
     ("tuned: ranges of examples", "tuned: 100 ms, 200 to 400 Hz"),
-    ("tuned: announced ranges", "tuned: announced ranges, rates in Nengo"),
+    ("tuned: expected ranges", "tuned: expected ranges, rates in Nengo"),
     ("tuned: ranges of examples, real numbers", "tuned: ranges of examples"),
 )
 
@@ -108,7 +109,7 @@ NAMES = {
 def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """The rows of one study."""
     check_trials(frame)
-    return frame[frame["study"] == study]
+    return in_current_words(frame[frame["study"] == study])
 
 
 def by_trial(rows: pd.DataFrame) -> pd.Series:

@@ -82,7 +82,7 @@ def headrooms(ranges: str, synapse: float) -> np.ndarray:
 
 def _expected(task: dict[str, Any]) -> dict[str, Any]:
     """Arguments of a `LegendreMemory` for its expected input."""
-    if task["ranges"] == "announced":
+    if task["ranges"] == "expected":
         return {"freq": FREQ, "rms": RMS}
     states = example_states()
     realization = realize_for(

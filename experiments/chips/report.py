@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 FIGURES = {"platforms": plot, "scaling": plot_scaling, "ablation": plot_ablation}
 CELLS = ("Neurons a dimension", "NRMSE", "from", "to", "Hz per neuron")
-RADII = {"announced": "by freq and rms", "examples": "by examples"}
+RADII = {"expected": "by freq and rms", "examples": "by examples"}
 
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
@@ -68,7 +68,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         ),
         "radii": {
             ranges: headrooms(ranges, 0.01).tolist()
-            for ranges in ("published", "examples", "announced")
+            for ranges in ("published", "examples", "expected")
             if "ablation" in figures
         },
     }

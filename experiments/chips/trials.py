@@ -14,6 +14,8 @@ from spiking_lmu.experiments.chips.designs import (
     ABLATION,
     PLATFORMS,
     SCALED,
+    as_named,
+    as_stored,
     installed,
 )
 from spiking_lmu.experiments.chips.networks import make_model
@@ -103,16 +105,18 @@ def make_tasks(
 
     def each(study: str, n_trials: int, designs: Iterator[Any]) -> list[dict[str, Any]]:
         return [
-            {
-                "study": study,
-                "platform": name,
-                "change": change,
-                "n_neurons": int(n),
-                **asdict(platform),
-                **shared,
-                "trial": trial,
-                "seed": derived_seed(seed, trial),
-            }
+            as_stored(
+                {
+                    "study": study,
+                    "platform": name,
+                    "change": change,
+                    "n_neurons": int(n),
+                    **asdict(platform),
+                    **shared,
+                    "trial": trial,
+                    "seed": derived_seed(seed, trial),
+                }
+            )
             for name, change, platform, n in designs
             for trial in range(n_trials)
         ]
@@ -156,6 +160,7 @@ def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Run one network on all inputs; a row for each."""
+    task = as_named(task)
     described = {k: v for k, v in task.items() if k not in ("cases", "input_seeds")}
     for name in ("max_rates", "intercepts"):
         bounds = task[name]
@@ -184,6 +189,7 @@ def run_network(
     The neurons depend on the seed of the task. Spikes that a simulator draws at random
     have other seeds.
     """
+    task = as_named(task)
     model, T = make_model(task)
     inputs = [make_input(seed) for seed in task["input_seeds"]]
     seeds = [task["seed"] + 1 + k for k in range(len(inputs))]
@@ -226,6 +232,7 @@ class Example:
 
 def run_example(task: dict[str, Any]) -> Example:
     """Run the network of a task again, on the first of its inputs."""
-    task = {**task, "cases": task["cases"][:1], "input_seeds": task["input_seeds"][:1]}
+    first = {name: task[name][:1] for name in ("cases", "input_seeds")}
+    task = {**as_named(task), **first}
     ((u, decoded, _, _),) = run_network(task)
     return Example(task, ideal_state(u), estimate_state(decoded, u))

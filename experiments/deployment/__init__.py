@@ -22,6 +22,7 @@ experiment = Experiment(
     "run; ``label``; ``predicted``; ``exact``, what the exact network predicts; "
     "``margin`` and ``exact_margin``, the logit of the right class less the highest "
     "of the others.",
+    sequential=True,
     folders={"model": None, "data": None, "target": "nengo"},
     needs=lambda arguments: dict.fromkeys(
         NEEDS.get(arguments["target"], ()), f"the target {arguments['target']!r}"

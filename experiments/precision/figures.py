@@ -10,6 +10,7 @@ import pandas as pd
 
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import number
+from spiking_lmu.experiments.pages.templates import initial
 from spiking_lmu.experiments.precision.laws import floor_study, floors, gains, grid
 from spiking_lmu.experiments.precision.trials import (
     as_recording,
@@ -238,7 +239,7 @@ def plot_example(example: Example) -> Figure:
     axes[0].set_ylim(-1, len(few))
     axes[0].set_title(
         f"Spikes of {style.NAMES[task['neuron_type']]} neurons, "
-        f"{_design_title(task['design'])}, $d = {d}$"
+        f"{_design_words(task['design'])}, $d = {d}$"
     )
     colours = style.order_colours(range(d))
     for i in range(d)[::-1]:
@@ -274,5 +275,9 @@ def _reversed_legend(ax: Axes) -> tuple[list[Any], list[str]]:
 
 
 def _design_title(design: str) -> str:
+    return initial(_design_words(design))
+
+
+def _design_words(design: str) -> str:
     coordinates, allocation = design.split("/")
-    return f"{coordinates.capitalize()} coordinates, {allocation} allocation"
+    return f"{coordinates} coordinates, {allocation} allocation"

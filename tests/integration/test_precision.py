@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -688,7 +689,10 @@ def test_any_example_can_be_shown(changes):
     shown = precision_figures.run_example(tasks)
     assert shown.task["order"] == tasks[0]["order"]
     assert len(shown.times) == len(shown.exact) == len(shown.decoded) == 200
-    precision_figures.plot_example(shown).draw_without_rendering()
+    figure = precision_figures.plot_example(shown)
+    title = figure.axes[0].get_title(loc="left")
+    assert re.fullmatch(r"Spikes of [^,]+ neurons, [a-z]+ coordinates, .*", title)
+    figure.draw_without_rendering()
 
 
 def test_the_example_is_one_of_the_trials(example, frame):
