@@ -9,8 +9,9 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.builder.processes import SimProcess
-from nengo.exceptions import ValidationError
 from nengo_loihi.simulator import StepRunner
+
+from spiking_lmu.simulators import given_outputs
 
 from .emulator import Emulator
 
@@ -241,43 +242,8 @@ def check_inputs(
         If a node has inputs or is not part of the network, or values have another
         shape.
     """
-    if data is None:
-        return [{} for _ in range(n_runs or 1)]
-    if not isinstance(data, Mapping):
-        raise ValidationError(
-            f"must be a mapping from nodes to arrays, but is {data!r}", attr="data"
-        )
-    for node in data:
-        if node not in network.all_nodes or node.size_in:
-            raise ValidationError(
-                f"must be for nodes of the network without inputs, but is for {node!r}",
-                attr="data",
-            )
-    arrays = {node: _checked(node, v, n_runs, steps) for node, v in data.items()}
+    arrays = given_outputs(network.all_nodes, data, n_runs, steps)
     return [
         {node: values[item] for node, values in arrays.items()}
         for item in range(n_runs or 1)
     ]
-
-
-def _checked(
-    node: nengo.Node, values: Any, n_runs: int | None, steps: int
-) -> np.ndarray:
-    shape: tuple[int, ...] = (steps, node.size_out)
-    if n_runs is not None:
-        shape = (n_runs, *shape)
-    try:
-        array = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        array = np.zeros(0)
-    if array.shape != shape:
-        raise ValidationError(
-            f"must be an array of shape {shape} for {node}, but has the shape "
-            f"{np.shape(values)}",
-            attr="data",
-        )
-    if not np.all(np.isfinite(array)):
-        raise ValidationError(
-            f"must be finite for {node}, but holds nan or infinity", attr="data"
-        )
-    return array if n_runs is not None else array[None]

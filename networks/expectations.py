@@ -86,6 +86,13 @@ class TimedLowpass(nengo.Lowpass):
         check_dt(dt, self.built_for, self.kind)
         return super().make_state(shape_in, shape_out, dt, dtype=dtype, y0=y0)
 
+    @staticmethod
+    def translate(operator: Any, room: Any) -> list[Any]:
+        """Instructions of the compiled simulator."""
+        from spiking_lmu.simulator.processes import linear_filter
+
+        return linear_filter(operator, room)
+
 
 class InputSynapse(TimedLowpass):
     """The synapse of a memory's input, which warns of an input that is too large.
@@ -147,6 +154,23 @@ class InputSynapse(TimedLowpass):
             return step(t, signal)
 
         return watching if np.isfinite(most) else step
+
+    @staticmethod
+    def translate(operator: Any, room: Any) -> list[Any]:
+        """Instructions of the compiled simulator, which look at the input first."""
+        from spiking_lmu.simulator.processes import linear_filter, watch
+
+        self = operator.process
+        most = abs(self.scale) * self.largest * (1 + 1e-6)
+        filtering = linear_filter(operator, room)
+        if not np.isfinite(most):
+            return filtering
+
+        def warn(t: float, value: float) -> None:
+            self._warn(t, value / self.scale)
+
+        element, noted = operator.input[self.watched], operator.state["warned"]
+        return [watch(element, noted, operator.t, most, warn, room), *filtering]
 
     def _warn(self, t: float, value: float) -> None:
         warnings.warn(

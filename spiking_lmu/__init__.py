@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .realization import realize_for as realize_for
     from .signals import Spectrum as Spectrum
     from .signals import white_noise as white_noise
+    from .simulator.simulator import Simulator as Simulator
 
 __version__ = "0.2.0"
 
@@ -52,6 +53,7 @@ __getattr__, __dir__, __all__ = on_first_use(
         "noise": ("error_covariance", "predict_rmse", "required_neurons"),
         "realization": ("Realization", "realize", "realize_for"),
         "signals": ("Spectrum", "white_noise"),
+        "simulator": ("Simulator",),
         "training": (),
         # the layers above, for those who write spiking_lmu.networks.LegendreMemory
         "networks": (),

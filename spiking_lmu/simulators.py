@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import nengo
 import numpy as np
+from nengo.exceptions import ValidationError
 
 
 def repeatable(
@@ -47,3 +49,67 @@ def presented(stimulus: nengo.Node, values: np.ndarray, dt: float) -> Iterator[N
         yield
     finally:
         stimulus.output = before
+
+
+def given_outputs(
+    nodes: Container[Any], data: Any, n_runs: int | None, steps: int
+) -> dict[nengo.Node, np.ndarray]:
+    """Check the values that replace the output of nodes.
+
+    Parameters
+    ----------
+    nodes : container of nengo.Node
+        The nodes of the network.
+    data : dict of array_like or None
+        For each node, values (steps, size), or (n_runs, steps, size).
+    n_runs : int or None
+        Number of runs side by side; None for one, and values without their axis.
+    steps : int
+        Number of time steps.
+
+    Returns
+    -------
+    values : dict of (n_runs, steps, size) ndarray
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If a node has inputs or is not part of the network, or values have another
+        shape or are not finite.
+    """
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise ValidationError(
+            f"must be a mapping from nodes to arrays, but is {data!r}", attr="data"
+        )
+    for node in data:
+        if not isinstance(node, nengo.Node) or node not in nodes or node.size_in:
+            raise ValidationError(
+                f"must be for nodes of the network without inputs, but is for {node!r}",
+                attr="data",
+            )
+    return {node: _values(node, v, n_runs, steps) for node, v in data.items()}
+
+
+def _values(
+    node: nengo.Node, values: Any, n_runs: int | None, steps: int
+) -> np.ndarray:
+    shape: tuple[int, ...] = (steps, node.size_out)
+    if n_runs is not None:
+        shape = (n_runs, *shape)
+    try:
+        array = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    if array.shape != shape:
+        raise ValidationError(
+            f"must be an array of shape {shape} for {node}, but has the shape "
+            f"{np.shape(values)}",
+            attr="data",
+        )
+    if not np.all(np.isfinite(array)):
+        raise ValidationError(
+            f"must be finite for {node}, but holds nan or infinity", attr="data"
+        )
+    return array if n_runs is not None else array[None]

@@ -1,0 +1,215 @@
+"""From Nengo's operators to instructions of the interpreter.
+
+A function decorated with ``@translates(Operator)`` makes the instructions of operators
+of that type. Each names the kernel that does the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from nengo.builder.operator import (
+    BsrDotInc,
+    Copy,
+    DotInc,
+    ElementwiseInc,
+    Operator,
+    Reset,
+    SparseDotInc,
+    TimeUpdate,
+)
+from nengo.builder.signal import Signal
+
+from . import opcodes
+from .arena import Arena, NotCompiled, Place
+from .sources import Sources
+
+__all__ = ["Instruction", "Room", "translate", "translates"]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One instruction: which kernel, and the integers that are its operands."""
+
+    opcode: int
+    operands: list[int]
+
+    @property
+    def code(self) -> list[int]:
+        """The instruction as it stands in the program."""
+        return [self.opcode, 2 + len(self.operands), *self.operands]
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a translation may use.
+
+    Attributes
+    ----------
+    arena : Arena
+        Places of signals, and room for parameters.
+    sources : Sources
+        Random streams, and values that are made outside of the interpreter.
+    dt : float
+        Length of a time step in seconds.
+    resets : dict
+        For operators, what to do at each reset with the functions that the operator's
+        process has made for its steps, one for each lane.
+    looks : list of callable
+        What to look at after some steps.
+    """
+
+    arena: Arena
+    sources: Sources
+    dt: float
+    resets: dict[Operator, Callable[[list[Any]], None]] = field(default_factory=dict)
+    looks: list[Callable[[], None]] = field(default_factory=list)
+
+    def place(self, signal: Signal) -> Place:
+        """The place of a signal."""
+        return self.arena.place(signal)
+
+    def places(self, *signals: Signal) -> list[int]:
+        """The places of some signals as operands."""
+        return [number for signal in signals for number in self.place(signal).code]
+
+    def constant(self, *values: Any) -> int:
+        """The offset of some parameters."""
+        return self.arena.constant(np.concatenate([np.ravel(v) for v in values]))
+
+    def at_reset(self, operator: Operator, do: Callable[[list[Any]], None]) -> None:
+        """Do something with the functions that an operator's process makes."""
+        self.resets[operator] = do
+
+
+Translation = Callable[[Any, Room], list[Instruction]]
+_TRANSLATIONS: dict[type[Operator], Translation] = {}
+
+
+def translates(kind: type[Operator]) -> Callable[[Translation], Translation]:
+    """Decorator of the function that translates operators of a type."""
+
+    def register(function: Translation) -> Translation:
+        _TRANSLATIONS[kind] = function
+        return function
+
+    return register
+
+
+def translate(operator: Operator, room: Room) -> list[Instruction]:
+    """The instructions of an operator.
+
+    Raises
+    ------
+    NotCompiled
+        If no kernel does what the operator does.
+    """
+    function = _TRANSLATIONS.get(type(operator))
+    if function is None:
+        raise NotCompiled(f"an operator of the type {type(operator).__name__}")
+    return function(operator, room)
+
+
+@translates(TimeUpdate)
+def time_update(operator: TimeUpdate, room: Room) -> list[Instruction]:
+    # the interpreter counts the steps
+    return [Instruction(opcodes.TIME_UPDATE, [room.place(operator.time).offset])]
+
+
+@translates(Reset)
+def reset(operator: Reset, room: Room) -> list[Instruction]:
+    dst = room.place(operator.dst)
+    value = room.constant(operator.value)
+    return [Instruction(opcodes.RESET, [operator.dst.size, *dst.code, value])]
+
+
+@translates(Copy)
+def copy(operator: Copy, room: Room) -> list[Instruction]:
+    src, dst = operator.src, operator.dst
+    to, of = _indices(operator.dst_slice, dst), _indices(operator.src_slice, src)
+    n = dst.size if to is None else len(to)
+    m = src.size if of is None else len(of)
+    if (m != n and m != 1) or (max(src.ndim, dst.ndim) > 1 and src.shape != dst.shape):
+        raise NotCompiled(f"a copy from shape {src.shape} to {dst.shape}")
+    places = room.places(dst, src)
+    if to is None and of is None:
+        if m != n:
+            places[4] = 0
+        opcode = opcodes.INCREMENT if operator.inc else opcodes.COPY
+        return [Instruction(opcode, [n, *places])]
+    to = np.arange(n) if to is None else to
+    of = np.arange(m) if of is None else of
+    of = np.broadcast_to(of, n)
+    opcode = opcodes.INCREMENT_INDEXED if operator.inc else opcodes.COPY_INDEXED
+    return [Instruction(opcode, [n, *places, *to.tolist(), *of.tolist()])]
+
+
+def _indices(of: Any, signal: Signal) -> np.ndarray | None:
+    """Indices of elements, none of them negative; None for all."""
+    if of is None:
+        return None
+    if signal.ndim != 1:
+        raise NotCompiled(f"indices of a signal of {signal.ndim} dimensions")
+    return np.atleast_1d(np.arange(signal.size)[of])
+
+
+@translates(ElementwiseInc)
+def elementwise_inc(operator: ElementwiseInc, room: Room) -> list[Instruction]:
+    A, X, Y = operator.A, operator.X, operator.Y
+    if max(A.ndim, X.ndim, Y.ndim) > 2:
+        raise NotCompiled("products in more than two dimensions")
+    shape = (1,) * (2 - Y.ndim) + Y.shape
+    operands = list(shape)
+    for signal in (Y, A, X):
+        own = (1,) * (2 - signal.ndim) + signal.shape
+        strides = (0,) * (2 - signal.ndim) + room.arena.strides(signal)
+        strides = tuple(
+            0 if n == 1 < of else s
+            for n, of, s in zip(own, shape, strides, strict=True)
+        )
+        place = room.arena.start(signal)
+        operands += [place.offset, *strides, place.lane]
+    return [Instruction(opcodes.ELEMENTWISE_INC, operands)]
+
+
+@translates(DotInc)
+def dot_inc(operator: DotInc, room: Room) -> list[Instruction]:
+    A, X, Y = operator.A, operator.X, operator.Y
+    if A.ndim == 0 or X.ndim == 0:
+        if (X.ndim and X.ndim != Y.ndim) or (A.ndim and A.ndim != Y.ndim):
+            raise NotCompiled(f"a product of shapes {A.shape} and {X.shape}")
+        return elementwise_inc(operator, room)  # type: ignore[arg-type]
+    columns = A.shape[-1]
+    if A.ndim > 2 or X.size != columns or Y.size * columns != A.size:
+        raise NotCompiled(f"a product of shapes {A.shape} and {X.shape}")
+    if A.size > 1 and room.place(A).stride != room.arena.start(A.base).stride:
+        raise NotCompiled("a matrix that is not contiguous")
+    return [Instruction(opcodes.DOT_INC, [Y.size, columns, *room.places(Y, A, X)])]
+
+
+@translates(SparseDotInc)
+def sparse_dot_inc(operator: SparseDotInc, room: Room) -> list[Instruction]:
+    matrix = operator.A.initial_value
+    matrix = matrix.allocate() if hasattr(matrix, "allocate") else matrix
+    matrix = matrix.tocoo()
+    data = room.arena.constant(matrix.data)
+    places = [*room.place(operator.Y).code, data, 1, 0, *room.place(operator.X).code]
+    entries = [*matrix.row.tolist(), *matrix.col.tolist()]
+    return [Instruction(opcodes.SPARSE_DOT_INC, [matrix.nnz, *places, *entries])]
+
+
+@translates(BsrDotInc)
+def bsr_dot_inc(operator: BsrDotInc, room: Room) -> list[Instruction]:
+    # only Nengo's optimizer makes these: blocks of weights on parts of X and Y
+    _, height, width = operator.A.shape
+    blocks = np.repeat(np.arange(len(operator.indptr) - 1), np.diff(operator.indptr))
+    rows = blocks[:, None, None] * height + np.arange(height)[:, None]
+    columns = operator.indices[:, None, None] * width + np.arange(width)
+    rows, columns = (np.broadcast_to(i, operator.A.shape) for i in (rows, columns))
+    places = room.places(operator.Y, operator.A, operator.X)
+    entries = [*rows.ravel().tolist(), *columns.ravel().tolist()]
+    operands = [rows.size, *places, *entries]
+    return [Instruction(opcodes.SPARSE_DOT_INC, operands)]

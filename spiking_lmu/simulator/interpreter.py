@@ -1,0 +1,149 @@
+"""The loop over instructions, which Numba compiles once and keeps on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba import types
+
+from . import opcodes as do
+from .kernels import filters, inputs, operators
+
+__all__ = ["compiled"]
+
+ANNOUNCED_AFTER = 1.0  # seconds
+
+
+def _fingerprint() -> str:
+    """What all of this package's kernels read, for Numba looks at this file only."""
+    here = Path(__file__).parent
+    files = [here / "opcodes.py", *sorted((here / "kernels").glob("*.py"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _interpreter(fingerprint: str) -> Any:
+    def run(
+        code: Any,
+        begin: int,
+        end: int,
+        first: int,
+        n_steps: int,
+        dt: float,
+        arena: Any,
+        words: Any,
+        clock: Any,
+        fed: Any,
+        starts: Any,
+        recorded: Any,
+        lanes: Any,
+    ) -> None:
+        """Some steps of the instructions between `begin` and `end`."""
+        # a variable of the closure, and so a part of the key in Numba's cache
+        _ = fingerprint
+        for row in range(first, first + n_steps):
+            here = begin
+            while here < end:
+                opcode = code[here]
+                at = here + 2
+                here += code[here + 1]
+                if opcode == do.RESET:
+                    operators.reset(code, at, arena, words, lanes)
+                elif opcode == do.COPY:
+                    operators.copy(code, at, arena, words, lanes)
+                elif opcode == do.INCREMENT:
+                    operators.increment(code, at, arena, words, lanes)
+                elif opcode == do.DOT_INC:
+                    operators.dot_inc(code, at, arena, words, lanes)
+                elif opcode == do.LOWPASS:
+                    filters.lowpass(code, at, arena, words, lanes)
+                elif opcode == do.TIME_UPDATE:
+                    clock[0] += 1
+                    arena[code[at]] = clock[0] * dt
+                elif opcode == do.RECORD:
+                    inputs.record(code, at, arena, recorded, clock, lanes)
+                elif opcode == do.FEED:
+                    inputs.feed(code, at, arena, fed, starts, row, lanes)
+                elif opcode == do.COPY_INDEXED:
+                    operators.copy_indexed(code, at, arena, words, lanes)
+                elif opcode == do.INCREMENT_INDEXED:
+                    operators.increment_indexed(code, at, arena, words, lanes)
+                elif opcode == do.ELEMENTWISE_INC:
+                    operators.elementwise_inc(code, at, arena, words, lanes)
+                elif opcode == do.SPARSE_DOT_INC:
+                    operators.sparse_dot_inc(code, at, arena, words, lanes)
+                elif opcode == do.GAIN_FILTER:
+                    filters.gain_filter(code, at, arena, words, lanes)
+                elif opcode == do.STATE_SPACE_FILTER:
+                    filters.state_space_filter(code, at, arena, words, lanes)
+                elif opcode == do.TRIANGLE_FILTER:
+                    filters.triangle_filter(code, at, arena, words, lanes)
+                elif opcode == do.TABLE:
+                    inputs.table(code, at, arena, words, lanes)
+                elif opcode == do.PRESENT_INPUT:
+                    inputs.present_input(code, at, arena, words, lanes)
+                elif opcode == do.PIECEWISE:
+                    inputs.piecewise(code, at, arena, words, lanes)
+                elif opcode == do.WATCH:
+                    inputs.watch(code, at, arena, words, lanes)
+
+    return run
+
+
+def _signature(lanes: Any) -> tuple[Any, ...]:
+    integers = types.Array(types.int64, 1, "C")
+    floats = types.Array(types.float64, 1, "C")
+    words = types.Array(types.uint64, 1, "C")
+    counts = (types.int64,) * 4
+    arrays = (floats, words, integers, floats, integers, floats)
+    return (integers, *counts, types.float64, *arrays, lanes)
+
+
+_COMPILED: dict[bool, Any] = {}
+
+
+def compiled(minibatch: bool, announce: bool = True) -> Any:
+    """The interpreter for one network, or for many side by side.
+
+    The first use on a machine compiles it, which takes some time. Later ones load it.
+
+    Parameters
+    ----------
+    minibatch : bool
+    announce : bool
+        Whether to say on stderr that it is being compiled.
+    """
+    if minibatch not in _COMPILED:
+        function = _interpreter(_fingerprint())
+        try:
+            dispatcher = numba.njit(function, cache=True, nogil=True)
+        except RuntimeError:  # no folder is writable
+            warnings.warn(
+                "Numba finds no folder for compiled code and compiles anew in each "
+                "process; set NUMBA_CACHE_DIR to a writable folder",
+                stacklevel=2,
+            )
+            dispatcher = numba.njit(function, nogil=True)
+        word = threading.Timer(ANNOUNCED_AFTER, _announce)
+        if announce:
+            word.start()
+        try:
+            lanes = types.int64 if minibatch else types.none
+            dispatcher.compile(_signature(lanes))
+        finally:
+            word.cancel()
+        _COMPILED[minibatch] = dispatcher
+    return _COMPILED[minibatch]
+
+
+def _announce() -> None:
+    print(
+        "Compiling the simulator for this machine (once, about half a minute) ...",
+        file=sys.stderr,
+        flush=True,
+    )

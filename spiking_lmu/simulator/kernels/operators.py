@@ -1,0 +1,157 @@
+"""Nengo's operators on signals: resets, copies and products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+from .lanes import n_lanes
+
+# Sums may be reordered, so that they can be vectorized. NaN and infinity keep their
+# meaning.
+FAST_SUMS = {"reassoc", "contract", "nsz"}
+
+
+@njit(fastmath=FAST_SUMS)
+def reset(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``dst[...] = value``. Operands: n, dst, value."""
+    n, dst, stride, lane = code[at], code[at + 1], code[at + 2], code[at + 3]
+    value = arena[code[at + 4]]
+    for i in range(n):
+        for b in range(n_lanes(lanes)):
+            arena[dst + i * stride + b * lane] = value
+
+
+@njit(fastmath=FAST_SUMS)
+def copy(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``dst[...] = src``. Operands: n, dst, src."""
+    n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
+    src, src_stride, src_lane = code[at + 4], code[at + 5], code[at + 6]
+    for i in range(n):
+        for b in range(n_lanes(lanes)):
+            arena[dst + i * dst_stride + b * dst_lane] = arena[
+                src + i * src_stride + b * src_lane
+            ]
+
+
+@njit(fastmath=FAST_SUMS)
+def increment(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``dst[...] += src``. Operands: n, dst, src."""
+    n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
+    src, src_stride, src_lane = code[at + 4], code[at + 5], code[at + 6]
+    for i in range(n):
+        for b in range(n_lanes(lanes)):
+            arena[dst + i * dst_stride + b * dst_lane] += arena[
+                src + i * src_stride + b * src_lane
+            ]
+
+
+@njit
+def copy_indexed(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``dst[to] = src[of]``. Operands: n, dst, src, n of `to`, n of `of`."""
+    n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
+    src, src_stride, src_lane = code[at + 4], code[at + 5], code[at + 6]
+    for i in range(n):
+        to = dst + code[at + 7 + i] * dst_stride
+        of = src + code[at + 7 + n + i] * src_stride
+        for b in range(n_lanes(lanes)):
+            arena[to + b * dst_lane] = arena[of + b * src_lane]
+
+
+@njit
+def increment_indexed(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``dst[to] += src[of]``, once for each pair. Operands as of `copy_indexed`."""
+    n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
+    src, src_stride, src_lane = code[at + 4], code[at + 5], code[at + 6]
+    for i in range(n):
+        to = dst + code[at + 7 + i] * dst_stride
+        of = src + code[at + 7 + n + i] * src_stride
+        for b in range(n_lanes(lanes)):
+            arena[to + b * dst_lane] += arena[of + b * src_lane]
+
+
+@njit(fastmath=FAST_SUMS)
+def elementwise_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``Y[...] += A * X``, in two dimensions.
+
+    Operands: rows, columns; then of Y, A and X each: offset, stride of rows, stride of
+    columns, lane. A stride is 0 where an operand is repeated.
+    """
+    rows, columns = code[at], code[at + 1]
+    y, y_row, y_column, y_lane = code[at + 2], code[at + 3], code[at + 4], code[at + 5]
+    a, a_row, a_column, a_lane = code[at + 6], code[at + 7], code[at + 8], code[at + 9]
+    x, x_row, x_column = code[at + 10], code[at + 11], code[at + 12]
+    x_lane = code[at + 13]
+    for i in range(rows):
+        for j in range(columns):
+            for b in range(n_lanes(lanes)):
+                arena[y + i * y_row + j * y_column + b * y_lane] += (
+                    arena[a + i * a_row + j * a_column + b * a_lane]
+                    * arena[x + i * x_row + j * x_column + b * x_lane]
+                )
+
+
+@njit(fastmath=FAST_SUMS)
+def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``Y[...] += A.dot(X)``. Operands: rows, columns, Y, A, X; A is contiguous."""
+    rows, columns = code[at], code[at + 1]
+    y, y_stride, y_lane = code[at + 2], code[at + 3], code[at + 4]
+    a, a_stride, a_lane = code[at + 5], code[at + 6], code[at + 7]
+    x, x_stride, x_lane = code[at + 8], code[at + 9], code[at + 10]
+    if lanes is None:
+        if x_stride == 1:
+            X = arena[x : x + columns]
+            for i in range(rows):
+                A = arena[a + i * columns : a + (i + 1) * columns]
+                total = 0.0
+                for j in range(columns):
+                    total += A[j] * X[j]
+                arena[y + i * y_stride] += total
+        else:
+            for i in range(rows):
+                total = 0.0
+                for j in range(columns):
+                    total += arena[a + i * columns + j] * arena[x + j * x_stride]
+                arena[y + i * y_stride] += total
+    elif a_lane == 0:
+        n = n_lanes(lanes)
+        for i in range(rows):
+            Y = arena[y + i * y_stride : y + i * y_stride + n]
+            for j in range(columns):
+                weight = arena[a + i * columns + j]
+                X = arena[x + j * x_stride : x + j * x_stride + n * x_lane]
+                if x_lane == 0:
+                    value = weight * arena[x + j * x_stride]
+                    for b in range(n):
+                        Y[b] += value
+                else:
+                    for b in range(n):
+                        Y[b] += weight * X[b]
+    else:
+        for i in range(rows):
+            for j in range(columns):
+                for b in range(n_lanes(lanes)):
+                    arena[y + i * y_stride + b * y_lane] += (
+                        arena[a + (i * columns + j) * a_stride + b * a_lane]
+                        * arena[x + j * x_stride + b * x_lane]
+                    )
+
+
+@njit
+def sparse_dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """``Y[...] += A.dot(X)`` with sparse A.
+
+    Operands: number of entries, Y, A, X; then the rows and the columns of the entries.
+    """
+    n = code[at]
+    y, y_stride, y_lane = code[at + 1], code[at + 2], code[at + 3]
+    a, a_stride, a_lane = code[at + 4], code[at + 5], code[at + 6]
+    x, x_stride, x_lane = code[at + 7], code[at + 8], code[at + 9]
+    for k in range(n):
+        to = y + code[at + 10 + k] * y_stride
+        of = x + code[at + 10 + n + k] * x_stride
+        for b in range(n_lanes(lanes)):
+            arena[to + b * y_lane] += (
+                arena[a + k * a_stride + b * a_lane] * arena[of + b * x_lane]
+            )

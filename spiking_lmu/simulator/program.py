@@ -1,0 +1,219 @@
+"""A network's program: made once for a simulator, started anew at each reset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from nengo.builder import Model
+from nengo.builder.operator import Operator, TimeUpdate
+from nengo.builder.probe import SimProbe
+from nengo.builder.signal import Signal
+
+from . import opcodes, processes  # noqa: F401  # what they translate
+from .arena import Arena, ArenaSignals, NotCompiled
+from .fusion import populations
+from .instructions import Instruction, Room, translate
+from .schedule import Schedule, Task, in_order, schedule
+from .sources import Feed, Sources
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """An operator that runs as Nengo's own Python, and why."""
+
+    operator: Operator
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.operator}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A probe that the interpreter records."""
+
+    probe: Any
+    size: int
+    period: float
+    instruction: Instruction
+
+
+class Program:
+    """What a simulator does in a step.
+
+    Parameters
+    ----------
+    model : nengo.builder.Model
+        The built network.
+    order : list of nengo.builder.Operator
+        All operators, in Nengo's order.
+    dependents : dict
+        For each operator, those that must come after it.
+    optimize : bool
+        Whether to fuse populations.
+    minibatch_size : int, optional
+
+    Attributes
+    ----------
+    arena : Arena
+    sources : Sources
+    signals : ArenaSignals
+        The map from signals to arrays that users see.
+    lanes : list of ArenaSignals
+        The same for each network of a minibatch; what Python's steps work on.
+    clock : ndarray of int64
+        The number of the step; then, for each probe, where its next row begins.
+    fallbacks : list of Fallback
+    recorded : list of Recorded
+    others : list of nengo.Probe
+        Probes that Python records.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        order: list[Operator],
+        dependents: Mapping[Operator, Iterable[Operator]],
+        optimize: bool,
+        minibatch_size: int | None = None,
+    ) -> None:
+        self.model, self.order, self.dependents = model, order, dependents
+        self.minibatch_size, self.n_lanes = minibatch_size, minibatch_size or 1
+        shared = {signal for o in order if type(o) is TimeUpdate for signal in o.sets}
+        self.arena = Arena(
+            order, np.dtype(np.float64), minibatch_size, shared, self._given()
+        )
+        self.sources = Sources(self.n_lanes)
+        self.room = Room(self.arena, self.sources, model.dt)
+        self.fallbacks: list[Fallback] = []
+        position = {operator: i for i, operator in enumerate(order)}
+        found = populations(order, model, self.room) if optimize else []
+        self._tasks = self._all_tasks(found)
+        tasks = in_order(self._tasks, dependents, position)
+        if tasks is None:  # fused populations wait for each other
+            self.fallbacks.clear()
+            self._tasks = self._all_tasks([])
+            tasks = in_order(self._tasks, dependents, position)
+        assert tasks is not None
+        self._in_order = tasks
+        self.recorded: list[Recorded] = []
+        self.others: list[Any] = []
+        for probe in model.probes:
+            self._record(probe)
+        self.clock = np.zeros(1 + len(self.recorded), np.int64)
+        self.arena.allocate()
+        own = {}
+        if model.step is not None and model.step.dtype == self.clock.dtype:
+            own[model.step.base] = self.clock[:1].reshape(model.step.base.shape)
+        self.signals = ArenaSignals(self.arena, own)
+        self.lanes = [self.signals]
+        if minibatch_size is not None:
+            self.lanes = [
+                ArenaSignals(self.arena, own, lane) for lane in range(minibatch_size)
+            ]
+        for signals in {id(s): s for s in [self.signals, *self.lanes]}.values():
+            for operator in model.operators:
+                operator.init_signals(signals)
+        self._schedules: dict[frozenset[Any], tuple[Schedule, list[Feed]]] = {}
+
+    def _given(self) -> set[Signal]:
+        """Signals of nodes that users may give values for."""
+        return {
+            signals["out"].base
+            for node, signals in self.model.sig.items()
+            if getattr(node, "size_in", 1) == 0 and signals.get("out") is not None
+        }
+
+    def _all_tasks(self, fused: list[Task]) -> list[Task]:
+        done = {operator for task in fused for operator in task.operators}
+        tasks = list(fused)
+        for operator in self.order:
+            if operator in done:
+                continue
+            instructions: list[Instruction] | None = None
+            if type(operator) is SimProbe:
+                instructions = []
+            else:
+                try:
+                    instructions = translate(operator, self.room)
+                except NotCompiled as error:
+                    self.fallbacks.append(Fallback(operator, str(error)))
+            tasks.append(Task((operator,), instructions))
+        return tasks
+
+    def _record(self, probe: Any) -> None:
+        signal = self.model.sig[probe]["in"]
+        try:
+            place = self.room.place(signal)
+        except NotCompiled:
+            self.others.append(probe)
+            return
+        period = self.period(probe)
+        operands = [signal.size, *place.code, len(self.recorded) + 1]
+        operands.append(self.room.constant(period))
+        instruction = Instruction(opcodes.RECORD, operands)
+        size = signal.size * self.n_lanes
+        self.recorded.append(Recorded(probe, size, period, instruction))
+
+    def period(self, probe: Any) -> float:
+        """Steps between two samples of a probe."""
+        every = probe.sample_every
+        return 1 if every is None else every / self.model.dt
+
+    def reset(
+        self, seed: int
+    ) -> tuple[np.random.RandomState, dict[Operator, list[Any]]]:
+        """Set everything to its start; gives Nengo's steps of all operators.
+
+        All operators make their steps, in Nengo's order, for they draw from one random
+        number generator. In a minibatch, every network has its own.
+        """
+        # all networks of a minibatch are views of the same numbers
+        for signals in {id(s): s for s in [self.signals, *self.lanes]}.values():
+            for signal in signals:
+                signals.reset(signal)
+        self.clock[:] = 0
+        steps: dict[Operator, list[Any]] = {operator: [] for operator in self.order}
+        rngs = [np.random.RandomState(lane_seed(seed, i)) for i in range(self.n_lanes)]
+        for rng, signals in zip(rngs, self.lanes, strict=True):
+            for operator in self.order:
+                made = operator.make_step(signals, self.model.dt, rng)
+                steps[operator].append(made)
+        for operator, do in self.room.resets.items():
+            do(steps[operator])
+        self.sources.reset(seed)
+        return rngs[0], steps
+
+    def schedule(self, given: Iterable[Any] = ()) -> tuple[Schedule, list[Feed]]:
+        """The program where nodes are given their values, and the values' feeds."""
+        key = frozenset(given)
+        if key not in self._schedules:
+            first, feeds, replaced = [], [], set()
+            for node in given:
+                signal = self.model.sig[node]["out"]
+                feed = self.sources.feed(signal.size)
+                place = self.room.place(signal)
+                operands = [0, signal.size, *place.code]
+                operands.append(self.sources.feeds.index(feed))
+                first.append(Instruction(opcodes.FEED, operands))
+                feeds.append(feed)
+                replaced.add(signal.base)
+            tasks = [
+                task
+                for task in self._in_order
+                if not any(s.base in replaced for o in task.operators for s in o.sets)
+            ]
+            last = [record.instruction for record in self.recorded]
+            begin = Task((), first)
+            self._schedules[key] = schedule([begin, *tasks], last), feeds
+        return self._schedules[key]
+
+
+def lane_seed(seed: int, lane: int) -> int:
+    """Seed of one network of a minibatch; that of the first is the given one."""
+    if lane == 0:
+        return seed
+    return int(np.random.SeedSequence([seed, lane]).generate_state(1)[0])

@@ -1,0 +1,119 @@
+"""The order of a step: compiled stretches, and Python in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from nengo.builder.operator import Operator
+
+from .instructions import Instruction
+
+
+@dataclass(eq=False)
+class Task:
+    """Operators that are done as one, by instructions or by Nengo's Python.
+
+    Attributes
+    ----------
+    operators : tuple of nengo.builder.Operator
+    instructions : list of Instruction or None
+        None for an operator that Nengo's own Python does.
+    """
+
+    operators: tuple[Operator, ...]
+    instructions: list[Instruction] | None
+
+
+@dataclass
+class Schedule:
+    """A program, and what happens in a step.
+
+    Attributes
+    ----------
+    code : (n,) ndarray of int64
+        All instructions.
+    stretches : list of tuple
+        The begin and end of compiled stretches, and after each the operators that
+        Python does before the next one.
+    """
+
+    code: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    stretches: list[tuple[int, int, list[Operator]]] = field(default_factory=list)
+
+    @property
+    def all_compiled(self) -> bool:
+        """Whether a step needs no Python."""
+        return not any(python for *_, python in self.stretches)
+
+
+def in_order(
+    tasks: Iterable[Task],
+    dependents: Mapping[Operator, Iterable[Operator]],
+    position: Mapping[Operator, int],
+) -> list[Task] | None:
+    """Tasks in an order in which each finds what it needs; None if there is none.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    dependents : dict
+        For each operator, those that must come after it.
+    position : dict
+        The place of each operator in Nengo's own order. It decides where the
+        dependencies do not.
+    """
+    of = {operator: task for task in tasks for operator in task.operators}
+    after: dict[Task, set[Task]] = {task: set() for task in of.values()}
+    for operator, others in dependents.items():
+        if operator in of:
+            after[of[operator]].update(of[other] for other in others if other in of)
+    for task, others in after.items():
+        others.discard(task)
+    waiting = dict.fromkeys(after, 0)
+    for others in after.values():
+        for other in others:
+            waiting[other] += 1
+    key = {task: min(position[o] for o in task.operators) for task in after}
+    ready = sorted((t for t, n in waiting.items() if n == 0), key=key.__getitem__)
+    order: list[Task] = []
+    # as many compiled tasks as possible, then all of Python that is ready, and again
+    python = False
+    while ready:
+        now = [task for task in ready if (task.instructions is None) == python]
+        if not now:
+            python = not python
+            continue
+        ready = [task for task in ready if (task.instructions is None) != python]
+        order += now
+        for task in now:
+            for other in after[task]:
+                waiting[other] -= 1
+                if waiting[other] == 0:
+                    ready.append(other)
+        ready.sort(key=key.__getitem__)
+    return order if len(order) == len(after) else None
+
+
+def schedule(order: Iterable[Task], last: Iterable[Instruction]) -> Schedule:
+    """The program of tasks in an order, with some instructions at the end."""
+    code: list[int] = []
+    stretches: list[tuple[int, int, list[Operator]]] = []
+    begin, python = 0, []  # type: int, list[Operator]
+    for task in order:
+        if task.instructions is None:
+            python += task.operators
+            continue
+        if python:
+            stretches.append((begin, len(code), python))
+            begin, python = len(code), []
+        for instruction in task.instructions:
+            code += instruction.code
+    if python:
+        stretches.append((begin, len(code), python))
+        begin, python = len(code), []
+    for instruction in last:
+        code += instruction.code
+    stretches.append((begin, len(code), python))
+    return Schedule(np.array(code, np.int64), stretches)
