@@ -2,13 +2,129 @@
 
 from __future__ import annotations
 
-from nengo.builder import Model
-from nengo.builder.operator import Operator
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from .instructions import Room
-from .schedule import Task
+import numpy as np
+from nengo.builder.neurons import SimNeurons
+from nengo.builder.operator import Copy, DotInc, Operator
+from nengo.builder.signal import Signal
+from nengo.neurons import RatesToSpikesNeuronType
 
 
-def populations(order: list[Operator], model: Model, room: Room) -> list[Task]:
-    """The populations of a network that are done as one."""
-    return []
+@dataclass(frozen=True, eq=False)
+class Population:
+    """The operators of some neurons with the same input, and what they work on.
+
+    Attributes
+    ----------
+    operators : tuple of nengo.builder.Operator
+    x : Signal
+        The encoded value, (dimensions,).
+    encoders : Signal
+        With gains and the radius in them, (n_neurons, dimensions).
+    bias : Signal
+        Bias currents, (n_neurons,).
+    neurons : tuple of SimNeurons
+        The neurons; for spikes made of rates, first the rates.
+    decoders : tuple of (Signal, Signal)
+        Decoders (size, n_neurons), and the signal that the decoded value is added to.
+    output : Signal or None
+        The neurons' output, where anything else reads it.
+    """
+
+    operators: tuple[Operator, ...]
+    x: Signal
+    encoders: Signal
+    bias: Signal
+    neurons: tuple[SimNeurons, ...]
+    decoders: tuple[tuple[Signal, Signal], ...]
+    output: Signal | None
+
+    @property
+    def stacked_decoders(self) -> np.ndarray:
+        """All decoders, (sum of sizes, n_neurons)."""
+        n = self.encoders.shape[0]
+        return np.concatenate(
+            [np.empty((0, n)), *(A.initial_value for A, _ in self.decoders)]
+        )
+
+
+def populations(operators: Iterable[Operator]) -> list[Population]:
+    """The populations of a network.
+
+    Nothing but the operators of a population may know of its currents, and encoders,
+    biases and decoders must be constant. Decoders that are learned remain operators of
+    their own.
+    """
+    writers: dict[Signal, list[Operator]] = defaultdict(list)
+    readers: dict[Signal, list[Operator]] = defaultdict(list)
+    for operator in operators:
+        for signal in operator.sets + operator.incs + operator.updates:
+            writers[signal.base].append(operator)
+        for signal in operator.reads:
+            readers[signal.base].append(operator)
+    found = (
+        _population(operator, writers, readers)
+        for operator in operators
+        if type(operator) is SimNeurons
+    )
+    return [population for population in found if population is not None]
+
+
+Users = dict[Signal, list[Operator]]
+
+
+def _population(
+    neurons: SimNeurons, writers: Users, readers: Users
+) -> Population | None:
+    J = neurons.J
+    if J.is_view or readers[J] != [neurons] or len(writers[J]) != 2:
+        return None
+    copies = [o for o in writers[J] if type(o) is Copy]
+    products = [o for o in writers[J] if type(o) is DotInc]
+    if not (copies and products):
+        return None
+    (bias,), (encoding,) = copies, products
+    if not (_is_plain(bias, J) and _is_product(encoding) and encoding.Y is J):
+        return None
+    stages: tuple[SimNeurons, ...] = (neurons,)
+    output = neurons.output
+    users = readers[output]
+    if len(users) == 1 and _makes_spikes(users[0], neurons):
+        stages, output = (neurons, users[0]), users[0].output
+        users = readers[output]
+    if output.is_view or writers[output] != [stages[-1]]:
+        return None
+    decoding = [o for o in users if type(o) is DotInc and _is_product(o)]
+    decoding = [o for o in decoding if o.X is output]
+    return Population(
+        operators=(bias, encoding, *stages, *decoding),
+        x=encoding.X,
+        encoders=encoding.A,
+        bias=bias.src,
+        neurons=stages,
+        decoders=tuple((o.A, o.Y) for o in decoding),
+        output=output if len(decoding) < len(users) else None,
+    )
+
+
+def _is_plain(copy: Copy, J: Signal) -> bool:
+    """Whether it sets all of J to constants."""
+    whole = copy.src_slice is None and copy.dst_slice is None and copy.dst is J
+    return whole and not copy.inc and copy.src.readonly and copy.src.shape == J.shape
+
+
+def _is_product(dot: DotInc) -> bool:
+    """Whether it is a product of a constant matrix and a vector."""
+    return dot.A.readonly and dot.A.ndim == 2 and dot.X.ndim == dot.Y.ndim == 1
+
+
+def _makes_spikes(operator: Operator, rates: SimNeurons) -> bool:
+    return (
+        type(operator) is SimNeurons
+        and isinstance(operator.neurons, RatesToSpikesNeuronType)
+        and operator.J is rates.output
+        and operator.neurons.base_type is rates.neurons
+    )

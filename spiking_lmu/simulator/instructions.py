@@ -6,7 +6,7 @@ of that type. Each names the kernel that does the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,6 +67,7 @@ class Room:
     dt: float
     resets: dict[Operator, Callable[[list[Any]], None]] = field(default_factory=dict)
     looks: list[Callable[[], None]] = field(default_factory=list)
+    _shared: dict[Hashable, int] = field(default_factory=dict)
 
     def place(self, signal: Signal) -> Place:
         """The place of a signal."""
@@ -79,6 +80,12 @@ class Room:
     def constant(self, *values: Any) -> int:
         """The offset of some parameters."""
         return self.arena.constant(np.concatenate([np.ravel(v) for v in values]))
+
+    def shared(self, key: Hashable, make: Callable[[], Any]) -> int:
+        """The offset of constants that several instructions use."""
+        if key not in self._shared:
+            self._shared[key] = self.constant(make())
+        return self._shared[key]
 
     def at_reset(self, operator: Operator, do: Callable[[list[Any]], None]) -> None:
         """Do something with the functions that an operator's process makes."""

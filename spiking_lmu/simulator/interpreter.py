@@ -13,7 +13,7 @@ import numba
 from numba import types
 
 from . import opcodes as do
-from .kernels import filters, inputs, operators
+from .kernels import filters, inputs, operators, poisson_events
 
 __all__ = ["compiled"]
 
@@ -60,6 +60,8 @@ def _interpreter(fingerprint: str) -> Any:
                     operators.increment(code, at, arena, words, lanes)
                 elif opcode == do.DOT_INC:
                     operators.dot_inc(code, at, arena, words, lanes)
+                elif opcode == do.POISSON_EVENTS:
+                    poisson_events.poisson_events(code, at, arena, words, lanes)
                 elif opcode == do.LOWPASS:
                     filters.lowpass(code, at, arena, words, lanes)
                 elif opcode == do.TIME_UPDATE:

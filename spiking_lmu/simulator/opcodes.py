@@ -20,6 +20,7 @@
     PRESENT_INPUT,
     PIECEWISE,
     WATCH,
+    POISSON_EVENTS,
     PES,
     BCM,
     OJA,
@@ -27,4 +28,4 @@
     RLS,
     CONVOLUTION,
     CONVOLUTION_TRANSPOSE,
-) = range(26)
+) = range(27)

@@ -16,6 +16,7 @@ from . import opcodes, processes  # noqa: F401  # what they translate
 from .arena import Arena, ArenaSignals, NotCompiled
 from .fusion import populations
 from .instructions import Instruction, Room, translate
+from .neuron_types import population
 from .schedule import Schedule, Task, in_order, schedule
 from .sources import Feed, Sources
 
@@ -90,13 +91,10 @@ class Program:
         self.room = Room(self.arena, self.sources, model.dt)
         self.fallbacks: list[Fallback] = []
         position = {operator: i for i, operator in enumerate(order)}
-        found = populations(order, model, self.room) if optimize else []
-        self._tasks = self._all_tasks(found)
-        tasks = in_order(self._tasks, dependents, position)
-        if tasks is None:  # fused populations wait for each other
+        tasks = in_order(self._tasks(optimize), dependents, position)
+        if tasks is None:  # populations wait for each other
             self.fallbacks.clear()
-            self._tasks = self._all_tasks([])
-            tasks = in_order(self._tasks, dependents, position)
+            tasks = in_order(self._tasks(optimize=False), dependents, position)
         assert tasks is not None
         self._in_order = tasks
         self.recorded: list[Recorded] = []
@@ -127,13 +125,19 @@ class Program:
             if getattr(node, "size_in", 1) == 0 and signals.get("out") is not None
         }
 
-    def _all_tasks(self, fused: list[Task]) -> list[Task]:
-        done = {operator for task in fused for operator in task.operators}
-        tasks = list(fused)
+    def _tasks(self, optimize: bool) -> list[Task]:
+        tasks: list[Task] = []
+        for found in populations(self.order) if optimize else []:
+            try:
+                instructions = population(found, self.room)
+            except NotCompiled:  # its operators may be compiled one by one
+                continue
+            tasks.append(Task(found.operators, instructions))
+        done = {operator for task in tasks for operator in task.operators}
         for operator in self.order:
             if operator in done:
                 continue
-            instructions: list[Instruction] | None = None
+            instructions: list[Instruction] | None = None  # type: ignore[no-redef]
             if type(operator) is SimProbe:
                 instructions = []
             else:
