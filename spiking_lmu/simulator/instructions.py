@@ -18,10 +18,14 @@ from nengo.builder.operator import (
     ElementwiseInc,
     Operator,
     Reset,
+    SimPyFunc,
     SparseDotInc,
     TimeUpdate,
 )
 from nengo.builder.signal import Signal
+from nengo.builder.transforms import ConvInc, ConvTransposeInc, GeneralConvInc
+from nengo.transforms import ChannelShape
+from nengo.utils.functions import function_name
 
 from . import opcodes
 from .arena import Arena, NotCompiled, Place
@@ -220,3 +224,52 @@ def bsr_dot_inc(operator: BsrDotInc, room: Room) -> list[Instruction]:
     entries = [*rows.ravel().tolist(), *columns.ravel().tolist()]
     operands = [rows.size, *places, *entries]
     return [Instruction(opcodes.SPARSE_DOT_INC, operands)]
+
+
+@translates(ConvInc)
+@translates(ConvTransposeInc)
+def convolution(operator: GeneralConvInc, room: Room) -> list[Instruction]:
+    conv, transpose = operator.conv, operator.is_transpose
+    large, small = conv.input_shape, conv.output_shape
+    if transpose:
+        large, small = small, large
+    if conv.dimensions > 2:
+        raise NotCompiled(
+            "a convolution in more than two dimensions"
+        )  # Nengo refuses it
+    lead = (1,) * (2 - conv.dimensions)  # a line is an image with one row
+    sizes = [(*lead, *shape.spatial_shape) for shape in (small, large)]
+    kernel, strides = (*lead, *conv.kernel_size), (*lead, *conv.strides)
+    padding = [0, 0]
+    if conv.padding == "same":
+        padding = [
+            max((of - 1) * stride + width - to, 0) // 2
+            for of, to, width, stride in zip(*sizes, kernel, strides, strict=True)
+        ]
+    weights = operator.W.initial_value
+    skip = operator.W.readonly and bool(np.isfinite(weights).all())
+    operands = [int(transpose), int(skip), *sizes[0], *sizes[1], *kernel, *strides]
+    operands += [
+        *padding,
+        weights.shape[-2],
+        conv.n_filters // conv.groups,
+        conv.groups,
+    ]
+    operands += room.places(operator.W)
+    operands += _image(operator.X, conv.input_shape, room)
+    operands += _image(operator.Y, conv.output_shape, room)
+    return [Instruction(opcodes.CONVOLUTION, operands)]
+
+
+def _image(signal: Signal, shape: ChannelShape, room: Room) -> list[int]:
+    """The place of an image, with strides of rows, columns and channels."""
+    place, columns = room.place(signal), shape.spatial_shape[-1]
+    strides = [columns, 1, shape.size // shape.n_channels]
+    if shape.channels_last:
+        strides = [columns * shape.n_channels, shape.n_channels, 1]
+    return [place.offset, *(int(s) * place.stride for s in strides), place.lane]
+
+
+@translates(SimPyFunc)
+def python_function(operator: SimPyFunc, room: Room) -> list[Instruction]:
+    raise NotCompiled(f"a Python function ({function_name(operator.fn)})")

@@ -13,7 +13,14 @@ import numba
 from numba import types
 
 from . import opcodes as do
-from .kernels import filters, inputs, operators, poisson_events
+from .kernels import (
+    convolutions,
+    filters,
+    inputs,
+    learning,
+    operators,
+    poisson_events,
+)
 
 __all__ = ["compiled"]
 
@@ -93,6 +100,18 @@ def _interpreter(fingerprint: str) -> Any:
                     inputs.piecewise(code, at, arena, words, lanes)
                 elif opcode == do.WATCH:
                     inputs.watch(code, at, arena, words, lanes)
+                elif opcode == do.PES:
+                    learning.pes(code, at, arena, words, lanes)
+                elif opcode == do.BCM:
+                    learning.bcm(code, at, arena, words, lanes)
+                elif opcode == do.OJA:
+                    learning.oja(code, at, arena, words, lanes)
+                elif opcode == do.VOJA:
+                    learning.voja(code, at, arena, words, lanes)
+                elif opcode == do.RLS:
+                    learning.rls(code, at, arena, words, lanes)
+                elif opcode == do.CONVOLUTION:
+                    convolutions.convolution(code, at, arena, words, lanes)
 
     return run
 

@@ -27,5 +27,4 @@
     VOJA,
     RLS,
     CONVOLUTION,
-    CONVOLUTION_TRANSPOSE,
-) = range(27)
+) = range(26)

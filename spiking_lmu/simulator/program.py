@@ -12,13 +12,16 @@ from nengo.builder.operator import Operator, TimeUpdate
 from nengo.builder.probe import SimProbe
 from nengo.builder.signal import Signal
 
-from . import opcodes, processes  # noqa: F401  # what they translate
+from . import learning, opcodes, processes
 from .arena import Arena, ArenaSignals, NotCompiled
 from .fusion import populations
 from .instructions import Instruction, Room, translate
 from .neuron_types import population
 from .schedule import Schedule, Task, in_order, schedule
 from .sources import Feed, Sources
+
+# importing these makes their translations known, besides those of `instructions`
+TRANSLATIONS = (learning, processes)
 
 
 @dataclass(frozen=True)
