@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from nengo.builder.operator import Reset
 from nengo.builder.signal import Signal, SignalDict
 
 ALIGNED = 8  # numbers in a line of the processor's cache
@@ -80,14 +81,19 @@ class Arena:
         self._size = self.n_varying = 0
         written = set(varying or ())
         bases: dict[Signal, None] = {}
+        resets: set[Signal] = set()
         for operator in operators:
-            for signal in operator.all_signals:
-                bases[signal.base] = None
-            for signal in operator.sets + operator.incs + operator.updates:
-                written.add(signal.base)
+            bases.update((signal.base, None) for signal in operator.all_signals)
+            written.update(
+                signal.base
+                for signal in operator.sets + operator.incs + operator.updates
+            )
+            if type(operator) is Reset:
+                resets.add(operator.dst.base)
         written -= shared or set()
-        # what does not vary comes last: a look at the numbers that vary is a slice
-        for base in sorted(bases, key=lambda base: base not in written):
+        # What is reset lies together, so that one instruction can do it. What varies
+        # lies in front of what does not.
+        for base in sorted(bases, key=lambda b: (b not in resets, b not in written)):
             if base.sparse or base.dtype != self.dtype:
                 continue
             many = base in written and minibatch_size is not None

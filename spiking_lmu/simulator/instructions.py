@@ -133,7 +133,7 @@ def time_update(operator: TimeUpdate, room: Room) -> list[Instruction]:
 @translates(Reset)
 def reset(operator: Reset, room: Room) -> list[Instruction]:
     dst = room.place(operator.dst)
-    value = room.constant(operator.value)
+    value = room.shared(operator.value, lambda: operator.value)
     return [Instruction(opcodes.RESET, [operator.dst.size, *dst.code, value])]
 
 

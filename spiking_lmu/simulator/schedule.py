@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from nengo.builder.operator import Operator
 
+from . import opcodes
+from .arena import ALIGNED
 from .instructions import Instruction
 
 
@@ -100,20 +102,45 @@ def schedule(order: Iterable[Task], last: Iterable[Instruction]) -> Schedule:
     """The program of tasks in an order, with some instructions at the end."""
     code: list[int] = []
     stretches: list[tuple[int, int, list[Operator]]] = []
-    begin, python = 0, []  # type: int, list[Operator]
+    pending: list[Instruction] = []
+    python: list[Operator] = []
+
+    def end_stretch() -> None:
+        begin = len(code)
+        for instruction in resets_joined(pending):
+            code.extend(instruction.code)
+        stretches.append((begin, len(code), list(python)))
+        pending.clear()
+        python.clear()
+
     for task in order:
         if task.instructions is None:
             python += task.operators
             continue
         if python:
-            stretches.append((begin, len(code), python))
-            begin, python = len(code), []
-        for instruction in task.instructions:
-            code += instruction.code
+            end_stretch()
+        pending += task.instructions
     if python:
-        stretches.append((begin, len(code), python))
-        begin, python = len(code), []
-    for instruction in last:
-        code += instruction.code
-    stretches.append((begin, len(code), python))
+        end_stretch()
+    pending += last
+    end_stretch()
     return Schedule(np.array(code, np.int64), stretches)
+
+
+def resets_joined(instructions: Iterable[Instruction]) -> list[Instruction]:
+    """One instruction for signals that are reset one after the other and adjoin."""
+    joined: list[Instruction] = []
+    for instruction in instructions:
+        before = joined[-1] if joined else instruction
+        if before.opcode == instruction.opcode == opcodes.RESET and joined:
+            n, offset, stride, *rest = before.operands
+            n_more, next_offset, next_stride, *next_rest = instruction.operands
+            unused = next_offset - (offset + n * stride)
+            alike = (next_stride, next_rest) == (stride, rest)
+            if alike and 0 <= unused < ALIGNED and unused % stride == 0:
+                n += unused // stride + n_more
+                operands = [n, offset, stride, *rest]
+                joined[-1] = Instruction(opcodes.RESET, operands)
+                continue
+        joined.append(instruction)
+    return joined

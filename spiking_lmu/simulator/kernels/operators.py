@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from .lanes import n_lanes
@@ -11,6 +12,7 @@ from .lanes import n_lanes
 # Sums may be reordered, so that they can be vectorized. NaN and infinity keep their
 # meaning.
 FAST_SUMS = {"reassoc", "contract", "nsz"}
+MANY = 64  # products of a matrix and a vector that are worth an array for the sums
 
 
 @njit(fastmath=FAST_SUMS)
@@ -114,20 +116,21 @@ def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
                 for j in range(columns):
                     total += arena[a + i * columns + j] * arena[x + j * x_stride]
                 arena[y + i * y_stride] += total
-    elif a_lane == 0:
+    elif a_lane == 0 and x_lane == 1:
         n = n_lanes(lanes)
-        for i in range(rows):
-            Y = arena[y + i * y_stride : y + i * y_stride + n]
-            for j in range(columns):
-                weight = arena[a + i * columns + j]
-                X = arena[x + j * x_stride : x + j * x_stride + n * x_lane]
-                if x_lane == 0:
-                    value = weight * arena[x + j * x_stride]
-                    for b in range(n):
-                        Y[b] += value
-                else:
-                    for b in range(n):
-                        Y[b] += weight * X[b]
+        if rows * columns < MANY:
+            for i in range(rows):
+                to, row = y + i * y_stride, a + i * columns
+                _add_columns(arena, to, arena, row, columns, x, x_stride, n)
+        else:
+            # an array of its own is known not to overlap
+            totals = np.empty(n, arena.dtype)
+            for i in range(rows):
+                totals[:] = 0
+                row = a + i * columns
+                _add_columns(totals, 0, arena, row, columns, x, x_stride, n)
+                for b in range(n):
+                    arena[y + i * y_stride + b] += totals[b]
     else:
         for i in range(rows):
             for j in range(columns):
@@ -136,6 +139,45 @@ def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
                         arena[a + (i * columns + j) * a_stride + b * a_lane]
                         * arena[x + j * x_stride + b * x_lane]
                     )
+
+
+@njit(fastmath=FAST_SUMS)
+def _add_columns(
+    totals: Any,
+    y: int,
+    arena: Any,
+    a: int,
+    columns: int,
+    x: int,
+    stride: int,
+    lanes: int,
+) -> None:
+    """Add the product of one row of a matrix in all lanes, four columns at a time."""
+    # unsigned, for indices that may be negative need a test each
+    y0, n, step = np.uint64(y), np.uint64(lanes), np.uint64(stride)
+    at, of = np.uint64(a), np.uint64(x)
+    four, one = np.uint64(4), np.uint64(1)
+    for _ in range(columns // 4):
+        w0, w1 = arena[at], arena[at + one]
+        w2, w3 = arena[at + np.uint64(2)], arena[at + np.uint64(3)]
+        x1 = of + step
+        x2 = x1 + step
+        x3 = x2 + step
+        for b in range(n):
+            totals[y0 + b] += (
+                w0 * arena[of + b]
+                + w1 * arena[x1 + b]
+                + w2 * arena[x2 + b]
+                + w3 * arena[x3 + b]
+            )
+        at += four
+        of = x3 + step
+    for _ in range(columns % 4):
+        w0 = arena[at]
+        for b in range(n):
+            totals[y0 + b] += w0 * arena[of + b]
+        at += one
+        of += step
 
 
 @njit
