@@ -13,8 +13,8 @@ from nengo.dists import Distribution
 from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.decoders import PoissonL2
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.neurons import PoissonL2
 
 from .stochastic import ChipPoisson, rate_height
 

@@ -11,13 +11,13 @@ from nengo.dists import Distribution
 from nengo.params import Default
 from numpy.typing import ArrayLike
 
+from spiking_lmu.decoders import decoder_solver
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import (
     ALLOCATIONS,
     MAX_RATES,
     check_neurons,
-    decoder_solver,
     poisson,
     tuning,
 )

@@ -12,7 +12,8 @@ from nengo.exceptions import ValidationError
 from nengo.params import NdarrayParam
 from numpy.typing import ArrayLike
 
-from spiking_lmu.neurons import PoissonL2, spike_height, spread_intercepts
+from spiking_lmu.decoders import PoissonL2
+from spiking_lmu.neurons import spike_height, spread_intercepts
 from spiking_lmu.validation import check_integer, refusal
 
 

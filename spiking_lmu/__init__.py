@@ -11,6 +11,7 @@ from .exports import on_first_use
 if TYPE_CHECKING:
     from .compatibility import require as require
     from .data.recordings import load_signal as load_signal
+    from .decoders import PoissonL2 as PoissonL2
     from .delay_errors import choose_order as choose_order
     from .delay_errors import delay_error as delay_error
     from .legendre import readout as readout
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .metrics import fit_scaling as fit_scaling
     from .metrics import nrmse as nrmse
     from .metrics import rmse as rmse
-    from .neurons import PoissonL2 as PoissonL2
     from .neurons import poisson as poisson
     from .noise import error_covariance as error_covariance
     from .noise import predict_rmse as predict_rmse
@@ -45,11 +45,12 @@ __getattr__, __dir__, __all__ = on_first_use(
         "compatibility": ("require",),
         "data": (),
         "data.recordings": ("load_signal",),
+        "decoders": ("PoissonL2",),
         "delay_errors": ("choose_order", "delay_error"),
         "legendre": ("readout", "sampled_readout", "state_space"),
         "linear_systems": ("discretize", "map_to_synapse", "simulate"),
         "metrics": ("Floor", "Scaling", "fit_floor", "fit_scaling", "nrmse", "rmse"),
-        "neurons": ("PoissonL2", "poisson"),
+        "neurons": ("poisson",),
         "noise": ("error_covariance", "predict_rmse", "required_neurons"),
         "realization": ("Realization", "realize", "realize_for"),
         "signals": ("Spectrum", "white_noise"),

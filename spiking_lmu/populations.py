@@ -14,10 +14,10 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from scipy.special import ndtri
 
+from .decoders import decoder_solver
 from .neurons import (
     MAX_RATES,
     check_neurons,
-    decoder_solver,
     poisson,
     spike_height,
     tuning,

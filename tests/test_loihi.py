@@ -1271,7 +1271,7 @@ def test_networks_too_large_are_refused_before_anything_is_solved(monkeypatch):
     def solved(*args, **kwargs):
         raise AssertionError("solved")
 
-    monkeypatch.setattr("spiking_lmu.neurons.PoissonL2.__call__", solved)
+    monkeypatch.setattr("spiking_lmu.decoders.PoissonL2.__call__", solved)
     with pytest.raises(ValidationError, match="4,096 input axons"):
         simulator(network)
 

@@ -1,4 +1,4 @@
-"""Neurons' types, where they are tuned and how they are decoded."""
+"""Neurons' types and where they are tuned."""
 
 import nengo
 import numpy as np
@@ -8,15 +8,12 @@ from scipy.stats import chi2, kstest
 
 from spiking_lmu.neurons import (
     NEURON_TYPES,
-    PoissonL2,
     alternating_encoders,
     neuron_type,
-    noise_tau,
     poisson,
     spread_intercepts,
     tuned_eval_points,
 )
-from spiking_lmu.populations import draw_population
 
 # types
 
@@ -115,112 +112,6 @@ def test_alternating_encoders():
     np.testing.assert_array_equal(alternating_encoders(3), [[1], [-1], [1]])
 
 
-def test_noise_averages_out_longer_in_slower_and_larger_populations():
-    assert noise_tau(0.2, 100) == pytest.approx(2 * noise_tau(0.1, 100))
-    assert noise_tau(0.1, 200) == pytest.approx(2 * noise_tau(0.1, 100))
-
-
-# decoders
-
-
-def activities(n_points, n_neurons, seed=0):
-    rng = np.random.RandomState(seed)
-    points = np.linspace(-1, 1, n_points)[:, None]
-    gain, bias = nengo.LIFRate().gain_bias(
-        rng.uniform(200, 400, n_neurons), rng.uniform(-1, 0.9, n_neurons)
-    )
-    encoders = rng.choice([-1, 1], n_neurons)
-    return nengo.LIFRate().rates(points * encoders, gain, bias), points
-
-
-@pytest.mark.parametrize(
-    "n_points, n_neurons", [(200, 30), (30, 200), (50, 50), (1, 1)]
-)
-@pytest.mark.parametrize("tau", [0.005, 0.5, 50.0])
-def test_decoders_solve_the_augmented_system(n_points, n_neurons, tau):
-    """Noise of a Poisson train through a lowpass, as rows below the activities."""
-    A, x = activities(n_points, n_neurons)
-    Y = np.hstack([x, x**2])
-    decoders, info = PoissonL2(tau)(A, Y)
-    rates = A.mean(axis=0)
-    rates = rates + 0.01 * rates.mean()
-    rows = np.vstack([A / np.sqrt(n_points), np.diag(np.sqrt(rates / (2 * tau)))])
-    targets = np.vstack([Y / np.sqrt(n_points), np.zeros((n_neurons, 2))])
-    expected = np.linalg.lstsq(rows, targets, rcond=None)[0]
-    np.testing.assert_allclose(
-        decoders, expected, rtol=1e-6, atol=1e-8 * abs(expected).max()
-    )
-    rmses = np.sqrt(np.mean((A @ decoders - Y) ** 2, axis=0))
-    np.testing.assert_allclose(info["rmses"], rmses)
-
-
-def test_decoders_trade_distortion_for_noise():
-    A, x = activities(300, 50)
-    quick, slow = (PoissonL2(tau)(A, x) for tau in (0.01, 10.0))
-    assert slow[1]["rmses"] < quick[1]["rmses"]
-    noise = [(A @ decoders**2).mean() for decoders in (quick[0], slow[0])]
-    assert noise[0] < noise[1]
-
-
-@pytest.mark.parametrize("n_neurons", [30, 400])
-@pytest.mark.parametrize("height", [0.001, 0.5, 100])
-def test_decoders_scale_with_one_over_the_height_of_spikes(height, n_neurons):
-    A, x = activities(300, n_neurons)
-    decoders, info = PoissonL2(0.1)(A, x)
-    scaled, scaled_info = PoissonL2(0.1, height=height)(height * A, x)
-    np.testing.assert_allclose(scaled * height, decoders, rtol=1e-6, atol=1e-12)
-    np.testing.assert_allclose(scaled_info["rmses"], info["rmses"], rtol=1e-6)
-
-
-def test_silent_neurons_are_not_decoded():
-    A, x = activities(100, 20)
-    A[:, 3] = 0
-    assert PoissonL2()(A, x)[0][3] == 0
-    np.testing.assert_array_equal(PoissonL2()(0 * A, x)[0], 0)
-
-
-@pytest.mark.parametrize("n_neurons", [20, 80])
-def test_solver_within_nengo(n_neurons):
-    """Weights are the decoders times the encoders of the other population."""
-    points = tuned_eval_points(4.0)[::30]
-    with nengo.Network(seed=0) as model:
-        pre = nengo.Ensemble(n_neurons, 1, neuron_type=poisson(), radius=2.0)
-        post = nengo.Ensemble(9, 1, neuron_type=poisson(), radius=0.5)
-        decoded, full = (
-            nengo.Connection(pre, post, solver=solver, eval_points=points, seed=3)
-            for solver in (PoissonL2(0.5), PoissonL2(0.5, weights=True))
-        )
-    with nengo.Simulator(model, progress_bar=False) as sim:
-        decoders = sim.data[decoded].weights
-        weights = sim.data[full].weights
-    expected = sim.data[post].scaled_encoders @ decoders
-    assert weights.shape == (9, n_neurons)
-    np.testing.assert_allclose(weights, expected, atol=1e-8 * np.abs(expected).max())
-    activity = nengo.builder.ensemble.get_activities(sim.data[pre], pre, 2.0 * points)
-    np.testing.assert_allclose(decoders.T, PoissonL2(0.5)(activity, 2.0 * points)[0])
-
-
-@pytest.mark.parametrize("allocation", ["optimal", "equal"])
-@pytest.mark.parametrize("headroom", [4.0, 16.0, 64.0])
-def test_distortion_is_small_beside_noise(headroom, allocation):
-    """Of 100 neurons, in deviations; noise after the filter of the decoders."""
-    ratios = []
-    x = np.random.default_rng(0).normal(size=2000)
-    for seed in range(5):
-        rng = np.random.RandomState(seed)
-        population = draw_population(100, headroom, headroom, 0.1, rng, allocation)
-        within = np.clip(x, -headroom, headroom)
-        distortion = np.sqrt(np.mean((population.decode(within) - within) ** 2))
-        # what a filter of this time constant leaves of white noise
-        rest = 0.001 / (2 * noise_tau(0.1, 100))
-        noise = np.sqrt(population.noise(1.0, 0.001) * rest)
-        ratios.append(distortion / noise)
-    # about 0.4 on average, and up to 0.8 where neurons are spread evenly over 64
-    limit = 1.0 if (headroom, allocation) == (64.0, "equal") else 0.6
-    assert np.max(ratios) < limit
-    assert np.mean(ratios) < 0.8 * limit
-
-
 # what is refused
 
 NOT_POSITIVE = [0, -1, np.nan, np.inf, "1", None, [], [1, 2], True, 1j]
@@ -234,9 +125,6 @@ NO_HEADROOMS = [*NOT_POSITIVE, 0.99]
         ("headroom", spread_intercepts, NO_HEADROOMS),
         ("allocation", lambda bad: spread_intercepts(4.0, bad), ["", None, 1, "even"]),
         ("headroom", tuned_eval_points, NO_HEADROOMS),
-        ("tau", lambda bad: noise_tau(bad, 10), NOT_POSITIVE),
-        ("n_neurons", lambda bad: noise_tau(0.1, bad), [0, 1.5, None, "1", True]),
-        ("noise_tau", PoissonL2, NOT_POSITIVE),
         (
             "n_neurons",
             alternating_encoders,

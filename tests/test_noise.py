@@ -6,9 +6,10 @@ import pytest
 from nengo.builder.ensemble import get_activities
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.decoders import PoissonL2, noise_tau
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import simulate
-from spiking_lmu.neurons import PoissonL2, noise_tau, poisson, tuned_eval_points
+from spiking_lmu.neurons import poisson, tuned_eval_points
 from spiking_lmu.noise import (
     error_covariance,
     noise_rmse,

@@ -14,12 +14,12 @@ import nengo
 import numpy as np
 from nengo.dists import Uniform
 
+from spiking_lmu.decoders import PoissonL2
 from spiking_lmu.experiments.sweeps.backends import Model, run_nengo
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import rmse
 from spiking_lmu.neurons import (
     NEURON_TYPES,
-    PoissonL2,
     alternating_encoders,
     neuron_type,
 )
