@@ -21,10 +21,10 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage bench matrix oldest newest \
-	wheel clean
+	nengo-suite wheel clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
 
 environment: ## create .venv and install everything (all other targets do)
 	@.ci/venv .venv "$(VERSIONS)" --editable ".[all]"
@@ -73,6 +73,16 @@ newest:
 	@.ci/venv build/newest 3.13 --editable ".[all]" "numpy>=2" \
 		|| $(call without,3.13); \
 	build/newest/bin/$(PYTEST) $(UNITS) $(ARGS)
+
+# Nengo 4.1 hooks into pytest in a way that pytest 9 rejects, and one of its tests loads
+# every backend that is installed: hence an environment of its own. From the root of
+# site-packages the tests have the names, and so the seeds, that they have for Nengo.
+nengo-suite: ## run Nengo's own tests on our simulator
+	@.ci/venv build/nengo-suite "$(VERSIONS)" --editable . "pytest<9" "pytest-allclose>=1" \
+		"pytest-plt>=1" "pytest-rng>=1" "pytest-xdist>=3.5" "scikit-learn>=1.2"
+	@cd tests/nengo_suite && python=$(CURDIR)/build/nengo-suite/bin/python && \
+		MPLBACKEND=Agg $$python -m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
+		"import nengo, pathlib; print(pathlib.Path(nengo.__file__).parents[1])") $(ARGS)
 
 # The sdist, a wheel from that sdist, and the sdist's tests on the installed wheel, in a
 # folder that holds no source of the package.
