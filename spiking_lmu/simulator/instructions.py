@@ -26,6 +26,7 @@ from nengo.builder.signal import Signal
 from nengo.builder.transforms import ConvInc, ConvTransposeInc, GeneralConvInc
 from nengo.transforms import ChannelShape
 from nengo.utils.functions import function_name
+from scipy.sparse import coo_array
 
 from . import opcodes
 from .arena import Arena, NotCompiled, Place
@@ -205,7 +206,7 @@ def dot_inc(operator: DotInc, room: Room) -> list[Instruction]:
 def sparse_dot_inc(operator: SparseDotInc, room: Room) -> list[Instruction]:
     matrix = operator.A.initial_value
     matrix = matrix.allocate() if hasattr(matrix, "allocate") else matrix
-    matrix = matrix.tocoo()
+    matrix = coo_array(matrix)  # Nengo without scipy has a dense one
     data = room.arena.constant(matrix.data)
     places = [*room.place(operator.Y).code, data, 1, 0, *room.place(operator.X).code]
     entries = [*matrix.row.tolist(), *matrix.col.tolist()]

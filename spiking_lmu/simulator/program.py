@@ -74,6 +74,9 @@ class Program:
     recorded : list of Recorded
     others : list of nengo.Probe
         Probes that Python records.
+    generators : list of tuple
+        Random number generators of neurons that run as Python, and their state at the
+        start.
     """
 
     def __init__(
@@ -118,6 +121,11 @@ class Program:
         for signals in {id(s): s for s in [self.signals, *self.lanes]}.values():
             for operator in model.operators:
                 operator.init_signals(signals)
+        self.generators = [
+            (generator, generator.get_state())
+            for fallback in self.fallbacks
+            for generator in getattr(fallback.operator, "state_extra", {}).values()
+        ]
         self._schedules: dict[frozenset[Any], tuple[Schedule, list[Feed]]] = {}
 
     def _given(self) -> set[Signal]:
@@ -183,6 +191,8 @@ class Program:
             for signal in signals:
                 signals.reset(signal)
         self.clock[:] = 0
+        for generator, state in self.generators:
+            generator.set_state(state)
         steps: dict[Operator, list[Any]] = {operator: [] for operator in self.order}
         rngs = [np.random.RandomState(lane_seed(seed, i)) for i in range(self.n_lanes)]
         for rng, signals in zip(rngs, self.lanes, strict=True):
@@ -193,6 +203,34 @@ class Program:
             do(steps[operator])
         self.sources.reset(seed)
         return rngs[0], steps
+
+    @property
+    def has_nan(self) -> bool:
+        """Whether any signal that varies is not a number."""
+        numbers = self.arena.numbers[: self.arena.n_varying]
+        return bool(np.isnan(np.dot(numbers, numbers)))
+
+    def invalid(self) -> Operator | None:
+        """The operator that made NaN; None if it came from Python, which may give it.
+
+        Nengo raises an error where an operator makes NaN of numbers. NaN that a process
+        returns, or that a user writes into a signal, goes through.
+        """
+        python = {fallback.operator for fallback in self.fallbacks}
+        first = None
+        for operator in self.order:
+            made = self._any_nan(operator.sets + operator.incs + operator.updates)
+            if made and operator not in python:
+                first = first or operator
+            elif made and not self._any_nan(operator.reads):
+                return None
+        return first
+
+    def _any_nan(self, signals: list[Signal]) -> bool:
+        return any(
+            self.arena.holds(signal) and np.isnan(self.signals[signal]).any()
+            for signal in signals
+        )
 
     def schedule(self, given: Iterable[Any] = ()) -> tuple[Schedule, list[Feed]]:
         """The program where nodes are given their values, and the values' feeds."""

@@ -117,6 +117,7 @@ class Simulator(nengo.Simulator):
         assert self._program is not None
         state["words"] = self._program.sources.words
         state["clock"] = self._program.clock
+        state["generators"] = self._program.generators
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -136,6 +137,7 @@ class Simulator(nengo.Simulator):
             self._sim_data[key] = value
         self._program.sources.words[:] = state["words"]
         self._program.clock[:] = state["clock"]
+        self._program.generators = state["generators"]
         self._probe_step_time()
         self.optimize = state["given_optimize"]
         if state["closed"]:
@@ -230,6 +232,7 @@ class Simulator(nengo.Simulator):
             for feed, values in zip(feeds, given.values(), strict=True)
         }
         done = 0
+        self._has_nan = self._program.has_nan
         for record in self._program.recorded:
             samples = self._sim_data[record.probe]
             samples.make_room(int(steps / max(record.period, 1)) + 1)
@@ -292,13 +295,18 @@ class Simulator(nengo.Simulator):
             else:
                 self._step_by_step(n, schedule, run)
         finally:
+            if schedule.all_compiled:  # Ctrl-C waits for the end of a stretch
+                self._probe_step_time()
             self._collect(recorded, begins)
-            self._probe_step_time()
         for look in program.room.looks:
             look()
-        numbers = program.arena.numbers[: program.arena.n_varying]
-        if np.isnan(np.dot(numbers, numbers)):
-            self._raise_nan(at_start)
+        had_nan, self._has_nan = self._has_nan, program.has_nan
+        operator = program.invalid() if self._has_nan and not had_nan else None
+        if operator is not None:
+            raise FloatingPointError(
+                f"invalid value encountered in {operator}, between the steps "
+                f"{at_start + 1} and {self.n_steps}"
+            )
         seconds = time.perf_counter() - started
         self._pace = min(2 * self._pace + 1, STRETCH * n / max(seconds, 1e-9))
 
@@ -316,8 +324,9 @@ class Simulator(nengo.Simulator):
                         run(begin, end, row, 1)
                     for step in python:
                         step()
+                # only now: a step that fails does not count
+                self._probe_step_time()
                 for probe in self._program.others:  # type: ignore[union-attr]
-                    self._probe_step_time()
                     if self.n_steps % self._program.period(probe) < 1:  # type: ignore
                         signal = self.model.sig[probe]["in"]
                         self._sim_data[probe].append(self.signals[signal].copy())
@@ -328,16 +337,3 @@ class Simulator(nengo.Simulator):
         for i, (record, begin) in enumerate(zip(program.recorded, begins, strict=True)):
             rows = recorded[begin : program.clock[1 + i]]
             self._sim_data[record.probe].extend(rows.reshape(-1, record.size))
-
-    def _raise_nan(self, at_start: int) -> None:
-        assert self._program is not None
-        for operator in self.step_order:
-            for signal in operator.sets + operator.incs + operator.updates:
-                if (
-                    self._program.arena.holds(signal)
-                    and np.isnan(self.signals[signal]).any()
-                ):
-                    raise FloatingPointError(
-                        f"invalid value encountered in {operator}, between the steps "
-                        f"{at_start + 1} and {self.n_steps}"
-                    )
