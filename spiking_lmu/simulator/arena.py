@@ -147,12 +147,15 @@ class Arena:
         self._constants.clear()
 
     def view(self, signal: Signal, lane: int | None = None) -> np.ndarray:
-        """A signal's numbers, in one lane or, as the last axis, in all."""
+        """A signal's numbers, in one lane, or in all, which are the last axis.
+
+        What all lanes share has no such axis.
+        """
         start, size = self.start(signal), self.dtype.itemsize
         offset, strides, shape = start.offset, self.strides(signal), signal.shape
         if lane is not None:
             offset += lane * start.lane
-        elif self.minibatch_size is not None:
+        elif start.lane:
             strides, shape = (*strides, start.lane), (*shape, self.minibatch_size)
         return np.ndarray(
             shape,

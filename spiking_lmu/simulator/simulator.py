@@ -63,7 +63,8 @@ class Simulator(nengo.Simulator):
     fallbacks : list of Fallback
         Operators that run as Nengo's own Python, each with the reason.
     signals : nengo.builder.signal.SignalDict
-        The arrays of all signals. In a minibatch, the networks are the last axis.
+        The arrays of all signals. In a minibatch, the networks are the last axis, but
+        what they share, such as the time, has no such axis.
 
     Raises
     ------
