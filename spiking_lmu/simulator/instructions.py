@@ -7,6 +7,7 @@ of that type. Each names the kernel that does the work.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,32 +141,35 @@ def reset(operator: Reset, room: Room) -> list[Instruction]:
 
 @translates(Copy)
 def copy(operator: Copy, room: Room) -> list[Instruction]:
-    src, dst = operator.src, operator.dst
-    to, of = _indices(operator.dst_slice, dst), _indices(operator.src_slice, src)
-    n = dst.size if to is None else len(to)
-    m = src.size if of is None else len(of)
-    if (m != n and m != 1) or (max(src.ndim, dst.ndim) > 1 and src.shape != dst.shape):
-        raise NotCompiled(f"a copy from shape {src.shape} to {dst.shape}")
-    places = room.places(dst, src)
-    if to is None and of is None:
-        if m != n:
-            places[4] = 0
-        opcode = opcodes.INCREMENT if operator.inc else opcodes.COPY
-        return [Instruction(opcode, [n, *places])]
-    to = np.arange(n) if to is None else to
-    of = np.arange(m) if of is None else of
-    of = np.broadcast_to(of, n)
-    opcode = opcodes.INCREMENT_INDEXED if operator.inc else opcodes.COPY_INDEXED
-    return [Instruction(opcode, [n, *places, *to.tolist(), *of.tolist()])]
+    src, dst, inc = operator.src, operator.dst, operator.inc
+    whole = operator.dst_slice is None and operator.src_slice is None
+    one = src.size == 1 and src.ndim <= dst.ndim
+    if whole and (one or src.shape == dst.shape):
+        with suppress(NotCompiled):  # blocks of matrices need indices
+            places = room.places(dst, src)
+            if one:
+                places[4] = 0
+            opcode = opcodes.INCREMENT if inc else opcodes.COPY
+            return [Instruction(opcode, [dst.size, *places])]
+    to, of = _elements(dst)[_index(operator.dst_slice)], _elements(src)
+    try:
+        of = np.broadcast_to(of[_index(operator.src_slice)], to.shape)
+    except ValueError:
+        raise NotCompiled(f"a copy from shape {src.shape} to {dst.shape}") from None
+    places = [*room.arena.start(dst).code, *room.arena.start(src).code]
+    opcode = opcodes.INCREMENT_INDEXED if inc else opcodes.COPY_INDEXED
+    indices = [*to.ravel().tolist(), *of.ravel().tolist()]
+    return [Instruction(opcode, [to.size, *places, *indices])]
 
 
-def _indices(of: Any, signal: Signal) -> np.ndarray | None:
-    """Indices of elements, none of them negative; None for all."""
-    if of is None:
-        return None
-    if signal.ndim != 1:
-        raise NotCompiled(f"indices of a signal of {signal.ndim} dimensions")
-    return np.atleast_1d(np.arange(signal.size)[of])
+def _index(of: Any) -> Any:
+    return ... if of is None else of
+
+
+def _elements(signal: Signal) -> np.ndarray:
+    """Where the elements of a signal are in its base, behind the first."""
+    strides = np.array(signal.elemstrides, int).reshape(-1, *[1] * signal.ndim)
+    return (np.indices(signal.shape) * strides).sum(axis=0)
 
 
 @translates(ElementwiseInc)
@@ -197,9 +201,14 @@ def dot_inc(operator: DotInc, room: Room) -> list[Instruction]:
     columns = A.shape[-1]
     if A.ndim > 2 or X.size != columns or Y.size * columns != A.size:
         raise NotCompiled(f"a product of shapes {A.shape} and {X.shape}")
-    if A.size > 1 and room.place(A).stride != room.arena.start(A.base).stride:
-        raise NotCompiled("a matrix that is not contiguous")
-    return [Instruction(opcodes.DOT_INC, [Y.size, columns, *room.places(Y, A, X)])]
+    if A.initial_value.flags.c_contiguous:
+        return [Instruction(opcodes.DOT_INC, [Y.size, columns, *room.places(Y, A, X)])]
+    a, x, y = room.arena.start(A), room.place(X), room.place(Y)
+    strides = (0,) * (2 - A.ndim) + room.arena.strides(A)
+    # products of elements, where each row of Y is one element, repeated
+    operands = [Y.size, columns, y.offset, y.stride, 0, y.lane]
+    operands += [a.offset, *strides, a.lane, x.offset, 0, x.stride, x.lane]
+    return [Instruction(opcodes.ELEMENTWISE_INC, operands)]
 
 
 @translates(SparseDotInc)
