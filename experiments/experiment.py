@@ -165,6 +165,9 @@ class Experiment:
         with who needs it: ``{"nengo-dl": "the backend 'nengo-dl'"}``.
     prepare : callable, optional
         Of the arguments: those that are to be run, for instance with a file read.
+    before : callable
+        Of the arguments: what to do in this process before tasks run, unless they run
+        on a cluster.
     choice : tuple of str, optional
         The option that chooses among variants of the experiment, its value for this
         one, and its help.
@@ -189,6 +192,7 @@ class Experiment:
     folders: Mapping[str, Any] = field(default_factory=dict)
     needs: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda arguments: {}
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda arguments: arguments
+    before: Callable[[Mapping[str, Any]], None] = lambda arguments: None
     choice: tuple[str, str, str] | None = None
     variants: Mapping[str, Experiment] = field(default_factory=dict)
     sequential: bool = False
@@ -334,6 +338,7 @@ class Experiment:
                         tasks,
                         folder,
                         context=context,
+                        before=partial(self.before, arguments),
                         jobs=1 if here else jobs,
                         scheduler=None if here else scheduler,
                         progress=progress,

@@ -16,14 +16,23 @@ def repeatable(
 ) -> nengo.Simulator:
     """A simulator of Nengo that gives the same numbers in every process.
 
-    It runs without Nengo's optimizer. The optimizer makes runs two to three times as
-    fast, but it merges operators in an order that differs from process to process.
-    Poisson populations then draw other spikes from the same seed, and sums are rounded
-    differently in the last bit.
+    It is `nengo.Simulator` without its optimizer. The optimizer makes runs two to three
+    times as fast, but it merges operators in an order that differs from process to
+    process. Poisson populations then draw other spikes from the same seed, and sums are
+    rounded differently in the last bit.
     """
     return nengo.Simulator(
         network, dt=dt, seed=seed, progress_bar=False, optimize=False
     )
+
+
+def compiled(
+    network: nengo.Network, dt: float, seed: int | None = None
+) -> nengo.Simulator:
+    """A compiled simulator; it, too, gives the same numbers in every process."""
+    from spiking_lmu.simulator import Simulator  # slow to import
+
+    return Simulator(network, dt=dt, seed=seed, progress_bar=False)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from spiking_lmu.experiments import command, options, precision
 from spiking_lmu.experiments.approximation import errors as approximation_errors
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.pages import report
+from spiking_lmu.experiments.sweeps import backends
 from spiking_lmu.experiments.sweeps import tasks as sweep
 from spiking_lmu.experiments.sweeps.backends import Backend
 
@@ -106,7 +107,7 @@ CHANNEL = [
     ("dt", "0.001"),
     ("signal", "signal.csv"),
     ("rate", "100"),
-    ("backend", "nengo"),
+    ("backend", "loihi"),
 ]
 
 
@@ -211,7 +212,7 @@ def test_unknown_words(capsys, argv, named):
 
 def test_a_backend_that_is_not_installed(capsys, monkeypatch):
     absent = Backend(lambda *args: [], packages=("no-such-package",))
-    monkeypatch.setattr(precision, "backend", lambda name: absent)
+    monkeypatch.setattr(backends, "backend", lambda name: absent)
     error = refused(capsys, "precision", "--backend", "nengo-dl")
     assert "the backend 'nengo-dl' needs no-such-package; install it with: " in error
 
@@ -369,7 +370,8 @@ def test_the_process_ends_with_status_2(tmp_path, argv, words):
     "argv, expected",
     [
         ("precision", "precision"),
-        ("precision --network memory --backend nengo", "precision"),
+        ("precision --network memory --backend compiled", "precision"),
+        ("precision --backend nengo", "precision-nengo"),
         ("precision --network channel", "precision-channel"),
         ("precision --backend loihi", "precision-loihi"),
         ("precision --signal data/ecg.csv", "precision-ecg"),

@@ -4,6 +4,7 @@ from spiking_lmu.experiments.channel.figures import plot
 from spiking_lmu.experiments.channel.report import present
 from spiking_lmu.experiments.channel.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment
+from spiking_lmu.experiments.sweeps.backends import needs, prepare
 
 __all__ = ["experiment", "plot", "run"]
 
@@ -17,5 +18,7 @@ experiment = Experiment(
     "squares add up.",
     full={"trials": 20},
     fixed={"network": "channel"},
+    needs=needs,
+    before=prepare,
 )
 run = experiment.run

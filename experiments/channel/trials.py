@@ -15,7 +15,8 @@ import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu.decoders import PoissonL2
-from spiking_lmu.experiments.sweeps.backends import Model, run_nengo
+from spiking_lmu.experiments.sweeps import backends
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, Model
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import rmse
 from spiking_lmu.neurons import (
@@ -47,6 +48,7 @@ def make_tasks(
     trials: int = 5,
     freq: float = 10.0,
     periods: int = 6,
+    backend: str = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     r"""Measure the RMSE of channels of ever more neurons; one row a trial.
@@ -69,6 +71,8 @@ def make_tasks(
         freq = 0.01 and dt * freq = 0.001.
     periods : int
         Number of periods in each run, without warm-up.
+    backend : str
+        Simulator: ``compiled``, that of this toolkit; or ``nengo``, as a reference.
     seed : int
         Seed from which all others are derived.
 
@@ -88,6 +92,7 @@ def make_tasks(
     check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     check_number("freq", freq, 0.1, 1000)
     check_integer("periods", periods, high=10**4)
+    check_choice("backend", backend, SIMULATORS)
     return [
         {
             "network": "channel",
@@ -95,6 +100,7 @@ def make_tasks(
             "neuron_type": kind,
             "freq": float(freq),
             "periods": int(periods),
+            "backend": backend,
             "seed": derived_seed(seed, [int(n), float(freq)], trial),
         }
         for n, kind, trial in product(neurons, neuron_types, range(trials))
@@ -110,7 +116,9 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     period = np.sin(2 * np.pi * np.arange(STEPS) / STEPS)
 
     model, ensemble, decoded = make_model(task["n_neurons"], kind, tau, task["seed"])
-    (recorded,) = run_nengo([model], [period[times]], dt, [task["seed"]])
+    (recorded,) = backends.backend(task["backend"]).run(
+        [model], [period[times]], dt, [task["seed"]]
+    )
     population = Population.solved(recorded.parameters, ensemble, decoded)
     error = population.decode(period) - period
 
@@ -125,6 +133,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
         "network": "channel",
         "n_neurons": task["n_neurons"],
         "neuron_type": kind,
+        "backend": task["backend"],
         "freq": freq,
         "synapse": tau,
         "dt": dt,

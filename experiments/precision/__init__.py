@@ -13,7 +13,8 @@ from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.precision.figures import plot
 from spiking_lmu.experiments.precision.report import present
 from spiking_lmu.experiments.precision.trials import make_tasks, run_task
-from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.experiments.sweeps.backends import needs
+from spiking_lmu.experiments.sweeps.backends import prepare as prepare_backend
 
 __all__ = ["FULL_GRID", "experiment", "plot", "run"]
 
@@ -44,11 +45,9 @@ experiment = Experiment(
     prepare=prepare,
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",
-    folders={"network": "memory", "signal": None, "backend": "nengo"},
-    needs=lambda arguments: dict.fromkeys(
-        backend(arguments["backend"]).packages,
-        f"the backend {arguments['backend']!r}",
-    ),
+    folders={"network": "memory", "signal": None, "backend": "compiled"},
+    needs=needs,
+    before=prepare_backend,
     fixed={"network": "memory"},
     choice=(
         "network",

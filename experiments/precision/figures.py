@@ -185,7 +185,7 @@ class Example:
 def run_example(
     tasks: list[dict[str, Any]], signal: np.ndarray | None = None
 ) -> Example:
-    """Run one network again, on Nengo, and record each spike."""
+    """Run one network again, and record each spike."""
     recording = as_recording(signal)
     candidates = [
         task
@@ -204,7 +204,7 @@ def run_example(
     )
     task = {**chosen, "duration": 3 * chosen["theta"]}
     if backend(task["backend"]).shares_network:
-        task["backend"] = "nengo"
+        task["backend"] = "compiled"
     seed = task["seeds"][0]
     # the start of the very run that is among the trials
     u = make_input({**task, "duration": chosen["duration"]}, seed, recording)

@@ -61,7 +61,7 @@ def make_tasks(
     floor: bool = True,
     signal: str | np.ndarray | None = None,
     rate: float | None = None,
-    backend: str = "nengo",
+    backend: str = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure the RMSE of spiking memories over a grid; one row a trial.
@@ -110,8 +110,9 @@ def make_tasks(
     rate : float, optional
         Sampling rate of the recording in Hz, if the file does not contain it.
     backend : str
-        Simulator: ``nengo``; ``nengo-dl``, on which the trials of a combination run as
-        one minibatch with the same neurons; or ``loihi``, the emulator of the chip.
+        Simulator: ``compiled``, that of this toolkit; ``nengo``, as a reference;
+        ``nengo-dl``, on which the trials of a combination run as one minibatch with the
+        same neurons; or ``loihi``, the emulator of the chip.
     seed : int
         Seed from which all other seeds are derived.
     """
@@ -193,7 +194,7 @@ def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {"neuron_type": "rate"},
     ]
     if backends.backend(cell["backend"]).spiking_only:
-        changes[-1]["backend"] = "nengo"
+        changes[-1]["backend"] = "compiled"
     if cell["signal"] == "white noise":  # a recording has the steps that it has
         changes += [{"dt": cell["dt"] / 2}, {"cycles": cell["cycles"] / 2}]
     return [{**cell, **change} for change in changes]

@@ -12,7 +12,7 @@ import nengo
 import numpy as np
 
 from spiking_lmu.compatibility import require
-from spiking_lmu.simulators import precision_kept, presented, repeatable
+from spiking_lmu.simulators import compiled, precision_kept, presented, repeatable
 from spiking_lmu.validation import check_choice, refusal
 
 
@@ -79,6 +79,8 @@ class Backend:
         Of a memory, in all.
     packages : tuple of str
         Distributions that the results depend on, beside Nengo.
+    prepare : callable
+        What to do once, before processes run it.
     """
 
     run: Callable[..., list[Recording]]
@@ -86,6 +88,7 @@ class Backend:
     spiking_only: bool = False
     most_neurons: int | None = None
     packages: tuple[str, ...] = ()
+    prepare: Callable[[], Any] = tuple
 
     def versions(self) -> dict[str, str]:
         """The installed versions of its packages; ``"none"`` where one is missing."""
@@ -97,6 +100,28 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "none"
+
+
+def compile_simulator(minibatch: bool = False) -> None:
+    """Compile the simulator for this machine, or load what was compiled.
+
+    Processes that are started afterwards load it too, instead of compiling each for
+    itself.
+    """
+    from spiking_lmu.simulator.interpreter import compiled  # slow to import
+
+    compiled(minibatch)
+
+
+def run_compiled(
+    models: Sequence[Model],
+    inputs: Sequence[np.ndarray],
+    dt: float,
+    seeds: Sequence[int],
+) -> list[Recording]:
+    """Run each model on its input, one after the other, on `spiking_lmu.Simulator`."""
+    runs = zip(models, inputs, seeds)
+    return [_run_one(model, u, dt, seed, compiled) for model, u, seed in runs]
 
 
 def run_nengo(
@@ -196,7 +221,14 @@ def _decoded(network: nengo.Network) -> list[nengo.Connection]:
     return [c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)]
 
 
+#: Simulators of one network at a time, with real numbers.
+SIMULATORS: dict[str, Callable[[nengo.Network, float, int | None], Any]] = {
+    "compiled": compiled,
+    "nengo": repeatable,
+}
+
 _BACKENDS = {
+    "compiled": Backend(run_compiled, packages=("numba",), prepare=compile_simulator),
     "nengo": Backend(run_nengo),
     "nengo-dl": Backend(
         run_nengo_dl, shares_network=True, packages=("nengo-dl", "tensorflow")
@@ -222,6 +254,17 @@ def backend(name: str) -> Backend:
         If there is none of that name.
     """
     return _BACKENDS[check_choice("backend", name, backends())]
+
+
+def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
+    """The packages of the backend that arguments name, and who needs them."""
+    name = arguments["backend"]
+    return dict.fromkeys(backend(name).packages, f"the backend {name!r}")
+
+
+def prepare(arguments: Mapping[str, Any]) -> None:
+    """Do once what the backend that arguments name needs before it runs."""
+    backend(arguments["backend"]).prepare()
 
 
 def check_fits(

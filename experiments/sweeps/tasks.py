@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +69,7 @@ def sweep(
     folder: str | os.PathLike[str],
     *,
     context: Mapping[str, Any] | None = None,
+    before: Callable[[], object] | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
     progress: bool = True,
@@ -92,6 +93,9 @@ def sweep(
         Where the store, ``trials.sqlite``, lies. Made if need be.
     context : dict, optional
         What else the rows depend on, versions of further packages for instance.
+    before : callable, optional
+        What to do once in this process if there are tasks to run, unless they run on a
+        cluster.
     jobs : int, optional
         Number of processes, by default one for each usable core. With 1, tasks run in
         this process. It has no meaning with a ``scheduler``.
@@ -130,6 +134,8 @@ def sweep(
                 "are run again.",
                 file=sys.stderr,
             )
+        if before is not None and pending and scheduler is None:
+            before()
         errors: dict[str, str] = {}
         bar = tqdm(total=len(texts), initial=reused, unit="task", disable=not progress)
         with bar, closing(run(function, pending, jobs, scheduler)) as outcomes:
