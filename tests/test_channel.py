@@ -146,7 +146,9 @@ def test_faster_sines_are_represented_by_fewer_spikes():
 
 
 def test_equal_arguments_give_equal_numbers(frame, tmp_path):
-    again = channel.run((150, 50), ("lif", "poisson"), 1, 10, 3, 0, tmp_path, jobs=1)
+    again = channel.run(
+        (150, 50), ("lif", "poisson"), 1, 10, 3, seed=0, folder=tmp_path, jobs=1
+    )
     axes = ["neuron_type", "n_neurons", "seed"]
     both = again.merge(frame, on=axes)
     assert len(both) == len(again) == 4
@@ -159,6 +161,7 @@ def test_equal_arguments_give_equal_numbers(frame, tmp_path):
 @pytest.mark.parametrize(
     "name, value",
     [
+        ("backend", "loihi"),
         ("neurons", ()),
         ("neurons", 100),
         ("neurons", "100"),

@@ -306,8 +306,8 @@ def test_stages_follow_each_other(tmp_path):
 #: Checksums of the tasks that defaults gave before an experiment was an `Experiment`:
 #: with others, stores of that time would not be found.
 OLD_TASKS = {
-    "precision": ({}, 1423463534),
-    "channel": ({}, 1882465918),
+    "precision": ({"backend": "nengo"}, 1423463534),
+    "channel": ({"backend": "nengo"}, 1882465918),
     "energy": ({}, 4283846707),
     "capacity": ({}, 915939826),
     "copying": ({}, 863689252),

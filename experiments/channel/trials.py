@@ -100,7 +100,7 @@ def make_tasks(
             "neuron_type": kind,
             "freq": float(freq),
             "periods": int(periods),
-            "backend": backend,
+            **backends.in_task(backend),
             "seed": derived_seed(seed, [int(n), float(freq)], trial),
         }
         for n, kind, trial in product(neurons, neuron_types, range(trials))
@@ -116,7 +116,8 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     period = np.sin(2 * np.pi * np.arange(STEPS) / STEPS)
 
     model, ensemble, decoded = make_model(task["n_neurons"], kind, tau, task["seed"])
-    (recorded,) = backends.backend(task["backend"]).run(
+    name = backends.of_task(task)
+    (recorded,) = backends.backend(name).run(
         [model], [period[times]], dt, [task["seed"]]
     )
     population = Population.solved(recorded.parameters, ensemble, decoded)
@@ -133,7 +134,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
         "network": "channel",
         "n_neurons": task["n_neurons"],
         "neuron_type": kind,
-        "backend": task["backend"],
+        "backend": name,
         "freq": freq,
         "synapse": tau,
         "dt": dt,

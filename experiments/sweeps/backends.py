@@ -256,6 +256,19 @@ def backend(name: str) -> Backend:
     return _BACKENDS[check_choice("backend", name, backends())]
 
 
+def in_task(name: str) -> dict[str, str]:
+    """What a task says of its backend.
+
+    Tasks on Nengo say nothing: they are stored since before there was another.
+    """
+    return {} if name == "nengo" else {"backend": name}
+
+
+def of_task(task: Mapping[str, Any]) -> str:
+    """The backend of a task that says what `in_task` gives."""
+    return task.get("backend", "nengo")
+
+
 def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
     """The packages of the backend that arguments name, and who needs them."""
     name = arguments["backend"]
