@@ -179,7 +179,13 @@ class Simulator(nengo.Simulator):
 
     def step(self) -> None:
         """Simulate one time step."""
-        self.run_steps(1, progress_bar=False)
+        # Nengo's progress bar makes a thread, even where it shows nothing
+        if self.closed:
+            raise SimulatorClosed("Simulator cannot run because it is closed.")
+        assert self._program is not None
+        schedule, _ = self._program.schedule()
+        self._has_nan = self._program.has_nan
+        self._some_steps(1, schedule, {})
 
     def run(
         self, time_in_seconds: float, progress_bar: Any = None, data: Any = None
