@@ -28,15 +28,13 @@ from typing import Any
 
 import nengo
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
+from .bits import bits_of, high_product
 from .random_numbers import (
     SIZE,
     advance,
     fraction,
-    high_product,
     next_word,
     poisson,
 )
@@ -175,16 +173,6 @@ def _largest(gain: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.ndarray:
         return np.array([np.max(gain * value + offset, initial=0) for value in x])
 
 
-@intrinsic
-def bits_of(typingctx: Any, value: Any) -> Any:
-    """The bits of a float, as a signed integer."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.int64(types.float64), codegen
-
-
 @njit(error_model="numpy")
 def rate_at(j: float, arena: Any, rates: int) -> float:
     """The rate at a current j above the threshold."""
@@ -282,7 +270,7 @@ def _one_output(
     words: Any,
     stream: int,
     cell: int,
-    rows: int,
+    rows: Any,
     rates: int,
 ) -> tuple[float, int]:
     """Sum of the decoders, and number, of the accepted ones among n candidates."""

@@ -20,9 +20,7 @@ import math
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 SIZE = 4  # words of a stream's state
 UNIT = 2.0**-53
@@ -48,21 +46,8 @@ def streams(seed_sequence: np.random.SeedSequence, n: int) -> np.ndarray:
     return words
 
 
-@intrinsic
-def high_product(typingctx: Any, a: Any, b: Any) -> Any:
-    """Upper 64 of the 128 bits of the product of two unsigned integers."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wide = ir.IntType(128)
-        a, b = (builder.zext(arg, wide) for arg in args)
-        high = builder.lshr(builder.mul(a, b), ir.Constant(wide, 64))
-        return builder.trunc(high, ir.IntType(64))
-
-    return types.uint64(types.uint64, types.uint64), codegen
-
-
 @njit
-def advance(s0: int, s1: int, s2: int, s3: int) -> tuple[int, int, int, int, int]:
+def advance(s0: Any, s1: Any, s2: Any, s3: Any) -> tuple[Any, Any, Any, Any, Any]:
     """The next 64 random bits, and the state behind them."""
     total = s0 + s3
     word = ((total << np.uint64(23)) | (total >> np.uint64(41))) + s0
@@ -77,7 +62,7 @@ def advance(s0: int, s1: int, s2: int, s3: int) -> tuple[int, int, int, int, int
 
 
 @njit
-def next_word(words: Any, at: int) -> int:
+def next_word(words: Any, at: int) -> Any:
     """The next 64 random bits of a stream."""
     word, s0, s1, s2, s3 = advance(
         words[at], words[at + 1], words[at + 2], words[at + 3]
@@ -87,7 +72,7 @@ def next_word(words: Any, at: int) -> int:
 
 
 @njit
-def fraction(word: int) -> float:
+def fraction(word: Any) -> float:
     """A number in [0, 1) made of 64 random bits."""
     # conversions of signed integers are faster
     return np.int64(word >> np.uint64(11)) * UNIT
@@ -145,7 +130,7 @@ def _many(mean: float, words: Any, at: int) -> float:
         us = 0.5 - abs(u)
         if us == 0.0:
             continue
-        k = math.floor((2.0 * a / us + b) * u + mean + 0.43)
+        k = np.floor((2.0 * a / us + b) * u + mean + 0.43)
         if us >= 0.07 and v <= accepted_at_once:
             return k
         if k < 0.0 or (us < 0.013 and v > us):

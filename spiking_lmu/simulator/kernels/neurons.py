@@ -1,0 +1,219 @@
+"""One time step of one neuron, for each of Nengo's neuron types.
+
+Functions of numbers: the input current and the state go in, the output and the new
+state come out. Parameters have the names of Nengo's. The formulas are those of
+`nengo.neurons`, in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .bits import bits_of, float_of
+from .random_numbers import poisson, uniform
+
+SMALL = 0.125  # arguments for which short series are exact
+LARGEST = 1e300
+
+
+@njit(fastmath={"contract"})
+def _expm1_small(x: float) -> float:
+    """``exp(x) - 1`` for abs(x) <= SMALL: Taylor's series to the ninth power."""
+    z = x * x
+    low = (1 / 2 + x * (1 / 6)) + z * (1 / 24 + x * (1 / 120))
+    high = (1 / 720 + x * (1 / 5040)) + z * (1 / 40320 + x * (1 / 362880))
+    return x + z * (low + z * z * high)
+
+
+@njit(fastmath={"contract"})
+def _half_log_small(s: float) -> float:
+    """``log((1 + s) / (1 - s)) / 2`` for abs(s) <= SMALL / 2."""
+    z = s * s
+    low = 1 / 3 + z * (1 / 5)
+    high = (1 / 7 + z * (1 / 9)) + z * z * (1 / 11 + z * (1 / 13))
+    return s + s * z * (low + z * z * high)
+
+
+@njit(fastmath={"contract"})
+def _log_rest(z: float) -> float:
+    """``(log(1 + s) - log(1 - s)) / s - 2``, where z is the square of s.
+
+    For abs(s) up to 0.1716, with the coefficients of Sun's fdlibm.
+    """
+    square = z * z
+    even = 0.3999999999940941908 + square * (
+        0.2222219843214978396 + square * 0.1531383769920937332
+    )
+    odd = 0.6666666666666735130 + square * (
+        0.2857142874366239149
+        + square * (0.1818357216161805012 + square * 0.1479819860511658591)
+    )
+    return z * (odd + z * even)
+
+
+@njit(error_model="numpy")
+def log1p_positive(x: float) -> float:
+    """``log(1 + x)`` for x >= 0, without branches, so that loops are vectorized."""
+    x = min(x, LARGEST)
+    u = 1.0 + x
+    bits = bits_of(u)
+    # u = 2**k * m, with m from sqrt(1/2) to sqrt(2)
+    k = (bits - 0x3FE6A09E667F3BCD) >> 52
+    m = float_of(bits - (k << 52))
+    s = (m - 1.0) / (m + 1.0)
+    lost = (x - (u - 1.0)) / u
+    k = float(k)
+    # the upper and the lower half of log(2)
+    return k * 6.93147180369123816490e-01 + (
+        2.0 * s + s * _log_rest(s * s) + (lost + k * 1.90821492927058770002e-10)
+    )
+
+
+@njit(error_model="numpy")
+def rectified_linear(J: float, amplitude: float) -> float:
+    """`nengo.RectifiedLinear`."""
+    return amplitude * (0.0 if J <= 0.0 else J)
+
+
+@njit(error_model="numpy")
+def spiking_rectified_linear(
+    J: float, voltage: float, dt: float, amplitude: float
+) -> tuple[float, float]:
+    """`nengo.SpikingRectifiedLinear`: output, voltage."""
+    voltage += (0.0 if J <= 0.0 else J) * dt
+    n = np.floor(voltage)
+    return (amplitude / dt) * n, voltage - n
+
+
+@njit(error_model="numpy")
+def sigmoid(J: float, tau_ref: float) -> float:
+    """`nengo.Sigmoid`."""
+    return (1.0 / tau_ref) / (1.0 + math.exp(-J))
+
+
+@njit(error_model="numpy")
+def tanh(J: float, tau_ref: float) -> float:
+    """`nengo.Tanh`."""
+    return (1.0 / tau_ref) * math.tanh(J)
+
+
+@njit(error_model="numpy")
+def lif_rate(J: float, tau_rc: float, tau_ref: float, amplitude: float) -> float:
+    """`nengo.LIFRate`."""
+    j = J - 1.0
+    active = j > 0.0
+    # for all, so that loops are vectorized
+    rate = amplitude / (tau_ref + tau_rc * log1p_positive(1.0 / (j if active else 1.0)))
+    return rate if active else (math.nan if math.isnan(j) else 0.0)
+
+
+@njit(error_model="numpy")
+def lif(
+    J: float,
+    voltage: float,
+    refractory_time: float,
+    dt: float,
+    tau_rc: float,
+    tau_ref: float,
+    min_voltage: float,
+) -> tuple[bool, float, float]:
+    """`nengo.LIF`: whether it spikes, voltage, refractory time."""
+    refractory_time -= dt
+    delta_t = min(max(dt - refractory_time, 0.0), dt)
+    voltage -= (J - voltage) * math.expm1(-delta_t / tau_rc)
+    if voltage > 1.0:
+        t_spike = dt + tau_rc * math.log1p(-(voltage - 1.0) / (J - 1.0))
+        return True, 0.0, tau_ref + t_spike
+    return False, min_voltage if voltage < min_voltage else voltage, refractory_time
+
+
+@njit(error_model="numpy")
+def lif_small(
+    J: float,
+    voltage: float,
+    refractory_time: float,
+    dt: float,
+    tau_rc: float,
+    tau_ref: float,
+    min_voltage: float,
+) -> tuple[bool, float, float]:
+    """As `lif`, for ``dt <= SMALL * tau_rc`` and voltages that are no more than 1.
+
+    Without branches, so that loops are vectorized.
+    """
+    refractory_time -= dt
+    delta_t = min(max(dt - refractory_time, 0.0), dt)
+    voltage -= (J - voltage) * _expm1_small(delta_t * (-1.0 / tau_rc))
+    spikes, over = voltage > 1.0, voltage - 1.0
+    part = _half_log_small(over / (over - 2.0 * (J - 1.0)))
+    t_spike = dt + (2.0 * tau_rc) * part
+    voltage = min_voltage if voltage < min_voltage else voltage
+    return (
+        spikes,
+        0.0 if spikes else voltage,
+        tau_ref + t_spike if spikes else refractory_time,
+    )
+
+
+@njit(error_model="numpy")
+def adapted(
+    adaptation: float, output: float, dt: float, tau_n: float, inc_n: float
+) -> float:
+    """The adaptation of `nengo.AdaptiveLIF` and `AdaptiveLIFRate` after an output."""
+    return adaptation + (dt / tau_n) * (inc_n * output - adaptation)
+
+
+@njit(error_model="numpy")
+def izhikevich(
+    J: float,
+    voltage: float,
+    recovery: float,
+    dt: float,
+    tau_recovery: float,
+    coupling: float,
+    reset_voltage: float,
+    reset_recovery: float,
+) -> tuple[bool, float, float]:
+    """`nengo.Izhikevich`: whether it spikes, voltage, recovery."""
+    J = -30.0 if J < -30.0 else J
+    dV = (0.04 * (voltage * voltage) + 5.0 * voltage + 140.0 - recovery + J) * 1000.0
+    voltage += dV * dt
+    spikes = voltage >= 30.0
+    voltage = reset_voltage if spikes else voltage
+    dU = (tau_recovery * (coupling * voltage - recovery)) * 1000.0
+    recovery += dU * dt
+    return spikes, voltage, recovery + reset_recovery if spikes else recovery
+
+
+@njit(error_model="numpy")
+def regular_spiking(
+    rate: float, voltage: float, dt: float, amplitude: float
+) -> tuple[float, float]:
+    """`nengo.RegularSpiking`: output, voltage."""
+    voltage += dt * rate
+    n = np.floor(voltage)
+    return (amplitude / dt) * n, voltage - n
+
+
+@njit(error_model="numpy")
+def stochastic_spiking(
+    rate: float, dt: float, amplitude: float, words: Any, stream: int
+) -> float:
+    """`nengo.StochasticSpiking`."""
+    mean = dt * abs(rate)
+    n = np.floor(mean)
+    n += uniform(words, stream) < mean - n
+    return math.copysign((amplitude / dt) * n, rate)
+
+
+@njit(error_model="numpy")
+def poisson_spiking(
+    rate: float, dt: float, amplitude: float, words: Any, stream: int
+) -> float:
+    """`nengo.PoissonSpiking`."""
+    n = poisson(dt * abs(rate), words, stream)
+    return math.copysign((amplitude / dt) * n, rate)

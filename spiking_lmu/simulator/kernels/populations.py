@@ -1,0 +1,415 @@
+"""Populations of neurons: encoding, a step of each neuron, and decoding.
+
+One kernel does all three, or what of them is wanted, for about 1,000 numbers at a time,
+which stay in the processor's cache in between. Numbers of different lanes are
+neurons of their own to it, apart from encoding, decoding and random numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nengo
+import numpy as np
+from numba import njit
+
+from . import neurons
+from .lanes import n_lanes
+from .random_numbers import SIZE
+
+CHUNK = 1024  # numbers at a time
+
+# without counting references to slices of the arena, which takes longer than a step of
+# a small population
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+
+# kinds of neurons
+(
+    RECTIFIED_LINEAR,
+    SPIKING_RECTIFIED_LINEAR,
+    SIGMOID,
+    TANH,
+    LIF_RATE,
+    LIF,
+    ADAPTIVE_LIF_RATE,
+    ADAPTIVE_LIF,
+    IZHIKEVICH,
+    REGULAR_SPIKING,
+    STOCHASTIC_SPIKING,
+    POISSON_SPIKING,
+) = range(12)
+
+KINDS: dict[type, int] = {
+    nengo.RectifiedLinear: RECTIFIED_LINEAR,
+    nengo.SpikingRectifiedLinear: SPIKING_RECTIFIED_LINEAR,
+    nengo.Sigmoid: SIGMOID,
+    nengo.Tanh: TANH,
+    nengo.LIFRate: LIF_RATE,
+    nengo.LIF: LIF,
+    nengo.AdaptiveLIFRate: ADAPTIVE_LIF_RATE,
+    nengo.AdaptiveLIF: ADAPTIVE_LIF,
+    nengo.Izhikevich: IZHIKEVICH,
+    nengo.RegularSpiking: REGULAR_SPIKING,
+    nengo.StochasticSpiking: STOCHASTIC_SPIKING,
+    nengo.PoissonSpiking: POISSON_SPIKING,
+}
+
+# the attributes of Nengo's types that follow dt in their parameters
+ATTRIBUTES: dict[int, tuple[str, ...]] = {
+    RECTIFIED_LINEAR: ("amplitude",),
+    SPIKING_RECTIFIED_LINEAR: ("amplitude",),
+    SIGMOID: ("tau_ref",),
+    TANH: ("tau_ref",),
+    LIF_RATE: ("tau_rc", "tau_ref", "amplitude"),
+    LIF: ("tau_rc", "tau_ref", "amplitude", "min_voltage"),
+    ADAPTIVE_LIF_RATE: ("tau_rc", "tau_ref", "amplitude", "tau_n", "inc_n"),
+    ADAPTIVE_LIF: ("tau_rc", "tau_ref", "amplitude", "min_voltage", "tau_n", "inc_n"),
+    IZHIKEVICH: ("tau_recovery", "coupling", "reset_voltage", "reset_recovery"),
+    REGULAR_SPIKING: ("amplitude",),
+    STOCHASTIC_SPIKING: ("amplitude",),
+    POISSON_SPIKING: ("amplitude",),
+}
+
+
+def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
+    """The numbers that the step of a neuron type requires, to be put into the arena.
+
+    The first is dt.
+    """
+    names = ATTRIBUTES[KINDS[type(neuron_type)]]
+    return [dt, *(float(getattr(neuron_type, name)) for name in names)]
+
+
+def scratch_size(lanes: int | None) -> int:
+    """How many numbers `population` needs for its own use in the arena."""
+    return 2 * max(CHUNK, lanes or 1)
+
+
+# operands of `population`
+KIND, N, PARAMETERS, SCRATCH, STREAM, J, OUTPUT, STATES = range(8)
+N_DIMENSIONS, ENCODERS, BIAS, X = 10, 11, 12, 13
+N_OUTPUTS, DECODERS, ADDS, COUNTER, OUTPUTS = 16, 17, 18, 19, 21
+
+
+@njit(**OPTIONS)
+def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
+    """One time step of some neurons of a kind.
+
+    Operands, of which those without a stride are offsets of contiguous numbers:
+
+    - kind, number of neurons, `parameters`, scratch, random stream;
+    - currents, outputs of the neurons, first, second and third state;
+    - number of dimensions D, encoders (D, n), biases (n,), x (a place);
+    - number of outputs K, decoders (n, K), increments?; counter of spikes (offset and
+      lane); the place of each output, which lanes do not share.
+
+    With D = 0 the currents are read. Otherwise they are made of x, and written if they
+    have an offset. An offset of -1 stands for what is not there: currents, outputs,
+    states and counter.
+    """
+    n_lane = n_lanes(lanes)
+    n = code[at + N]
+    if code[at + ADDS] == 0:
+        for k in range(code[at + N_OUTPUTS]):
+            to = code[at + OUTPUTS + 3 * k]
+            for b in range(n_lane):
+                arena[to + b] = 0.0
+    if (
+        lanes is not None
+        and code[at + KIND] == SPIKING_RECTIFIED_LINEAR
+        and code[at + N_DIMENSIONS] == code[at + N_OUTPUTS] == code[at + X + 2] == 1
+        and code[at + J] < 0
+        and code[at + OUTPUT] < 0
+        and code[at + COUNTER] < 0
+    ):
+        _integrate_and_fire(code, at, arena, n_lane)
+        return
+    size = max(CHUNK // n_lane, 1)
+    room = max(CHUNK, n_lane)
+    scratch = code[at + SCRATCH]
+    for start in range(0, n, size):
+        count = min(size, n - start)
+        m, shift = count * n_lane, start * n_lane
+        J_at, out_at = scratch, scratch + room
+        if code[at + J] >= 0:
+            J_at = code[at + J] + shift
+        if code[at + OUTPUT] >= 0:
+            out_at = code[at + OUTPUT] + shift
+        if code[at + N_DIMENSIONS] > 0:
+            _encode(code, at, arena, start, count, arena[J_at : J_at + m], lanes)
+        _steps(code, at, arena, words, J_at, out_at, shift, m, n_lane)
+        out = arena[out_at : out_at + m]
+        if code[at + N_OUTPUTS] > 0:
+            _decode(code, at, arena, start, count, out, lanes)
+        if code[at + COUNTER] >= 0:
+            _count(code, at, arena, out, n_lane)
+
+
+@njit(**OPTIONS)
+def _encode(
+    code: Any, at: int, arena: Any, start: int, count: int, J: Any, lanes: Any
+) -> None:
+    """Currents: encoders times x, plus the biases."""
+    n, n_dimensions = code[at + N], code[at + N_DIMENSIONS]
+    x, stride, lane = code[at + X], code[at + X + 1], code[at + X + 2]
+    encoders, biases = code[at + ENCODERS] + start, code[at + BIAS] + start
+    bias = arena[biases : biases + count]
+    if lanes is None:
+        e, value = arena[encoders : encoders + count], arena[x]
+        if n_dimensions == 1:
+            for i in range(count):
+                J[i] = bias[i] + e[i] * value
+            return
+        for i in range(count):
+            J[i] = e[i] * value
+        for d in range(1, n_dimensions):
+            encoders += n
+            e, value = arena[encoders : encoders + count], arena[x + d * stride]
+            for i in range(count):
+                J[i] += e[i] * value
+        for i in range(count):
+            J[i] += bias[i]
+    else:
+        size = np.uint64(n_lanes(lanes))
+        for i in range(np.uint64(count)):
+            row, value = i * size, bias[i]
+            for b in range(size):
+                J[row + b] = value
+        for d in range(n_dimensions):
+            e = arena[encoders + d * n : encoders + d * n + count]
+            values = np.uint64(x + d * stride)
+            for i in range(np.uint64(count)):
+                row, gain = i * size, e[i]
+                if lane == 1:
+                    for b in range(size):
+                        J[row + b] += gain * arena[values + b]
+                else:
+                    value = gain * arena[values]
+                    for b in range(size):
+                        J[row + b] += value
+
+
+@njit(fastmath={"reassoc", "nsz"})
+def _dot(a: Any, b: Any) -> float:
+    total = 0.0
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return total
+
+
+@njit(**OPTIONS)
+def _decode(
+    code: Any, at: int, arena: Any, start: int, count: int, out: Any, lanes: Any
+) -> None:
+    """Add decoders times the neurons' outputs to the outputs of the population."""
+    n_outputs, outputs = code[at + N_OUTPUTS], at + OUTPUTS
+    decoders = code[at + DECODERS] + start * n_outputs
+    if lanes is None:
+        if n_outputs == 1:
+            d = arena[decoders : decoders + count]
+            arena[code[outputs]] += _dot(d, out)
+            return
+        for i in range(count):
+            if out[i] != 0.0:
+                for k in range(n_outputs):
+                    d = arena[decoders + i * n_outputs + k]
+                    arena[code[outputs + 3 * k]] += d * out[i]
+    else:
+        for k in range(n_outputs):
+            to = code[outputs + 3 * k]
+            _add_rows(arena, to, decoders + k, n_outputs, out, count, n_lanes(lanes))
+
+
+@njit(**OPTIONS)
+def _add_rows(
+    arena: Any, to: Any, weights: int, stride: int, rows: Any, count: int, size: Any
+) -> None:
+    """Add weighted rows of `size` numbers to the numbers at `to`, four at a time."""
+    to, size = np.uint64(to), np.uint64(size)
+    for i in range(0, count - count % 4, 4):
+        at = weights + i * stride
+        w0, w1 = arena[at], arena[at + stride]
+        w2, w3 = arena[at + 2 * stride], arena[at + 3 * stride]
+        r0 = np.uint64(i) * size
+        r1, r2, r3 = r0 + size, r0 + size + size, r0 + size + size + size
+        for b in range(size):
+            arena[to + b] += (w0 * rows[r0 + b] + w1 * rows[r1 + b]) + (
+                w2 * rows[r2 + b] + w3 * rows[r3 + b]
+            )
+    for i in range(count - count % 4, count):
+        w0, r0 = arena[weights + i * stride], np.uint64(i) * size
+        for b in range(size):
+            arena[to + b] += w0 * rows[r0 + b]
+
+
+@njit(**OPTIONS)
+def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
+    """Add the number of spikes in each lane to the counter."""
+    counter, lane = code[at + COUNTER], code[at + COUNTER + 1]
+    p = code[at + PARAMETERS]
+    height = 1.0 / arena[p]
+    if code[at + KIND] != IZHIKEVICH:
+        height *= arena[p + 1 + 2 * (code[at + KIND] in (LIF, ADAPTIVE_LIF))]
+    for i in range(len(out)):
+        arena[counter + (i % n_lane) * lane] += abs(out[i]) / height
+
+
+@njit(**OPTIONS)
+def _steps(
+    code: Any,
+    at: int,
+    arena: Any,
+    words: Any,
+    J_at: int,
+    out_at: int,
+    shift: int,
+    m: int,
+    n_lane: int,
+) -> None:
+    """Outputs and states of m numbers."""
+    kind, p = code[at + KIND], code[at + PARAMETERS]
+    J, out = arena[J_at : J_at + m], arena[out_at : out_at + m]
+    first = code[at + STATES] + shift
+    second, third = code[at + STATES + 1] + shift, code[at + STATES + 2] + shift
+    dt = arena[p]
+    p += 1
+    if kind == LIF:
+        voltage, refractory_time = arena[first : first + m], arena[second : second + m]
+        tau_rc, tau_ref, amplitude = arena[p], arena[p + 1], arena[p + 2]
+        _lif(J, out, voltage, refractory_time, dt, tau_rc, tau_ref, arena[p + 3])
+        out *= amplitude / dt
+    elif kind == SPIKING_RECTIFIED_LINEAR:
+        _spiking_rectified_linear(J, out, arena[first : first + m], dt, arena[p])
+    elif kind == LIF_RATE:
+        _lif_rate(J, out, arena[p], arena[p + 1], arena[p + 2])
+    elif kind == RECTIFIED_LINEAR:
+        amplitude = arena[p]
+        for i in range(m):
+            out[i] = neurons.rectified_linear(J[i], amplitude)
+    elif kind == SIGMOID:
+        tau_ref = arena[p]
+        for i in range(m):
+            out[i] = neurons.sigmoid(J[i], tau_ref)
+    elif kind == TANH:
+        tau_ref = arena[p]
+        for i in range(m):
+            out[i] = neurons.tanh(J[i], tau_ref)
+    elif kind == REGULAR_SPIKING:
+        voltage, amplitude = arena[first : first + m], arena[p]
+        for i in range(m):
+            out[i], voltage[i] = neurons.regular_spiking(
+                J[i], voltage[i], dt, amplitude
+            )
+    elif kind == STOCHASTIC_SPIKING:
+        for i in range(m):
+            stream = code[at + STREAM] + SIZE * (i % n_lane)
+            out[i] = neurons.stochastic_spiking(J[i], dt, arena[p], words, stream)
+    elif kind == POISSON_SPIKING:
+        for i in range(m):
+            stream = code[at + STREAM] + SIZE * (i % n_lane)
+            out[i] = neurons.poisson_spiking(J[i], dt, arena[p], words, stream)
+    elif kind == ADAPTIVE_LIF_RATE:
+        adaptation = arena[first : first + m]
+        for i in range(m):
+            out[i] = J[i] - adaptation[i]
+        _lif_rate(out, out, arena[p], arena[p + 1], arena[p + 2])
+        for i in range(m):
+            adaptation[i] = neurons.adapted(
+                adaptation[i], out[i], dt, arena[p + 3], arena[p + 4]
+            )
+    elif kind == ADAPTIVE_LIF:
+        adaptation = arena[third : third + m]
+        voltage, refractory_time = arena[first : first + m], arena[second : second + m]
+        for i in range(m):
+            spikes, voltage[i], refractory_time[i] = neurons.lif(
+                J[i] - adaptation[i],
+                voltage[i],
+                refractory_time[i],
+                dt,
+                arena[p],
+                arena[p + 1],
+                arena[p + 3],
+            )
+            out[i] = spikes * (arena[p + 2] / dt)
+            adaptation[i] = neurons.adapted(
+                adaptation[i], out[i], dt, arena[p + 4], arena[p + 5]
+            )
+    elif kind == IZHIKEVICH:
+        for i in range(m):
+            spikes, arena[first + i], arena[second + i] = neurons.izhikevich(
+                J[i],
+                arena[first + i],
+                arena[second + i],
+                dt,
+                arena[p],
+                arena[p + 1],
+                arena[p + 2],
+                arena[p + 3],
+            )
+            out[i] = spikes / dt
+
+
+@njit(**OPTIONS)
+def _integrate_and_fire(code: Any, at: int, arena: Any, n_lane: int) -> None:
+    """All of a step of `nengo.SpikingRectifiedLinear` at once, in a minibatch."""
+    p = code[at + PARAMETERS]
+    dt, amplitude = arena[p], arena[p + 1]
+    encoder, bias = code[at + ENCODERS], code[at + BIAS]
+    size, voltage = np.uint64(n_lane), np.uint64(code[at + STATES])
+    x, to = np.uint64(code[at + X]), np.uint64(code[at + OUTPUTS])
+    for i in range(code[at + N]):
+        gain, constant = arena[encoder + i], arena[bias + i]
+        decoder = arena[code[at + DECODERS] + i]
+        for b in range(size):
+            spikes, arena[voltage + b] = neurons.spiking_rectified_linear(
+                constant + gain * arena[x + b], arena[voltage + b], dt, amplitude
+            )
+            arena[to + b] += decoder * spikes
+        voltage += size
+
+
+@njit(**OPTIONS)
+def _spiking_rectified_linear(
+    J: Any, out: Any, voltage: Any, dt: float, amplitude: float
+) -> None:
+    for i in range(len(J)):
+        out[i], voltage[i] = neurons.spiking_rectified_linear(
+            J[i], voltage[i], dt, amplitude
+        )
+
+
+@njit(**OPTIONS)
+def _lif_rate(
+    J: Any, out: Any, tau_rc: float, tau_ref: float, amplitude: float
+) -> None:
+    for i in range(len(J)):
+        out[i] = neurons.lif_rate(J[i], tau_rc, tau_ref, amplitude)
+
+
+@njit(**OPTIONS)
+def _lif(
+    J: Any,
+    out: Any,
+    voltage: Any,
+    refractory_time: Any,
+    dt: float,
+    tau_rc: float,
+    tau_ref: float,
+    min_voltage: float,
+) -> None:
+    """A step of LIF neurons; 1 for a spike."""
+    n_above = 0  # voltages above 1 are initial states of users
+    for i in range(len(J)):
+        n_above += voltage[i] > 1.0
+    if n_above == 0 and dt <= neurons.SMALL * tau_rc:
+        for i in range(len(J)):
+            spikes, voltage[i], refractory_time[i] = neurons.lif_small(
+                J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
+            )
+            out[i] = spikes
+    else:
+        for i in range(len(J)):
+            spikes, voltage[i], refractory_time[i] = neurons.lif(
+                J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
+            )
+            out[i] = spikes
