@@ -11,6 +11,7 @@ from nengo.builder import Model
 from nengo.builder.operator import Operator, TimeUpdate
 from nengo.builder.probe import SimProbe
 from nengo.builder.signal import Signal
+from nengo.exceptions import ValidationError
 
 from . import learning, opcodes, processes
 from .arena import Arena, ArenaSignals, NotCompiled
@@ -93,6 +94,11 @@ class Program:
         self.arena = Arena(
             order, np.dtype(np.float64), minibatch_size, shared, self._given()
         )
+        if minibatch_size is not None and not self._holds_all_written():
+            raise ValidationError(
+                "requires signals of 64-bit floats (see the precision of nengo.rc)",
+                attr="minibatch_size",
+            )
         self.sources = Sources(self.n_lanes)
         self.room = Room(self.arena, self.sources, model.dt)
         self.fallbacks: list[Fallback] = []
@@ -126,7 +132,14 @@ class Program:
             for fallback in self.fallbacks
             for generator in getattr(fallback.operator, "state_extra", {}).values()
         ]
-        self._schedules: dict[frozenset[Any], tuple[Schedule, list[Feed]]] = {}
+        self._schedules: dict[frozenset[Any], tuple[Schedule, dict[Any, Feed]]] = {}
+
+    def _holds_all_written(self) -> bool:
+        return all(
+            self.arena.holds(signal) or signal is self.model.step
+            for operator in self.order
+            for signal in operator.sets + operator.incs + operator.updates
+        )
 
     def _given(self) -> set[Signal]:
         """Signals of nodes that users may give values for."""
@@ -232,19 +245,28 @@ class Program:
             for signal in signals
         )
 
-    def schedule(self, given: Iterable[Any] = ()) -> tuple[Schedule, list[Feed]]:
-        """The program where nodes are given their values, and the values' feeds."""
+    def schedule(self, given: Iterable[Any] = ()) -> tuple[Schedule, dict[Any, Feed]]:
+        """The program where nodes are given their values, and the nodes' feeds."""
         key = frozenset(given)
         if key not in self._schedules:
-            first, feeds, replaced = [], [], set()
+            first: list[Instruction] = []
+            feeds: dict[Any, Feed] = {}
+            replaced: set[Signal] = set()
             for node in given:
                 signal = self.model.sig[node]["out"]
-                feed = self.sources.feed(signal.size)
+                if signal.dtype != self.arena.dtype:
+                    raise ValidationError(
+                        f"requires signals of 64-bit floats, but that of {node} has "
+                        f"the type {signal.dtype} (see the precision of nengo.rc)",
+                        attr="data",
+                    )
+                if not self.arena.holds(signal):  # no operator reads it
+                    continue
+                feeds[node] = feed = self.sources.feed(signal.size)
                 place = self.room.place(signal)
                 operands = [0, signal.size, *place.code]
                 operands.append(self.sources.feeds.index(feed))
                 first.append(Instruction(opcodes.FEED, operands))
-                feeds.append(feed)
                 replaced.add(signal.base)
             tasks = [
                 task
@@ -255,6 +277,12 @@ class Program:
             begin = Task((), first)
             self._schedules[key] = schedule([begin, *tasks], last), feeds
         return self._schedules[key]
+
+    def values(self, signal: Signal) -> np.ndarray:
+        """A copy of a signal; in a minibatch, the networks are the first axis."""
+        if self.minibatch_size is None:
+            return self.signals[signal].copy()
+        return np.stack([signals[signal] for signals in self.lanes])
 
 
 def lane_seed(seed: int, lane: int) -> int:

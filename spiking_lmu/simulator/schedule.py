@@ -9,7 +9,6 @@ import numpy as np
 from nengo.builder.operator import Operator
 
 from . import opcodes
-from .arena import ALIGNED
 from .instructions import Instruction
 
 
@@ -135,11 +134,9 @@ def resets_joined(instructions: Iterable[Instruction]) -> list[Instruction]:
         if before.opcode == instruction.opcode == opcodes.RESET and joined:
             n, offset, stride, *rest = before.operands
             n_more, next_offset, next_stride, *next_rest = instruction.operands
-            unused = next_offset - (offset + n * stride)
             alike = (next_stride, next_rest) == (stride, rest)
-            if alike and 0 <= unused < ALIGNED and unused % stride == 0:
-                n += unused // stride + n_more
-                operands = [n, offset, stride, *rest]
+            if alike and next_offset == offset + n * stride:
+                operands = [n + n_more, offset, stride, *rest]
                 joined[-1] = Instruction(opcodes.RESET, operands)
                 continue
         joined.append(instruction)

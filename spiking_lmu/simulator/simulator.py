@@ -235,8 +235,8 @@ class Simulator(nengo.Simulator):
         schedule, feeds = self._program.schedule(given)
         # (lanes, steps, size) to rows with the lanes innermost
         rows = {
-            feed: np.ascontiguousarray(np.moveaxis(values, 0, -1))
-            for feed, values in zip(feeds, given.values(), strict=True)
+            feed: np.ascontiguousarray(np.moveaxis(given[node], 0, -1))
+            for node, feed in feeds.items()
         }
         done = 0
         self._has_nan = self._program.has_nan
@@ -246,20 +246,25 @@ class Simulator(nengo.Simulator):
         if progress_bar is None:
             progress_bar = self.progress_bar
         progress = Progress("Simulating", "Simulation", steps)
-        with ProgressTracker(progress_bar, progress) as tracker:
-            while done < steps:
-                n = min(max(int(self._pace), 1), steps - done, self._most(schedule))
-                now = {feed: values[done : done + n] for feed, values in rows.items()}
-                self._some_steps(n, schedule, now)
-                done += n
-                tracker.total_progress.step(n)
+        outputs = [self.model.sig[node]["out"] for node in feeds]
+        before = [self.signals[signal].copy() for signal in outputs]
+        try:
+            with ProgressTracker(progress_bar, progress) as tracker:
+                while done < steps:
+                    n = min(max(int(self._pace), 1), steps - done, self._most(schedule))
+                    now = {feed: v[done : done + n] for feed, v in rows.items()}
+                    self._some_steps(n, schedule, now)
+                    done += n
+                    tracker.total_progress.step(n)
+        finally:
+            # no operator sets what a constant node gives
+            for signal, values in zip(outputs, before, strict=True):
+                self.signals[signal] = values
 
     def _most(self, schedule: Schedule) -> int:
         """Most steps between two looks: what is fed and recorded stays small."""
         program = self._program
         assert program is not None
-        if program.others:
-            return 1
         values = sum(record.size for record in program.recorded)
         values += sum(feed.size for feed in program.sources.feeds)
         return max(1, MOST_VALUES // max(values, 1))
@@ -296,13 +301,14 @@ class Simulator(nengo.Simulator):
                 self.minibatch_size,
             )
 
+        at_once = schedule.all_compiled and not program.others
         try:
-            if schedule.all_compiled:
+            if at_once:
                 run(0, len(schedule.code), 0, n)
             else:
                 self._step_by_step(n, schedule, run)
         finally:
-            if schedule.all_compiled:  # Ctrl-C waits for the end of a stretch
+            if at_once:  # Ctrl-C waits for the end of a stretch
                 self._probe_step_time()
             self._collect(recorded, begins)
         for look in program.room.looks:
@@ -336,7 +342,7 @@ class Simulator(nengo.Simulator):
                 for probe in self._program.others:  # type: ignore[union-attr]
                     if self.n_steps % self._program.period(probe) < 1:  # type: ignore
                         signal = self.model.sig[probe]["in"]
-                        self._sim_data[probe].append(self.signals[signal].copy())
+                        self._sim_data[probe].append(self._program.values(signal))  # type: ignore
 
     def _collect(self, recorded: np.ndarray, begins: list[int]) -> None:
         program = self._program
