@@ -311,7 +311,7 @@ OLD_TASKS = {
     "energy": ({}, 4283846707),
     "capacity": ({}, 915939826),
     "copying": ({}, 863689252),
-    "information": ({}, 1921364813),
+    "information": ({"backend": "nengo"}, 1921364813),
     "mackey_glass": ({"neuron_types": ("poisson", "relu")}, 1749463957),
     "chips": ({"platforms": ("thesis-nengo", "poisson-sim")}, 3960034109),
 }

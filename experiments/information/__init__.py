@@ -8,6 +8,7 @@ from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.information.figures import plot, plot_memory
 from spiking_lmu.experiments.information.report import present
 from spiking_lmu.experiments.information.trials import make_tasks, run_task
+from spiking_lmu.experiments.sweeps.backends import needs, prepare
 
 __all__ = ["experiment", "plot", "plot_memory", "run"]
 
@@ -18,5 +19,8 @@ experiment = Experiment(
     present=present,
     returns="``measure`` says what ``index`` is: the degree, or the delay of the "
     "linear memory function.",
+    folders={"backend": "compiled"},
+    needs=needs,
+    before=prepare,
 )
 run = experiment.run

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 
 from spiking_lmu.experiments.information.capacity import expected_memory
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory
@@ -21,7 +22,6 @@ from spiking_lmu.neurons import neuron_type
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.populations import predictable
 from spiking_lmu.signals import Spectrum
-from spiking_lmu.simulators import repeatable
 
 VARIANCE = 1 / 3  # of an input that is uniform on [-1, 1]
 DT = 0.001  # seconds
@@ -104,9 +104,14 @@ def lmu_weights(hidden: Hidden, order: int, window: float, seed: int) -> dict[st
 
 
 def lmu(
-    u: np.ndarray, hidden: Hidden, order: int, window: float, seed: int
+    u: np.ndarray,
+    hidden: Hidden,
+    order: int,
+    window: float,
+    seed: int,
+    backend: str = "compiled",
 ) -> np.ndarray:
-    """The hidden state of an LMU with an exact memory, on Nengo's simulator."""
+    """The hidden state of an LMU with an exact memory, as a Nengo network."""
     x = np.column_stack([u, np.ones(len(u))])
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node(nengo.processes.PresentInput(x, DT))
@@ -123,7 +128,7 @@ def lmu(
         )
         nengo.Connection(stimulus, unit.input, synapse=None)
         probe = nengo.Probe(unit.output)
-    with repeatable(network, DT) as sim:
+    with SIMULATORS[backend](network, DT, None) as sim:
         sim.run_steps(len(u))
         return np.array(sim.data[probe])
 
@@ -155,6 +160,7 @@ def spiking_memory(
     synapse: float,
     n_delays: int,
     seed: int,
+    backend: str = "compiled",
 ) -> SpikingRun:
     """The memory of spiking neurons, each value held for some time steps.
 
@@ -175,6 +181,8 @@ def spiking_memory(
     n_delays : int
         Number of delays of the predicted memory function.
     seed : int
+    backend : str
+        One of `SIMULATORS`.
     """
     # the state of a step has seen the inputs up to the step before: one step more
     held = np.append(np.repeat(u, presentation), 0.0)
@@ -191,7 +199,7 @@ def spiking_memory(
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         probe = nengo.Probe(memory.output)
-    with repeatable(network, DT, seed) as sim:
+    with SIMULATORS[backend](network, DT, seed) as sim:
         sim.run_steps(len(held))
         states = np.array(sim.data[probe][presentation::presentation])
         populations = memory.populations(sim.data)

@@ -25,6 +25,7 @@ from spiking_lmu.experiments.information.systems import (
     memory_step,
     spiking_memory,
 )
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, in_task, of_task
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.validation import (
     check_choice,
@@ -35,6 +36,7 @@ from spiking_lmu.validation import (
 )
 
 SYSTEMS = ("linear", "lmu-feedforward", "lmu", "tanh", "spiking")
+ON_NUMPY = ("linear", "tanh")  # the others are Nengo networks
 NEURON_TYPES = ("poisson", "lif", "relu")
 MOST_STEPS = 10**7  # of one run
 WINDOWS = 5  # delays of a spiking memory: beyond, nothing is left
@@ -56,6 +58,7 @@ def make_tasks(
     presentation: int = 10,
     spiking_steps: int = 3_000,
     trials: int = 5,
+    backend: str = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure what systems hold of their input; one row a degree or delay and trial.
@@ -97,6 +100,9 @@ def make_tasks(
         Number of input values with which the spiking memory is measured.
     trials : int
         Runs of each system. Each has its own inputs and weights.
+    backend : str
+        Simulator of the LMUs and the spiking memory: ``compiled``, that of this
+        toolkit; or ``nengo``, as a reference.
     seed : int
         Seed from which all other seeds are derived. All systems have the same inputs.
     """
@@ -114,9 +120,11 @@ def make_tasks(
     check_number("synapse", synapse, 0.001, 10)
     check_integer("presentation", presentation, 1, 10**4)
     check_integer("spiking_steps", spiking_steps, 10, MOST_STEPS // presentation)
+    check_choice("backend", backend, SIMULATORS)
     _check_lengths("steps", steps, max(delays), units)
     furthest = max(_clipped(delays, window))
     _check_lengths("spiking_steps", spiking_steps, furthest, order)
+    on_backend = in_task(backend)
     memory = {"order": int(order), "window": float(window)}
     hidden = {
         "units": int(units),
@@ -137,15 +145,18 @@ def make_tasks(
                 "neuron_type": kind,
                 "synapse": float(synapse),
                 "presentation": int(presentation),
+                **on_backend,
             }
             for n in sorted(neurons, reverse=True)
             for kind in neuron_types
         ]
     if "lmu" in systems:
-        cells.append({"system": "lmu", **hidden, **memory, **long})
+        cells.append({"system": "lmu", **hidden, **memory, **long, **on_backend})
     if "lmu-feedforward" in systems:
         parts = {**hidden, "radius": 0.0}
-        cells.append({"system": "lmu-feedforward", **parts, **memory, **long})
+        cells.append(
+            {"system": "lmu-feedforward", **parts, **memory, **long, **on_backend}
+        )
     if "tanh" in systems:
         cells.append({"system": "tanh", **hidden, **long})
     if "linear" in systems:
@@ -188,6 +199,7 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
         "system": task["system"],
         "neuron_type": task.get("neuron_type", ""),
         "n_neurons": task.get("n_neurons", 0),
+        "backend": "" if task["system"] in ON_NUMPY else of_task(task),
         "variables": states.shape[1],
         "rank": found.rank,
         "order": task.get("order", 0),
@@ -231,7 +243,7 @@ def run_system(
     n_delays = task["delays"][0] + 1
     if task["system"] == "spiking":
         names = ("order", "window", "presentation", "n_neurons", "synapse", "seed")
-        given = {name: task[name] for name in names}
+        given = {name: task[name] for name in names} | {"backend": of_task(task)}
         run = spiking_memory(u, kind=task["neuron_type"], n_delays=n_delays, **given)
         return run.states, run.predicted
     if task["system"] == "linear":
@@ -241,4 +253,5 @@ def run_system(
     hidden = Hidden(task["units"], task["radius"], task["gain"], task["bias"])
     if task["system"] == "tanh":
         return echo_state(u, hidden, task["seed"]), None
-    return lmu(u, hidden, task["order"], task["window"], task["seed"]), None
+    size = task["order"], task["window"]
+    return lmu(u, hidden, *size, task["seed"], of_task(task)), None
