@@ -312,8 +312,14 @@ OLD_TASKS = {
     "capacity": ({}, 915939826),
     "copying": ({}, 863689252),
     "information": ({"backend": "nengo"}, 1921364813),
-    "mackey_glass": ({"neuron_types": ("poisson", "relu")}, 1749463957),
-    "chips": ({"platforms": ("thesis-nengo", "poisson-sim")}, 3960034109),
+    "mackey_glass": (
+        {"neuron_types": ("poisson", "relu"), "backend": "nengo"},
+        1749463957,
+    ),
+    "chips": (
+        {"platforms": ("thesis-nengo", "poisson-sim"), "backend": "nengo"},
+        3960034109,
+    ),
 }
 
 

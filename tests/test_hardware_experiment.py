@@ -334,6 +334,7 @@ def test_no_trials_are_refused():
         ("inputs", "secret"),
         ("cases", 0),
         ("cases", 11),
+        ("backend", "loihi"),
         ("seed", -1),
         ("seed", 2**40),
     ],
@@ -363,8 +364,21 @@ def test_a_missing_package_is_named(name, uninstall, tmp_path):
 def test_all_simulators_count_whatever_platforms_run():
     """So that a run of further platforms finds the trials of those before."""
     needs = hardware.experiment.needs
-    assert set(needs({"platforms": None})) == {"nengo-loihi", "nengo-dl", "tensorflow"}
-    assert needs({"platforms": ("lif-nengo",)}) == needs({"platforms": None})
+    reference = needs({"platforms": None, "backend": "nengo"})
+    assert set(reference) == {"nengo-loihi", "nengo-dl", "tensorflow"}
+    assert needs({"platforms": ("lif-nengo",), "backend": "nengo"}) == reference
+    assert set(needs({"platforms": None, "backend": "compiled"})) == {
+        "numba",
+        *reference,
+    }
+
+
+def test_networks_in_nengo_have_the_simulator_that_is_asked_for():
+    platforms = ("lif-nengo", "lif-nengo-dl", "lif-sim")
+    given = {**ARGUMENTS, "platforms": platforms}
+    for backend in ("compiled", "nengo"):
+        tasks = make_tasks(**given, backend=backend)
+        assert [task["backend"] for task in tasks] == [backend, "nengo-dl", "loihi"]
 
 
 def test_help_names_all_platforms():

@@ -11,6 +11,7 @@ from spiking_lmu.experiments.chips.figures import plot
 from spiking_lmu.experiments.chips.report import present
 from spiking_lmu.experiments.chips.trials import make_tasks, needs, run_task
 from spiking_lmu.experiments.experiment import Experiment
+from spiking_lmu.experiments.sweeps.backends import prepare
 
 __all__ = ["experiment", "plot", "run"]
 
@@ -19,7 +20,9 @@ experiment = Experiment(
     make_tasks=make_tasks,
     run_task=run_task,
     present=present,
+    folders={"backend": "compiled"},
     needs=needs,
+    before=prepare,
     finish=in_current_words,
     full={"trials": 25, "study_trials": 25},
     full_help="25 networks of everything, as published; an hour on two cores.",

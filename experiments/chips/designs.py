@@ -23,7 +23,8 @@ class Platform:
     neuron_type : str
         ``"lif"``, ``"poisson"`` or ``"rate"``, LIF without spikes.
     backend : str
-        ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator.
+        ``"nengo"``, ``"nengo-dl"`` or ``"loihi"``, the emulator; or ``"compiled"``, see
+        `on_backend`.
     target : str
         Target of the emulator, ``"sim"`` or ``"simreal"``; empty for other backends.
     synapse : float
@@ -135,6 +136,13 @@ def in_current_words(frame: pd.DataFrame) -> pd.DataFrame:
     """The trials, those of earlier versions too, in the words of `ABLATION`."""
     columns = [name for name in ("change", "ranges") if name in frame]
     return frame.replace(dict.fromkeys(columns, _STORED), "expected", regex=True)
+
+
+def on_backend(platform: Platform, backend: str) -> Platform:
+    """The platform with another simulator, if its own is ``"nengo"``."""
+    if platform.backend != "nengo":
+        return platform
+    return replace(platform, backend=backend)
 
 
 def installed(platform: Platform) -> bool:

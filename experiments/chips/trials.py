@@ -17,6 +17,7 @@ from spiking_lmu.experiments.chips.designs import (
     as_named,
     as_stored,
     installed,
+    on_backend,
 )
 from spiking_lmu.experiments.chips.networks import make_model
 from spiking_lmu.experiments.chips.protocol import (
@@ -26,10 +27,11 @@ from spiking_lmu.experiments.chips.protocol import (
     make_input,
     window_error,
 )
+from spiking_lmu.experiments.sweeps import backends
 from spiking_lmu.experiments.sweeps.backends import (
+    SIMULATORS,
     Model,
     Recording,
-    backend,
     run_batch,
 )
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
@@ -50,6 +52,7 @@ def make_tasks(
     studies: Sequence[str] = STUDIES,
     inputs: str = "published",
     cases: int = PUBLISHED_CASES,
+    backend: str = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure the NRMSE of the remembered window; one row a run.
@@ -81,6 +84,9 @@ def make_tasks(
     cases : int
         Number of inputs for each network: the first of the ten published ones, or up to
         100 fresh ones.
+    backend : str
+        Simulator of the platforms ``-nengo``: ``compiled``, that of this toolkit; or
+        ``nengo``, as a reference.
     seed : int
         Seed from which all other seeds are derived.
 
@@ -96,6 +102,7 @@ def make_tasks(
     check_integer("study_trials", study_trials, high=10**4)
     check_each("studies", studies, check_choice, STUDIES)
     check_choice("inputs", inputs, INPUTS)
+    check_choice("backend", backend, SIMULATORS)
     check_integer("cases", cases, high=PUBLISHED_CASES if inputs == INPUTS[0] else 100)
     shared = {
         "inputs": inputs,
@@ -111,7 +118,7 @@ def make_tasks(
                     "platform": name,
                     "change": change,
                     "n_neurons": int(n),
-                    **asdict(platform),
+                    **asdict(on_backend(platform, backend)),
                     **shared,
                     "trial": trial,
                     "seed": derived_seed(seed, trial),
@@ -150,11 +157,11 @@ def _input_seeds(inputs: str, cases: int, seed: int) -> list[int]:
 def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
     """Packages of simulators that are installed or asked for, and who needs them."""
     asked = arguments["platforms"] or ()
-    return {
+    return backends.needs(arguments) | {
         package: f"the platform {name!r}"
         for name, platform in PLATFORMS.items()
         if name in asked or installed(platform)
-        for package in backend(platform.backend).packages
+        for package in backends.backend(platform.backend).packages
     }
 
 
@@ -211,7 +218,8 @@ def _run(
 ) -> list[Recording]:
     """Run the network on all inputs, on the simulator of the task."""
     if task["backend"] != "loihi":
-        return backend(task["backend"]).run([model] * len(inputs), inputs, DT, seeds)
+        run = backends.backend(task["backend"]).run
+        return run([model] * len(inputs), inputs, DT, seeds)
     from spiking_lmu.hardware import loihi
 
     simulator = partial(loihi.Simulator, target=task["target"])

@@ -11,6 +11,7 @@ from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.mackey_glass.figures import plot
 from spiking_lmu.experiments.mackey_glass.report import present
 from spiking_lmu.experiments.mackey_glass.trials import make_tasks, run_task
+from spiking_lmu.experiments.sweeps import backends
 
 __all__ = ["experiment", "plot", "run"]
 
@@ -27,10 +28,21 @@ REFERENCE: dict[str, Any] = {
 
 
 def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """The packages that train the networks of our own protocol."""
+    """The packages that train the networks of our own protocol, and simulate one."""
     if "ours" not in arguments["protocol"]:
         return {}
-    return dict.fromkeys(("nengo-dl", "tensorflow"), "the mackey-glass experiment")
+    training = dict.fromkeys(("nengo-dl", "tensorflow"), "the mackey-glass experiment")
+    return training | (backends.needs(arguments) if _spikes(arguments) else {})
+
+
+def before(arguments: Mapping[str, Any]) -> None:
+    """Compile what simulates spikes, if there are any."""
+    if _spikes(arguments):
+        backends.prepare(arguments)
+
+
+def _spikes(arguments: Mapping[str, Any]) -> bool:
+    return "ours" in arguments["protocol"] and "spiking" in arguments["models"]
 
 
 experiment = Experiment(
@@ -48,7 +60,8 @@ experiment = Experiment(
     ========  ======================================================================""",
     full=REFERENCE,
     full_help="The size of the reference, which takes hours.",
-    folders={"protocol": ("ours",)},
+    folders={"protocol": ("ours",), "backend": "compiled"},
     needs=needs,
+    before=before,
 )
 run = experiment.run

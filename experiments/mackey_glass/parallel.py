@@ -14,9 +14,9 @@ import numpy as np
 from spiking_lmu import training
 from spiking_lmu.experiments.mackey_glass.recurrent import Learned
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, windows
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, of_task
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
-from spiking_lmu.simulators import repeatable
 
 RATE = 3e-3  # at the beginning; it falls along half a cosine
 BATCH = 200  # steps in each update, in parallel form
@@ -89,13 +89,14 @@ def spiking_rows(
             for kind in task["neuron_types"]:
                 start = time.perf_counter()
                 frozen = freeze(trained, kind, n, known, **look)
-                answers, rate = run_in_spikes(frozen, x)
+                answers, rate = run_in_spikes(frozen, x, of_task(task))
                 yield {
                     "study": "spiking",
                     "neuron_type": kind,
                     "n_neurons": n,
                     "total_neurons": n * network.order,
                     "presentation": presentation,
+                    "backend": of_task(task),
                     "aware": aware,
                     "nrmse": nrmse(answers[SETTLED:], y[SETTLED:]),
                     "exact_nrmse": nrmse(exact[SETTLED:], y[SETTLED:]),
@@ -105,9 +106,9 @@ def spiking_rows(
 
 
 def run_in_spikes(
-    network: SequenceNetwork, x: np.ndarray
+    network: SequenceNetwork, x: np.ndarray, backend: str = "compiled"
 ) -> tuple[np.ndarray, float | None]:
-    """Run a frozen network on one series (n_steps, 1), on Nengo.
+    """Run a frozen network on one series (n_steps, 1).
 
     Returns
     -------
@@ -125,7 +126,7 @@ def run_in_spikes(
             every = np.ones((1, ensemble.n_neurons))
             nengo.Connection(ensemble.neurons, activity, transform=every, synapse=None)
         counted = nengo.Probe(activity)
-    with repeatable(network, dt, network.seed) as sim:
+    with SIMULATORS[backend](network, dt, network.seed) as sim:
         sim.run_steps(len(x) * presentation)
         answers = np.array(sim.data[network.probe][presentation - 1 :: presentation])
         spiking = memory.neuron_type.spiking

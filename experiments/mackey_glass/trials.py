@@ -26,6 +26,7 @@ from spiking_lmu.experiments.mackey_glass.recurrent import (
     train_recurrent,
 )
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, make_split
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, in_task
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.experiments.sweeps.workers import import_tensorflow
 from spiking_lmu.metrics import nrmse
@@ -64,6 +65,7 @@ def make_tasks(
     paper_length: int | None = None,
     paper_epochs: int = 500,
     trials: int = 3,
+    backend: str = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Train networks to predict the Mackey-Glass series, and test them.
@@ -125,6 +127,9 @@ def make_tasks(
         Epochs of the paper's protocol. Each has one update.
     trials : int
         Networks of each kind. Each has its own series and initial weights.
+    backend : str
+        Simulator of the spiking LMU: ``compiled``, that of this toolkit; or ``nengo``,
+        as a reference.
     seed : int
         Seed from which all other seeds are derived.
     """
@@ -158,6 +163,7 @@ def make_tasks(
     check_each("neurons", neurons, check_integer, 2, 10**5)
     check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     check_each("presentations", presentations, check_integer, 1, 1000)
+    check_choice("backend", backend, SIMULATORS)
     common = {
         "steps": int(steps),
         "ahead": int(ahead),
@@ -183,6 +189,7 @@ def make_tasks(
         "neuron_types": list(neuron_types),
         "presentations": [int(n) for n in presentations],
         "spiking_steps": int(spiking_steps),
+        **in_task(backend),
     }
     longest_first = sorted(models, key=MODELS.index, reverse=True)
     # all networks of a trial learn from the same series
