@@ -1,11 +1,14 @@
 """Every method and attribute of nengo.Simulator, against nengo.Simulator."""
 
+import _thread
 import gc
 import inspect
 import pickle
 import subprocess
 import sys
 import textwrap
+import threading
+import tracemalloc
 import warnings
 from importlib.metadata import entry_points
 
@@ -483,6 +486,42 @@ def test_an_interrupted_run_goes_on(kind):
         assert sim.n_steps == len(sim.data[probe]) == 4
         sim.run_steps(5)
         assert (sim.n_steps, len(sim.data[probe])) == (10, 9)
+
+
+def test_ctrl_c_stops_a_compiled_run_that_then_goes_on():
+    with nengo.Network(seed=0) as network:
+        relay = nengo.Node(size_in=1)
+        nengo.Connection(nengo.Node([1.0]), relay, synapse=0.1)
+        probe = nengo.Probe(relay, sample_every=0.01)
+    with simulator(spiking_lmu.Simulator, network) as sim:
+        sim.run_steps(10)
+        assert not sim.fallbacks
+        interrupt = threading.Timer(0.2, _thread.interrupt_main)
+        interrupt.start()
+        with pytest.raises(KeyboardInterrupt):
+            sim.run_steps(10**8)
+        interrupt.join()
+        n_steps = sim.n_steps
+        assert 10 < n_steps < 10**8
+        assert len(sim.data[probe]) == len(sim.trange(sample_every=0.01))
+        sim.run_steps(100)
+        assert sim.n_steps == n_steps + 100
+        assert len(sim.data[probe]) == len(sim.trange(sample_every=0.01))
+
+
+def test_a_long_run_takes_memory_for_what_it_records_only():
+    with nengo.Network() as network:
+        relay = nengo.Node(size_in=8)
+        nengo.Connection(nengo.Node(np.ones(8)), relay, synapse=0.1)
+        seldom = nengo.Probe(relay, sample_every=10.0)
+    with simulator(spiking_lmu.Simulator, network) as sim:
+        sim.run_steps(10)
+        tracemalloc.start()
+        sim.run_steps(300_000)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert sim.data[seldom].shape == (30, 8)
+        assert peak < 2**20
 
 
 class Counting(ProgressBar):

@@ -98,7 +98,7 @@ class Simulator(nengo.Simulator):
         self.minibatch_size = minibatch_size
         self._fuse = bool(optimize)
         self._program: Program | None = None
-        self._pace = 10.0  # steps in a stretch; measured while it runs
+        self._pace = 1.0  # steps in a stretch; measured while it runs
         # ends with `reset`, which makes the program
         super().__init__(network, dt, seed, model, progress_bar, optimize=False)
         self.optimize = optimize
