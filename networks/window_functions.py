@@ -10,11 +10,15 @@ import numpy as np
 from nengo.dists import Distribution
 from nengo.exceptions import ValidationError
 from nengo.params import NdarrayParam
+from nengo.utils.builder import default_n_eval_points
 from numpy.typing import ArrayLike
 
 from spiking_lmu.decoders import PoissonL2
 from spiking_lmu.neurons import spike_height, spread_intercepts
 from spiking_lmu.validation import check_integer, refusal
+
+# Nengo's default is two for each neuron; decoders then require neurons squared numbers
+MOST_EVAL_POINTS = 5000
 
 
 def add_function(
@@ -56,6 +60,7 @@ def add_function(
             max_rates=memory.max_rates,
             intercepts=intercepts,
             eval_points=_Correlated(covariance / radius**2),
+            n_eval_points=min(default_n_eval_points(n_neurons, size), MOST_EVAL_POINTS),
             label=label,
         )
         output = nengo.Node(size_in=size_out, label=label)

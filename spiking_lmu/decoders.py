@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import nengo
 import numpy as np
+from nengo.builder import Builder
+from nengo.builder.connection import get_eval_points, get_targets
+from nengo.exceptions import BuildError
 from nengo.neurons import NeuronType
 from nengo.params import NumberParam
+from nengo.rc import rc
 from nengo.solvers import Solver
 
 from .neurons import MOST_NEURONS, spike_height
 from .validation import check_integer, check_number
+
+# neurons whose activities are in memory at once: those at 1,500 points fit in a cache
+BLOCK = 400
 
 
 def noise_tau(tau: float, n_neurons: int) -> float:
@@ -70,20 +79,166 @@ class PoissonL2(Solver):
         self, A: np.ndarray, Y: np.ndarray, rng: Any = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Decoders (n_neurons, size) for activities A and targets Y."""
+        n_points, n_neurons = A.shape
+        if n_neurons > n_points:
+            parts = list(blocks(n_neurons))
+            return self.solve_in_blocks(lambda *part: A[part], parts, Y)
         A = A / self.height
         mean_rates = np.abs(A).mean(axis=0)  # spikes may be negative
-        # a neuron that is silent at all these points must not become free of cost
-        scale = 1 / np.sqrt(mean_rates + 0.01 * mean_rates.mean() + 1e-12)
-        S = A * (scale / np.sqrt(len(A)))
-        y = Y / np.sqrt(len(A))
+        scale = 1 / np.sqrt(_costs(mean_rates))
+        S = A * (scale / np.sqrt(n_points))
+        y = Y / np.sqrt(n_points)
         cost = 1 / (2 * self.noise_tau)
-        if S.shape[1] <= S.shape[0]:
-            X = np.linalg.solve(S.T @ S + cost * np.eye(S.shape[1]), S.T @ y)
-        else:
-            X = S.T @ np.linalg.solve(S @ S.T + cost * np.eye(S.shape[0]), y)
+        X = np.linalg.solve(S.T @ S + cost * np.eye(n_neurons), S.T @ y)
         decoders = scale[:, None] * X
-        rmses = np.sqrt(np.mean((A @ decoders - Y) ** 2, axis=0))
-        return decoders / self.height, {"rmses": rmses}
+        info = {
+            "rmses": np.sqrt(np.mean((A @ decoders - Y) ** 2, axis=0)),
+            "active": int(np.count_nonzero(mean_rates)),
+        }
+        return decoders / self.height, info
+
+    def solve_in_blocks(
+        self,
+        activities: Callable[[slice, Any], np.ndarray],
+        parts: Sequence[Any],
+        Y: np.ndarray,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        r"""Decoders of more neurons than evaluation points, in little memory.
+
+        With activities :math:`S` (points, neurons), scaled to equal costs c, decoders
+        are :math:`S^T (S S^T + c I)^{-1} y`. The matrix :math:`S S^T` is a sum over
+        neurons. Activities of a few neurons at a time are computed, three times: for
+        the mean rates, for this sum, and for the decoders.
+
+        Parameters
+        ----------
+        activities : callable
+            Takes a slice of the evaluation points and one of ``parts``; returns the
+            activities (points, neurons).
+        parts : sequence
+            Indices of neurons: slices or arrays, which hold each neuron once. Neurons
+            that are silent at the same first or last points should be in one part, for
+            these points are left out.
+        Y : (n_points, size) ndarray
+            Targets.
+
+        Returns
+        -------
+        decoders : (n_neurons, size) ndarray
+        info : dict
+            Root mean squared errors (``rmses``) and the number of neurons that are
+            active at any point (``active``).
+        """
+        n_points = len(Y)
+        means, awake = [], []
+        for part in parts:
+            A = np.abs(activities(slice(None), part))
+            means.append(A.mean(axis=0, dtype=float) / self.height)
+            points = np.flatnonzero(A.any(axis=1))
+            awake.append(slice(points[0], points[-1] + 1) if len(points) else slice(0))
+        mean_rates = np.concatenate(means)
+        costs = np.split(_costs(mean_rates), np.cumsum([len(m) for m in means])[:-1])
+
+        gram = np.diag(np.full(n_points, 1 / (2 * self.noise_tau)))
+        for part, points, cost in zip(parts, awake, costs):
+            S = activities(points, part) / (self.height * np.sqrt(n_points * cost))
+            gram[points, points] += S @ S.T
+        solved = np.linalg.solve(gram, Y) / n_points
+
+        decoders = np.empty((len(mean_rates), Y.shape[1]))
+        errors = -np.asarray(Y, dtype=float)
+        for part, points, cost in zip(parts, awake, costs):
+            A = activities(points, part) / self.height
+            decoders[part] = A.T @ solved[points] / cost[:, None]
+            errors[points] += A @ decoders[part]
+        info = {
+            "rmses": np.sqrt(np.mean(errors**2, axis=0)),
+            "active": int(np.count_nonzero(mean_rates)),
+        }
+        return decoders / self.height, info
+
+    def solve_tuned(
+        self,
+        neuron_type: NeuronType,
+        x: np.ndarray,
+        encoders: np.ndarray,
+        gain: np.ndarray,
+        bias: np.ndarray,
+        Y: np.ndarray,
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Decoders of neurons by their tuning curves.
+
+        Parameters
+        ----------
+        neuron_type : nengo.neurons.NeuronType
+        x : (n_points, dimensions) ndarray
+            Evaluation points.
+        encoders : (n_neurons, dimensions) ndarray
+            Over the radius.
+        gain, bias : (n_neurons,) ndarray
+        Y : (n_points, size) ndarray
+            Targets.
+
+        Returns
+        -------
+        decoders, info
+            As from `solve_in_blocks`.
+        """
+
+        def activities(points: slice, part: Any) -> np.ndarray:
+            along = np.dot(x[points], encoders[part].T)
+            return neuron_type.rates(along, gain[part], bias[part])
+
+        n_neurons = len(gain)
+        if n_neurons <= len(x):
+            return self(activities(slice(None), slice(None)), Y)
+        ascending = np.argsort(x[:, 0], kind="stable")
+        x, Y = x[ascending], Y[ascending]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            thresholds = bias / gain
+        alike = np.lexsort((thresholds, encoders[:, 0]))
+        parts = [alike[part] for part in blocks(n_neurons)]
+        return self.solve_in_blocks(activities, parts, Y)
+
+
+def _costs(mean_rates: np.ndarray) -> np.ndarray:
+    """Mean rates, but a neuron that is always silent must not become free of cost."""
+    return mean_rates + 0.01 * mean_rates.mean() + 1e-12
+
+
+def blocks(n_neurons: int) -> Iterator[slice]:
+    """All of the neurons, a few at a time."""
+    for start in range(0, n_neurons, BLOCK):
+        yield slice(start, min(start + BLOCK, n_neurons))
+
+
+@Builder.register(PoissonL2)
+def build_decoders(
+    model: nengo.builder.Model,
+    solver: PoissonL2,
+    connection: nengo.Connection,
+    rng: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Solve for decoders as Nengo does, but never with all activities in memory."""
+    ensemble = connection.pre_obj
+    built = model.params[ensemble]
+    eval_points = get_eval_points(model, connection, rng)
+    targets = get_targets(connection, eval_points, dtype=rc.float_dtype)
+    decoders, info = solver.solve_tuned(
+        ensemble.neuron_type,
+        eval_points,
+        built.encoders / ensemble.radius,
+        built.gain,
+        built.bias,
+        targets,
+    )
+    if not info["active"]:
+        raise BuildError(
+            f"Building {connection}: 'activities' matrix is all zero for {ensemble}. "
+            "This is because no evaluation points fall in the firing "
+            "ranges of any neurons."
+        )
+    return eval_points, decoders.T, info
 
 
 def decoder_solver(

@@ -14,7 +14,7 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from scipy.special import ndtri
 
-from .decoders import decoder_solver
+from .decoders import blocks, decoder_solver
 from .neurons import (
     MAX_RATES,
     check_neurons,
@@ -130,17 +130,20 @@ class Population:
             neuron_type=neuron_type or ensemble.neuron_type,
         )
 
-    def rates(self, x: np.ndarray) -> np.ndarray:
-        """Rates (n_values, n) at the values x (n_values,).
+    def rates(self, x: np.ndarray, part: slice = slice(None)) -> np.ndarray:
+        """Rates (n_values, n) of these neurons at the values x (n_values,).
 
         In Hz, times the height of the spikes.
         """
-        along = x[:, None] * self.encoders / self.radius
-        return self.neuron_type.rates(along, self.gain, self.bias)
+        along = x[:, None] * self.encoders[part] / self.radius
+        return self.neuron_type.rates(along, self.gain[part], self.bias[part])
 
     def decode(self, x: np.ndarray) -> np.ndarray:
         """The decoded value (n_values,) at the values x, without any noise."""
-        return self.rates(x) @ self.decoders
+        decoded = np.zeros(len(x))
+        for part in blocks(len(self.gain)):
+            decoded += self.rates(x, part) @ self.decoders[part]
+        return decoded
 
     def variance(self, x: np.ndarray, dt: float, poisson: bool = False) -> np.ndarray:
         """Variance (n_values,) of the noise in a decoded value x in one time step.
@@ -148,11 +151,14 @@ class Population:
         With ``poisson``, as if the spikes were Poisson, whatever the neurons are.
         """
         height = spike_height(self.neuron_type)
-        expected = self.rates(x) * (dt / height)
-        variance = np.abs(expected)
-        if not poisson:
-            variance = count_variance(self.neuron_type, expected)
-        return variance @ (self.decoders * (height / dt)) ** 2
+        total = np.zeros(len(x))
+        for part in blocks(len(self.gain)):
+            expected = self.rates(x, part) * (dt / height)
+            variance = np.abs(expected)
+            if not poisson:
+                variance = count_variance(self.neuron_type, expected)
+            total += variance @ (self.decoders[part] * (height / dt)) ** 2
+        return total
 
     def noise(self, deviation: float, dt: float, poisson: bool = False) -> float:
         """Mean of `variance`, for x normal with this deviation."""
@@ -208,7 +214,8 @@ def draw_population(
         get_samples(max_rates, n_neurons, rng=rng),
         get_samples(tuned["intercepts"], n_neurons, rng=rng),
     )
-    encoders, points = tuned["encoders"][:, 0], tuned["eval_points"]
-    rates = neuron_type.rates(points * encoders, gain, bias)
-    decoders, _ = decoder_solver(tau, n_neurons, neuron_type)(rates, points * radius)
-    return Population(encoders, gain, bias, decoders[:, 0], radius, neuron_type)
+    encoders, points = tuned["encoders"], tuned["eval_points"]
+    decoders, _ = decoder_solver(tau, n_neurons, neuron_type).solve_tuned(
+        neuron_type, points, encoders, gain, bias, points * radius
+    )
+    return Population(encoders[:, 0], gain, bias, decoders[:, 0], radius, neuron_type)

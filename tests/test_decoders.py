@@ -1,13 +1,18 @@
 """Decoders that weigh distortion against noise, at any number of neurons."""
 
+import tracemalloc
+
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import ValidationError
+from nengo.builder.connection import build_solver
+from nengo.exceptions import BuildError, ValidationError
 
-from spiking_lmu.decoders import PoissonL2, noise_tau
+from spiking_lmu import neurons
+from spiking_lmu.decoders import BLOCK, PoissonL2, noise_tau
+from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import poisson, tuned_eval_points
-from spiking_lmu.populations import draw_population
+from spiking_lmu.populations import Population, draw_population
 
 
 def test_noise_averages_out_longer_in_slower_and_larger_populations():
@@ -26,7 +31,7 @@ def activities(n_points, n_neurons, seed=0):
 
 
 @pytest.mark.parametrize(
-    "n_points, n_neurons", [(200, 30), (30, 200), (50, 50), (1, 1)]
+    "n_points, n_neurons", [(200, 30), (30, 200), (30, 2 * BLOCK + 1), (50, 50), (1, 1)]
 )
 @pytest.mark.parametrize("tau", [0.005, 0.5, 50.0])
 def test_decoders_solve_the_augmented_system(n_points, n_neurons, tau):
@@ -112,6 +117,126 @@ def test_distortion_is_small_beside_noise(headroom, allocation):
     assert np.max(ratios) < limit
     assert np.mean(ratios) < 0.8 * limit
 
+
+# many neurons
+
+
+def decoded(n_neurons, neuron_type, points, dimensions=1, **tuning):
+    """A network, and a connection that decodes an ensemble at these points."""
+    with nengo.Network(seed=0) as network:
+        ensemble = nengo.Ensemble(
+            n_neurons,
+            dimensions,
+            radius=2.0,
+            neuron_type=neuron_type,
+            **tuning,
+        )
+        connection = nengo.Connection(
+            ensemble,
+            nengo.Node(size_in=dimensions),
+            solver=PoissonL2(0.5),
+            eval_points=points,
+            seed=1,
+        )
+    return network, connection
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+@pytest.mark.parametrize(
+    "neuron_type",
+    [poisson(), nengo.SpikingRectifiedLinear(), nengo.Tanh(), nengo.Sigmoid()],
+    ids=lambda neuron_type: type(neuron_type).__name__,
+)
+def test_builder_solves_as_nengo_would(neuron_type, dimensions):
+    """With more neurons than points: Nengo's way computes all activities at once."""
+    rates = {"max_rates": nengo.dists.Uniform(200, 400)}
+    points = nengo.dists.UniformHypersphere()  # drawn from the connection's seed
+    network, connection = decoded(
+        2 * BLOCK + 7, neuron_type, points, dimensions, n_eval_points=50, **rates
+    )
+    model = nengo.builder.Model()
+    model.build(network)
+    built = model.params[connection]
+    rng = np.random.RandomState(model.seeds[connection])
+    expected_points, expected, info = build_solver(
+        model, connection.solver, connection, rng
+    )
+    np.testing.assert_array_equal(built.eval_points, expected_points)
+    assert built.eval_points.shape == (50, dimensions)
+    np.testing.assert_allclose(
+        built.weights, expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max()
+    )
+    np.testing.assert_allclose(built.solver_info["rmses"], info["rmses"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_neurons", [10, 1000])
+def test_silent_neurons_are_refused_as_by_nengo(n_neurons):
+    points = np.linspace(-0.5, 0.5, 20)[:, None]
+    network, connection = decoded(
+        n_neurons, poisson(), points, intercepts=nengo.dists.Choice([0.7])
+    )
+    model = nengo.builder.Model()
+    with pytest.raises(BuildError) as refused:
+        model.build(network)
+    with pytest.raises(BuildError) as expected:
+        build_solver(model, connection.solver, connection, np.random)
+    assert str(refused.value) == str(expected.value)
+
+
+def test_memories_of_many_neurons_are_built_in_little_memory(monkeypatch):
+    """Less than one matrix of evaluation points and neurons, let alone neurons squared.
+
+    What remains is the points squared, and some arrays of one number a neuron.
+    """
+    n_points = 300
+    monkeypatch.setattr(neurons, "EVAL_POINTS", n_points)
+    with nengo.Network(seed=0) as network:
+        memory = LegendreMemory(0.1, 1, 100_000, freq=1.0)
+    model = nengo.builder.Model()
+    tracemalloc.start()
+    model.build(network)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    (population,) = memory.populations(model.params)
+    assert len(population.decoders) == 100_000
+    assert peak < n_points * 100_000 * 8 / 5
+    x = np.linspace(-0.5, 0.5, 20) * population.radius
+    np.testing.assert_allclose(population.decode(x), x, atol=1e-4 * population.radius)
+
+
+@pytest.mark.parametrize("headroom", [4.0, 20.0])
+def test_more_evaluation_points_do_not_help(headroom, monkeypatch):
+    """Distortion changes by less than 5 %, and with noise by less than 0.1 %."""
+    x = np.random.default_rng(0).normal(size=2000)
+    errors = []
+    for n_points in (1500, 3000):
+        monkeypatch.setattr(neurons, "EVAL_POINTS", n_points)
+        rng = np.random.RandomState(0)
+        population = draw_population(1000, headroom, headroom, 0.1, rng)
+        distortion = np.mean((population.decode(x) - x) ** 2)
+        noise = population.noise(1.0, 0.001) * 0.001 / (2 * 0.1)
+        errors.append([np.sqrt(distortion), np.sqrt(distortion + noise)])
+    few, many = np.array(errors)
+    np.testing.assert_array_less(np.abs(few / many - 1), [0.05, 0.001])
+
+
+def test_populations_are_evaluated_in_little_memory():
+    n, x, rng = 20_000, np.linspace(-1, 1, 400), np.random.RandomState(0)
+    gain, bias = poisson().gain_bias(rng.uniform(200, 400, n), rng.uniform(-1, 0.9, n))
+    encoders = rng.choice([-1.0, 1.0], n)
+    population = Population(encoders, gain, bias, rng.normal(size=n), 2.0, poisson())
+    tracemalloc.start()
+    values, variance = population.decode(x), population.variance(x, 0.001)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < n * len(x) * 8 / 4
+    rates = population.rates(x)
+    np.testing.assert_allclose(values, rates @ population.decoders, rtol=1e-9)
+    expected = rates @ population.decoders**2 / 0.001
+    np.testing.assert_allclose(variance, expected, rtol=1e-9)
+
+
+# what is refused
 
 NOT_POSITIVE = [0, -1, np.nan, np.inf, "1", None, [], [1, 2], True, 1j]
 

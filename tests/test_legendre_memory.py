@@ -286,6 +286,14 @@ def test_functions_without_neurons_are_exact():
     np.testing.assert_allclose(values, expected, atol=1e-9)
 
 
+def test_functions_of_many_neurons_have_no_more_evaluation_points():
+    """By default, Nengo takes two for each neuron, and decoders neurons squared."""
+    network, memory = fed()
+    memory.add_output(np.prod, [0.1, 0.15], n_neurons=10**6)
+    (window,) = [e for e in network.all_ensembles if e not in memory.ensembles]
+    assert window.n_eval_points == 5000
+
+
 def test_functions_are_represented_where_the_window_is():
     """Evaluation points have the window's covariance, whatever the radius."""
     network, memory = fed()

@@ -39,7 +39,7 @@ STEPS = 1000  # of a period, 1 / STEP
 MAX_RATES = Uniform(20, 40)  # in Hz, whatever the frequency
 INTERCEPTS = Uniform(-1.0, 0.9)  # as Nengo's default
 EVAL_POINTS = 1000
-MAX_NEURONS = 100_000  # decoders are solved from this times EVAL_POINTS rates
+MAX_NEURONS = 100_000
 
 
 def make_tasks(
