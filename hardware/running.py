@@ -242,7 +242,8 @@ def check_inputs(
         If a node has inputs or is not part of the network, or values have another
         shape.
     """
-    arrays = given_outputs(network.all_nodes, data, n_runs, steps)
+    nodes = [node for node in network.all_nodes if node.size_in == 0]
+    arrays = given_outputs(nodes, data, n_runs, steps)
     return [
         {node: values[item] for node, values in arrays.items()}
         for item in range(n_runs or 1)

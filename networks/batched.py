@@ -1,14 +1,4 @@
-"""Many sequences at once through one memory of neurons.
-
-A general simulator spends its time on passing values around. A `LegendreMemory` always
-computes the same: a linear step of its state, and for every neuron a current, spikes
-and a decoder. This module does so for all neurons and a batch of sequences in a few
-NumPy operations on arrays that fit the processor's cache. Neurons and decoders are
-those that Nengo builds, and events have the same order.
-
-Arrays have the shape (neurons, sequences). Neurons of one population form small blocks,
-so currents and decoded values are products of many small matrices.
-"""
+"""Many sequences at once through one memory of neurons."""
 
 from __future__ import annotations
 
@@ -17,24 +7,23 @@ from typing import Any
 
 import nengo
 import numpy as np
+from nengo.builder.neurons import SimNeurons
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.simulator.simulator import Simulator
 from spiking_lmu.simulators import repeatable
 from spiking_lmu.validation import check_flag, check_integer, check_sequences, refusal
 
-from .batched_neurons import kind_of
 from .legendre_memory import LegendreMemory
 from .sequence import SequenceNetwork
 
 __all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]
 
-CACHE = 2**17  # neurons times sequences at once: a few such arrays fit the cache
-FEWEST = 32  # sequences at once: with fewer, Python takes most of the time
-BLOCK = 16  # neurons in a block
+AT_ONCE = 32  # sequences side by side
 MEASURED = 64  # sequences to measure errors with
 
 
@@ -67,7 +56,8 @@ def run_sequences(
 ) -> Answers:
     """Run a trained network on many sequences, with an exact memory or one of neurons.
 
-    The answers are those of Nengo, about ten times as fast as with NengoDL.
+    The answers are those of Nengo. The sequences are a minibatch of the compiled
+    simulator.
 
     Parameters
     ----------
@@ -164,11 +154,9 @@ class BatchedMemory:
     Parameters
     ----------
     memory : LegendreMemory
-        A memory of Poisson neurons, ``nengo.LIF``, ``nengo.SpikingRectifiedLinear`` or
-        neurons that do not spike.
+        A memory of neurons.
     seed : int
-        Seed of neurons without a seed of their own, initial voltages and Poisson
-        spikes.
+        Seed of neurons without a seed of their own, initial states and random spikes.
 
     Attributes
     ----------
@@ -184,25 +172,22 @@ class BatchedMemory:
     def __init__(self, memory: LegendreMemory, seed: int = 0) -> None:
         if not isinstance(memory, LegendreMemory):
             raise refusal("memory", memory, "a LegendreMemory")
-        self._kind = kind_of(memory.neuron_type)
         check_integer("seed", seed, low=0, high=2**32 - 1)
         self.memory, self.seed = memory, seed
-        with repeatable(memory, memory.dt, seed) as sim:
-            self.populations = populations = memory.populations(sim.data)
-        sizes = np.array([len(p.gain) for p in populations])
-        self.n_neurons = int(sizes.sum())
-        gain = _in_blocks([p.gain * p.encoders / p.radius for p in populations])
-        self._currents = np.stack(
-            [gain, _in_blocks([p.bias for p in populations])], axis=2
-        )
-        # the sums over the spikes of a block: decoded values and counts
-        decoders = _in_blocks([p.decoders for p in populations])
-        ones = _in_blocks([np.ones(size) for size in sizes])
-        self._sums = np.stack([decoders, ones], axis=1)
-        n_blocks = -(-sizes // BLOCK)
-        self._of = np.repeat(np.arange(len(sizes)), n_blocks)
-        self._starts = np.concatenate([[0], np.cumsum(n_blocks)[:-1]])
         self.spikes = 0.0
+        spiking = memory.neuron_type.spiking
+        with nengo.Network(seed=seed) as self._network:
+            nengo.Network.add(memory)
+            counter = nengo.Node(size_in=1)
+            self._counted = nengo.Probe(counter)
+            for ensemble in memory.all_ensembles if spiking else ():
+                ones = np.ones((1, ensemble.n_neurons))
+                nengo.Connection(
+                    ensemble.neurons, counter, transform=ones, synapse=None
+                )
+        with repeatable(self._network, memory.dt, seed) as sim:
+            self.populations = memory.populations(sim.data)
+        self.n_neurons = sum(len(p.gain) for p in self.populations)
 
     def run(
         self, inputs: ArrayLike, presentation: int = 1, progress: bool = False
@@ -222,22 +207,34 @@ class BatchedMemory:
         states : (n, size_in * order) ndarray
             m, the value of ``memory.output`` in the last step.
         """
-        x = check_sequences(inputs, self.memory.size_in).astype(np.float32)
+        x = check_sequences(inputs, self.memory.size_in)
         check_integer("presentation", presentation)
         check_flag("progress", progress)
-        few = max(FEWEST, CACHE // self.n_neurons)
-        states, spikes = [], 0.0
+        at_once = min(AT_ONCE, len(x))
+        states, spikes = np.empty((len(x), self.memory.output.size_out)), 0.0
+        simulator = Simulator(
+            self._network,
+            self.memory.dt,
+            self.seed,
+            progress_bar=False,
+            minibatch_size=at_once,
+        )
         bar = tqdm(total=len(x), unit="sequence", disable=not progress)
-        with bar:
-            for k in range(0, len(x), few):
-                rng = np.random.Generator(np.random.SFC64([self.seed, k]))
-                part = x[k : k + few]
-                m, count = self._run(part, presentation, rng)
-                states.append(m)
-                spikes += count
+        with simulator as sim, bar:
+            output = sim.signals[sim.model.sig[self.memory.output]["out"]]
+            for k in range(0, len(x), at_once):
+                part = x[k : k + at_once]
+                lanes = np.resize(part, (at_once, *part.shape[1:]))
+                shown = np.repeat(lanes, presentation, axis=1)
+                sim.reset(self.seed + k)
+                _start_anew(sim, np.random.RandomState([self.seed, k]))
+                sim.run_steps(shown.shape[1], data={self.memory.input: shown})
+                states[k : k + at_once] = output.T[: len(part)]
+                spikes += float(np.sum(sim.data[self._counted][: len(part)]))
                 bar.update(len(part))
-        self.spikes = spikes / len(x)
-        return np.concatenate(states)
+        height = getattr(self.memory.neuron_type, "amplitude", 1.0) / self.memory.dt
+        self.spikes = spikes / height / len(x)
+        return states
 
     def noise(self) -> np.ndarray:
         """Covariance of the noise in the state m of one memory, from theory.
@@ -249,41 +246,12 @@ class BatchedMemory:
         P = error_covariance(r, spiking_noise(r, self.populations[:d], poisson=True))
         return r.T @ P @ r.T.T
 
-    def _run(
-        self, x: np.ndarray, presentation: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, float]:
-        memory, n = self.memory, len(x)
-        d, k = memory.order, memory.size_in
-        recurrent, feed = memory.realization.transforms
-        ratio = memory.dt / memory.synapse.tau
-        a, b = np.float32(np.exp(-ratio)), -np.expm1(-ratio)
-        R, F = (b * recurrent).astype(np.float32), (b * feed).astype(np.float32)
-        shape = (len(self._of), BLOCK, n)
-        neurons = self._kind(memory.neuron_type, shape, memory.dt, rng)
-        currents = (self._currents * neurons.gain).astype(np.float32)
-        sums = (self._sums * [[neurons.height], [1]]).astype(np.float32)
-        J = np.empty(shape, np.float32)
-        value_and_one = np.ones((len(self._of), 2, n), np.float32)
-        of_block = np.empty((len(self._of), 2, n), np.float32)
-        coordinates = np.zeros((k, d, n), np.float32)
-        count = 0.0
-        for t in range(x.shape[1]):
-            into = F * x[:, t].T[:, None]
-            for _ in range(presentation):
-                final = coordinates
-                value_and_one[:, 0] = coordinates.reshape(k * d, n)[self._of]
-                np.matmul(currents, value_and_one, out=J)
-                np.matmul(sums, neurons.step(J), out=of_block)
-                decoded = np.add.reduceat(of_block, self._starts, axis=0)
-                if neurons.spiking:
-                    count += float(decoded[:, 1].sum(dtype=np.float64))
-                fed_back = R @ decoded[:, 0].reshape(k, d, n)
-                coordinates = a * coordinates + fed_back + into
-        m = memory.realization.T @ final
-        return m.reshape(k * d, n).T, count
 
-
-def _in_blocks(parts: list[np.ndarray]) -> np.ndarray:
-    """The numbers of each population as (n_blocks, BLOCK), padded with zeros."""
-    padded = [np.pad(part, (0, -len(part) % BLOCK)) for part in parts]
-    return np.concatenate(padded).reshape(-1, BLOCK)
+def _start_anew(sim: Simulator, rng: np.random.RandomState) -> None:
+    """Let neurons start in another random state for each sequence."""
+    for operator in sim.model.operators:
+        if isinstance(operator, SimNeurons):
+            n, lanes = operator.output.size, sim.minibatch_size
+            state = operator.neurons.make_state(n * lanes, rng)
+            for name, signal in operator.state.items():
+                sim.signals[signal][...] = state[name].reshape(n, lanes)

@@ -68,7 +68,7 @@ def given_outputs(
     Parameters
     ----------
     nodes : container of nengo.Node
-        The nodes of the network.
+        The nodes of the network that have no inputs.
     data : dict of array_like or None
         For each node, values (steps, size), or (n_runs, steps, size).
     n_runs : int or None
@@ -93,7 +93,7 @@ def given_outputs(
             f"must be a mapping from nodes to arrays, but is {data!r}", attr="data"
         )
     for node in data:
-        if not isinstance(node, nengo.Node) or node not in nodes or node.size_in:
+        if not isinstance(node, nengo.Node) or node not in nodes:
             raise ValidationError(
                 f"must be for nodes of the network without inputs, but is for {node!r}",
                 attr="data",

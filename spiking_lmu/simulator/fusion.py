@@ -30,8 +30,8 @@ class Population:
         The neurons; for spikes made of rates, first the rates.
     decoders : tuple of (Signal, Signal)
         Decoders (size, n_neurons), and the signal that the decoded value is added to.
-    output : Signal or None
-        The neurons' output, where anything else reads it.
+    currents, output : Signal or None
+        The neurons' currents and output, where anything else reads them.
     """
 
     operators: tuple[Operator, ...]
@@ -40,6 +40,7 @@ class Population:
     bias: Signal
     neurons: tuple[SimNeurons, ...]
     decoders: tuple[tuple[Signal, Signal], ...]
+    currents: Signal | None
     output: Signal | None
 
     @property
@@ -54,9 +55,8 @@ class Population:
 def populations(operators: Iterable[Operator]) -> list[Population]:
     """The populations of a network.
 
-    Nothing but the operators of a population may know of its currents, and encoders,
-    biases and decoders must be constant. Decoders that are learned remain operators of
-    their own.
+    Nothing else may write to a population's currents, and encoders, biases and decoders
+    must be constant. Decoders that are learned remain operators of their own.
     """
     writers: dict[Signal, list[Operator]] = defaultdict(list)
     readers: dict[Signal, list[Operator]] = defaultdict(list)
@@ -80,7 +80,7 @@ def _population(
     neurons: SimNeurons, writers: Users, readers: Users
 ) -> Population | None:
     J = neurons.J
-    if J.is_view or readers[J] != [neurons] or len(writers[J]) != 2:
+    if J.is_view or len(writers[J]) != 2:
         return None
     copies = [o for o in writers[J] if type(o) is Copy]
     products = [o for o in writers[J] if type(o) is DotInc]
@@ -106,6 +106,7 @@ def _population(
         bias=bias.src,
         neurons=stages,
         decoders=tuple((o.A, o.Y) for o in decoding),
+        currents=J if len(readers[J]) > 1 else None,
         output=output if len(decoding) < len(users) else None,
     )
 

@@ -93,6 +93,12 @@ class Room:
             self._shared[key] = self.constant(make())
         return self._shared[key]
 
+    def scratch(self, key: Hashable, size: int) -> int:
+        """The offset of room that instructions use while they run."""
+        if key not in self._shared:
+            self._shared[key] = self.arena.reserve(size)
+        return self._shared[key]
+
     def at_reset(self, operator: Operator, do: Callable[[list[Any]], None]) -> None:
         """Do something with the functions that an operator's process makes."""
         self.resets[operator] = do

@@ -20,6 +20,7 @@ from .kernels import (
     learning,
     operators,
     poisson_events,
+    populations,
 )
 
 __all__ = ["compiled"]
@@ -67,6 +68,8 @@ def _interpreter(fingerprint: str) -> Any:
                     operators.increment(code, at, arena, words, lanes)
                 elif opcode == do.DOT_INC:
                     operators.dot_inc(code, at, arena, words, lanes)
+                elif opcode == do.POPULATION:
+                    populations.population(code, at, arena, words, lanes)
                 elif opcode == do.POISSON_EVENTS:
                     poisson_events.poisson_events(code, at, arena, words, lanes)
                 elif opcode == do.LOWPASS:

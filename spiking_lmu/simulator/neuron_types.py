@@ -1,68 +1,129 @@
-"""From neurons and populations to instructions of the interpreter."""
+"""From neurons and populations to instructions of the interpreter.
+
+`kernels.populations` encodes, steps neurons and decodes, or does a part of that;
+`kernels.poisson_events` does all of it for one-dimensional Poisson populations.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 from nengo.builder.neurons import SimNeurons
+from nengo.builder.signal import Signal
 
 from . import opcodes
-from .arena import NotCompiled
+from .arena import NotCompiled, Place
 from .fusion import Population
-from .instructions import Instruction, Room
+from .instructions import Instruction, Room, translates
 from .kernels.poisson_events import eligible, event_table, rate_table
+from .kernels.populations import KINDS, parameters, scratch_size
 
-NOWHERE = [-1, 0, 0]  # the place of what nobody reads
+__all__ = ["neurons", "population"]
+
+ABSENT = -1  # the offset of what is not there
+NOWHERE = Place(ABSENT, 0, 0)
 
 
-def population(population: Population, room: Room) -> list[Instruction]:
-    """The instruction of a whole population.
+@translates(SimNeurons)
+def neurons(operator: SimNeurons, room: Room) -> list[Instruction]:
+    return [_population(operator, room, currents=operator.J, output=operator.output)]
+
+
+def population(found: Population, room: Room) -> list[Instruction]:
+    """The instructions of a whole population.
 
     Raises
     ------
     NotCompiled
-        If its neurons have no kernel for populations.
+        If its neurons have no kernel.
     """
-    last = population.neurons[-1]
-    if population.x.size == 1 and eligible(last.neurons):
-        return [_poisson_events(population, last, room)]
-    kind = type(last.neurons).__name__
-    raise NotCompiled(f"populations of {kind} neurons")
+    *before, last = found.neurons
+    by_events = before and found.x.size == 1 and found.currents is None
+    if by_events and eligible(last.neurons):
+        return [_poisson_events(found, last, room)]
+    if not before:
+        return [_population(last, room, found.currents, found.output, found, found)]
+    (rates,) = before
+    return [
+        _population(rates, room, found.currents, rates.output, encoded=found),
+        _population(last, room, rates.output, found.output, decoded=found),
+    ]
 
 
-def _poisson_events(
-    population: Population, neurons: SimNeurons, room: Room
+def _population(
+    operator: SimNeurons,
+    room: Room,
+    currents: Signal | None,
+    output: Signal | None,
+    encoded: Population | None = None,
+    decoded: Population | None = None,
 ) -> Instruction:
-    n = population.encoders.shape[0]
-    decoders = population.stacked_decoders
+    kind = type(operator.neurons)
+    if kind not in KINDS:
+        raise NotCompiled(f"neurons of the type {kind.__name__}")
+    n = operator.output.size
+    states = [_contiguous(signal, room) for signal in operator.state.values()]
+    extra = operator.state_extra.values()
+    minibatch = room.arena.minibatch_size
+    operands = [
+        KINDS[kind],
+        n,
+        room.constant(parameters(operator.neurons, room.dt)),
+        room.scratch("population", scratch_size(minibatch)),
+        room.sources.stream(*extra) if extra else ABSENT,
+        ABSENT if currents is None else _contiguous(currents, room),
+        ABSENT if output is None else _contiguous(output, room),
+        *states,
+        *[ABSENT] * (3 - len(states)),
+    ]
+    if encoded is None:
+        operands += [0, ABSENT, ABSENT, *NOWHERE.code]
+    else:
+        encoders, bias = encoded.encoders.initial_value, encoded.bias.initial_value
+        operands += [encoders.shape[1], room.constant(encoders.T), room.constant(bias)]
+        operands += room.place(encoded.x).code
+    decoders = np.empty((0, n)) if decoded is None else decoded.stacked_decoders
+    operands += [len(decoders), room.constant(decoders.T), 1, ABSENT, 0]
+    operands += [] if decoded is None else _outputs(decoded, room)
+    return Instruction(opcodes.POPULATION, operands)
+
+
+def _poisson_events(found: Population, operator: SimNeurons, room: Room) -> Instruction:
+    n, kind = found.encoders.shape[0], operator.neurons
+    decoders, outputs = found.stacked_decoders, _outputs(found, room)
     table, order = event_table(
-        population.encoders.initial_value[:, 0],
-        population.bias.initial_value,
+        found.encoders.initial_value[:, 0],
+        found.bias.initial_value,
         decoders.T,
-        neurons.neurons,
+        kind,
         room.dt,
     )
-    outputs = [
-        code
-        for _, Y in population.decoders
-        for k in range(Y.size)
-        for code in room.place(Y)[k].code
-    ]
-    spikes = NOWHERE
-    if population.output is not None:
-        spikes = room.place(population.output).code
-    kind = neurons.neurons
-    stream = room.sources.stream(*neurons.state_extra.values())
+    spikes = NOWHERE if found.output is None else room.place(found.output)
     operands = [
-        *room.place(population.x).code,
+        *room.place(found.x).code,
         room.constant(table),
         room.shared(("rates", kind.base_type), lambda: rate_table(kind)),
-        stream,
+        room.sources.stream(*operator.state_extra.values()),
         1,
-        *NOWHERE[:2],
-        *spikes,
+        ABSENT,
+        0,
+        *spikes.code,
         n,
     ]
     where = len(operands) + 2 + len(outputs)
     operands += [where, len(decoders), *outputs]
-    if population.output is not None:
-        operands += order.tolist()
+    operands += [] if found.output is None else order.tolist()
     return Instruction(opcodes.POISSON_EVENTS, operands)
+
+
+def _outputs(found: Population, room: Room) -> list[int]:
+    """The place of each decoded number."""
+    places = [(room.place(Y), Y.size) for _, Y in found.decoders]
+    return [i for place, size in places for k in range(size) for i in place[k].code]
+
+
+def _contiguous(signal: Signal, room: Room) -> int:
+    """The offset of a signal whose numbers, of all lanes, lie side by side."""
+    place = room.place(signal)
+    if place.stride != (room.arena.minibatch_size or 1):
+        raise NotCompiled("a view of neurons that is not contiguous")
+    return place.offset

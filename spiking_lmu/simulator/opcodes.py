@@ -20,6 +20,7 @@
     PRESENT_INPUT,
     PIECEWISE,
     WATCH,
+    POPULATION,
     POISSON_EVENTS,
     PES,
     BCM,
@@ -27,4 +28,4 @@
     VOJA,
     RLS,
     CONVOLUTION,
-) = range(26)
+) = range(27)

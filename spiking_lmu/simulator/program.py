@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import nengo
 import numpy as np
 from nengo.builder import Model
 from nengo.builder.operator import Operator, TimeUpdate
@@ -72,6 +73,8 @@ class Program:
     clock : ndarray of int64
         The number of the step; then, for each probe, where its next row begins.
     fallbacks : list of Fallback
+    without_inputs : dict
+        Nodes that no connection leads to, with the signal of their output.
     recorded : list of Recorded
     others : list of nengo.Probe
         Probes that Python records.
@@ -91,9 +94,9 @@ class Program:
         self.model, self.order, self.dependents = model, order, dependents
         self.minibatch_size, self.n_lanes = minibatch_size, minibatch_size or 1
         shared = {signal for o in order if type(o) is TimeUpdate for signal in o.sets}
-        self.arena = Arena(
-            order, np.dtype(np.float64), minibatch_size, shared, self._given()
-        )
+        self.without_inputs = self._without_inputs()
+        given = {signal.base for signal in self.without_inputs.values()}
+        self.arena = Arena(order, np.dtype(np.float64), minibatch_size, shared, given)
         if minibatch_size is not None and not self._holds_all_written():
             raise ValidationError(
                 "requires signals of 64-bit floats (see the precision of nengo.rc)",
@@ -141,12 +144,18 @@ class Program:
             for signal in operator.sets + operator.incs + operator.updates
         )
 
-    def _given(self) -> set[Signal]:
-        """Signals of nodes that users may give values for."""
-        return {
-            signals["out"].base
+    def _without_inputs(self) -> dict[nengo.Node, Signal]:
+        """Nodes that no connection leads to, with the signal of their output."""
+        reached = {signal.base for o in self.order for signal in o.incs}
+        outputs = {
+            node: signals["out"]
             for node, signals in self.model.sig.items()
-            if getattr(node, "size_in", 1) == 0 and signals.get("out") is not None
+            if isinstance(node, nengo.Node) and signals.get("out") is not None
+        }
+        return {
+            node: signal
+            for node, signal in outputs.items()
+            if node.size_in == 0 or (node.output is None and signal.base not in reached)
         }
 
     def _tasks(self, optimize: bool) -> list[Task]:
@@ -253,7 +262,7 @@ class Program:
             feeds: dict[Any, Feed] = {}
             replaced: set[Signal] = set()
             for node in given:
-                signal = self.model.sig[node]["out"]
+                signal = self.without_inputs[node]
                 if signal.dtype != self.arena.dtype:
                     raise ValidationError(
                         f"requires signals of 64-bit floats, but that of {node} has "

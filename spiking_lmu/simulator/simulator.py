@@ -166,6 +166,12 @@ class Simulator(nengo.Simulator):
         self.clear_probes()
         self._probe_step_time()
 
+    def _probe_step_time(self) -> None:
+        assert self._program is not None
+        signals = self._program.lanes[0]
+        self._n_steps = signals[self.model.step].item()
+        self._time = signals[self.model.time].item()
+
     def clear_probes(self) -> None:
         """Forget what probes have recorded."""
         lanes = () if self.minibatch_size is None else (self.minibatch_size,)
@@ -231,7 +237,9 @@ class Simulator(nengo.Simulator):
             raise SimulatorClosed("Simulator cannot run because it is closed.")
         assert self._program is not None
         data = self._data if data is None else data
-        given = given_outputs(self.model.sig, data, self.minibatch_size, steps)
+        given = given_outputs(
+            self._program.without_inputs, data, self.minibatch_size, steps
+        )
         schedule, feeds = self._program.schedule(given)
         # (lanes, steps, size) to rows with the lanes innermost
         rows = {
@@ -281,7 +289,7 @@ class Simulator(nengo.Simulator):
             begins.append(room)
             room += record.size * (int(n / max(record.period, 1)) + 1)
         recorded = np.empty(room)
-        at_start = int(self.signals[self.model.step].item())
+        at_start = self.n_steps
         interpret = compiled(self.minibatch_size is not None, self.progress_bar)
 
         def run(begin: int, end: int, first: int, steps: int) -> None:
