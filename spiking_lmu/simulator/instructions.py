@@ -206,7 +206,7 @@ def dot_inc(operator: DotInc, room: Room) -> list[Instruction]:
     if A.ndim == 0 or X.ndim == 0:
         if (X.ndim and X.ndim != Y.ndim) or (A.ndim and A.ndim != Y.ndim):
             raise NotCompiled(f"a product of shapes {A.shape} and {X.shape}")
-        return elementwise_inc(operator, room)  # type: ignore[arg-type]
+        return elementwise_inc(operator, room)
     columns = A.shape[-1]
     if A.ndim > 2 or X.size != columns or Y.size * columns != A.size:
         raise NotCompiled(f"a product of shapes {A.shape} and {X.shape}")
