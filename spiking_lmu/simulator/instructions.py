@@ -248,33 +248,26 @@ def bsr_dot_inc(operator: BsrDotInc, room: Room) -> list[Instruction]:
 @translates(ConvInc)
 @translates(ConvTransposeInc)
 def convolution(operator: GeneralConvInc, room: Room) -> list[Instruction]:
-    conv, transpose = operator.conv, operator.is_transpose
-    large, small = conv.input_shape, conv.output_shape
-    if transpose:
-        large, small = small, large
-    if conv.dimensions > 2:
-        raise NotCompiled(
-            "a convolution in more than two dimensions"
-        )  # Nengo refuses it
+    conv, W = operator.conv, operator.W
+    if conv.dimensions > 2:  # Nengo refuses it
+        raise NotCompiled("a convolution in more than two dimensions")
+    if room.place(W).lane or not W.initial_value.flags.c_contiguous:
+        raise NotCompiled("a convolution whose weights change")
     lead = (1,) * (2 - conv.dimensions)  # a line is an image with one row
-    sizes = [(*lead, *shape.spatial_shape) for shape in (small, large)]
+    sizes = [(*lead, *s.spatial_shape) for s in (conv.input_shape, conv.output_shape)]
     kernel, strides = (*lead, *conv.kernel_size), (*lead, *conv.strides)
+    # the kernel is laid on the large image, once for each pixel of the small one
+    small, large = sizes if operator.is_transpose else sizes[::-1]
     padding = [0, 0]
     if conv.padding == "same":
         padding = [
             max((of - 1) * stride + width - to, 0) // 2
-            for of, to, width, stride in zip(*sizes, kernel, strides, strict=True)
+            for of, to, width, stride in zip(small, large, kernel, strides, strict=True)
         ]
-    weights = operator.W.initial_value
-    skip = operator.W.readonly and bool(np.isfinite(weights).all())
-    operands = [int(transpose), int(skip), *sizes[0], *sizes[1], *kernel, *strides]
-    operands += [
-        *padding,
-        weights.shape[-2],
-        conv.n_filters // conv.groups,
-        conv.groups,
-    ]
-    operands += room.places(operator.W)
+    skip = W.readonly and bool(np.isfinite(W.initial_value).all())
+    operands = [int(operator.is_transpose), int(skip), *sizes[0], *sizes[1], *kernel]
+    operands += [*strides, *padding, W.shape[-2], conv.n_filters // conv.groups]
+    operands += [conv.groups, room.place(W).offset]
     operands += _image(operator.X, conv.input_shape, room)
     operands += _image(operator.Y, conv.output_shape, room)
     return [Instruction(opcodes.CONVOLUTION, operands)]

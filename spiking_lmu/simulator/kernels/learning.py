@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from .lanes import n_lanes
-from .operators import FAST_SUMS
-
-SIMPLE = {"nsz", "contract"}
+from .operators import FAST_SUMS, add_scaled
 
 
-@njit(fastmath=SIMPLE)
+@njit(fastmath=FAST_SUMS)
 def _learn(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
     """``delta[j] = factor * pre``, where the room holds a factor for each lane."""
     columns = code[at + 1]
@@ -31,15 +30,15 @@ def _learn(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
         factor = arena[room]
         for i in range(columns):
             changes[i] = factor * activities[i]
-    else:
-        for i in range(columns):
-            for b in range(n_lanes(lanes)):
-                arena[delta + i * stride + b * lane] = (
-                    arena[room + b] * arena[pre + i * pre_stride + b * pre_lane]
-                )
+        return
+    n, lane, pre_lane = np.uint64(n_lanes(lanes)), np.uint64(lane), np.uint64(pre_lane)
+    for i in range(columns):
+        to, of = np.uint64(delta + i * stride), np.uint64(pre + i * pre_stride)
+        for b in range(n):
+            arena[to + b * lane] = arena[np.uint64(room) + b] * arena[of + b * pre_lane]
 
 
-@njit(fastmath=SIMPLE)
+@njit(fastmath=FAST_SUMS)
 def _forget(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
     """``delta[j] -= rate * weights[j]``, where the room holds a rate for each lane."""
     columns = code[at + 1]
@@ -49,21 +48,19 @@ def _forget(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
     delta += j * columns * stride
     weights += j * columns * weights_stride
     if lanes is None and stride == 1 and weights_stride == 1:
-        changes = arena[delta : delta + columns]
-        now = arena[weights : weights + columns]
-        rate = arena[room]
-        for i in range(columns):
-            changes[i] -= rate * now[i]
-    else:
-        for i in range(columns):
-            for b in range(n_lanes(lanes)):
-                arena[delta + i * stride + b * lane] -= (
-                    arena[room + b]
-                    * arena[weights + i * weights_stride + b * weights_lane]
-                )
+        add_scaled(arena, delta, -arena[room], weights, columns)
+        return
+    n, lane = np.uint64(n_lanes(lanes)), np.uint64(lane)
+    weights_lane = np.uint64(weights_lane)
+    for i in range(columns):
+        to, of = np.uint64(delta + i * stride), np.uint64(weights + i * weights_stride)
+        for b in range(n):
+            arena[to + b * lane] -= (
+                arena[np.uint64(room) + b] * arena[of + b * weights_lane]
+            )
 
 
-@njit(fastmath=SIMPLE)
+@njit(fastmath=FAST_SUMS)
 def pes(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = outer(alpha * error, pre)``.
 
@@ -78,7 +75,7 @@ def pes(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _learn(code, at, arena, j, lanes)
 
 
-@njit(fastmath=SIMPLE)
+@njit(fastmath=FAST_SUMS)
 def bcm(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = outer(alpha * post * (post - theta), pre)``.
 
@@ -96,7 +93,7 @@ def bcm(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _learn(code, at, arena, j, lanes)
 
 
-@njit(fastmath=SIMPLE)
+@njit(fastmath=FAST_SUMS)
 def oja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = outer(alpha * post, pre) - beta * alpha * post**2 * weights``.
 
@@ -114,7 +111,7 @@ def oja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _forget(code, at, arena, j, lanes)
 
 
-@njit(fastmath=SIMPLE)
+@njit(fastmath=FAST_SUMS)
 def voja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = alpha * learning * (scale * outer(post, pre) - post * encoders)``.
 

@@ -15,11 +15,23 @@ FAST_SUMS = {"reassoc", "contract", "nsz"}
 MANY = 64  # products of a matrix and a vector that are worth an array for the sums
 
 
+@njit
+def packed(stride: int, lane: int, lanes: Any) -> bool:
+    """Whether the elements of a place, with all lanes, lie side by side.
+
+    Loops over them are then loops over neighbours, which are many times as fast.
+    """
+    return stride == n_lanes(lanes) and (lanes is None or lane == 1)
+
+
 @njit(fastmath=FAST_SUMS)
 def reset(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[...] = value``. Operands: n, dst, value."""
     n, dst, stride, lane = code[at], code[at + 1], code[at + 2], code[at + 3]
     value = arena[code[at + 4]]
+    if packed(stride, lane, lanes):
+        arena[dst : dst + n * n_lanes(lanes)] = value
+        return
     for i in range(n):
         for b in range(n_lanes(lanes)):
             arena[dst + i * stride + b * lane] = value
@@ -30,6 +42,12 @@ def copy(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[...] = src``. Operands: n, dst, src."""
     n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
     src, src_stride, src_lane = code[at + 4], code[at + 5], code[at + 6]
+    if packed(dst_stride, dst_lane, lanes) and packed(src_stride, src_lane, lanes):
+        size = n * n_lanes(lanes)
+        to, of = arena[dst : dst + size], arena[src : src + size]
+        for i in range(size):
+            to[i] = of[i]
+        return
     for i in range(n):
         for b in range(n_lanes(lanes)):
             arena[dst + i * dst_stride + b * dst_lane] = arena[
@@ -42,6 +60,12 @@ def increment(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[...] += src``. Operands: n, dst, src."""
     n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
     src, src_stride, src_lane = code[at + 4], code[at + 5], code[at + 6]
+    if packed(dst_stride, dst_lane, lanes) and packed(src_stride, src_lane, lanes):
+        size = n * n_lanes(lanes)
+        to, of = arena[dst : dst + size], arena[src : src + size]
+        for i in range(size):
+            to[i] += of[i]
+        return
     for i in range(n):
         for b in range(n_lanes(lanes)):
             arena[dst + i * dst_stride + b * dst_lane] += arena[
@@ -85,13 +109,48 @@ def elementwise_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> N
     a, a_row, a_column, a_lane = code[at + 6], code[at + 7], code[at + 8], code[at + 9]
     x, x_row, x_column = code[at + 10], code[at + 11], code[at + 12]
     x_lane = code[at + 13]
+    size = columns * n_lanes(lanes)
+    y_packed = packed(y_column, y_lane, lanes)
+    a_packed, x_packed = (
+        packed(a_column, a_lane, lanes),
+        packed(x_column, x_lane, lanes),
+    )
     for i in range(rows):
-        for j in range(columns):
-            for b in range(n_lanes(lanes)):
-                arena[y + i * y_row + j * y_column + b * y_lane] += (
-                    arena[a + i * a_row + j * a_column + b * a_lane]
-                    * arena[x + i * x_row + j * x_column + b * x_lane]
+        Y, A, X = y + i * y_row, a + i * a_row, x + i * x_row
+        if y_packed and a_packed and x_packed:
+            _add_products(arena, Y, A, X, size)
+        elif y_packed and x_packed and a_column == 0 and a_lane == 0:
+            add_scaled(arena, Y, arena[A], X, size)
+        elif y_packed and a_packed and x_column == 0 and x_lane == 0:
+            add_scaled(arena, Y, arena[X], A, size)
+        elif y_lane == 1 and x_lane == 1 and a_lane == 0:
+            for j in range(columns):
+                factor = arena[A + j * a_column]
+                add_scaled(
+                    arena, Y + j * y_column, factor, X + j * x_column, n_lanes(lanes)
                 )
+        else:
+            for j in range(columns):
+                for b in range(n_lanes(lanes)):
+                    arena[Y + j * y_column + b * y_lane] += (
+                        arena[A + j * a_column + b * a_lane]
+                        * arena[X + j * x_column + b * x_lane]
+                    )
+
+
+@njit(fastmath=FAST_SUMS)
+def _add_products(arena: Any, y: int, a: int, x: int, n: int) -> None:
+    Y, A, X = arena[y : y + n], arena[a : a + n], arena[x : x + n]
+    for i in range(n):
+        Y[i] += A[i] * X[i]
+
+
+@njit(fastmath=FAST_SUMS)
+def add_scaled(arena: Any, y: int, factor: float, x: int, n: int) -> None:
+    """``Y += factor * X`` for neighbours."""
+    Y, X = arena[y : y + n], arena[x : x + n]
+    for i in range(n):
+        Y[i] += factor * X[i]
 
 
 @njit(fastmath=FAST_SUMS)
@@ -102,7 +161,9 @@ def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     a, a_stride, a_lane = code[at + 5], code[at + 6], code[at + 7]
     x, x_stride, x_lane = code[at + 8], code[at + 9], code[at + 10]
     if lanes is None:
-        if x_stride == 1:
+        if columns == 1 and y_stride == 1:
+            add_scaled(arena, y, arena[x], a, rows)
+        elif x_stride == 1:
             X = arena[x : x + columns]
             for i in range(rows):
                 A = arena[a + i * columns : a + (i + 1) * columns]
