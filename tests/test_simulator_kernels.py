@@ -172,7 +172,7 @@ class Kernel:
                 self._put(bias if D else []),
                 *(x, B, int(B > 1)),
                 K,
-                self._put(decoders if K else []),
+                self._put(populations.decoder_table(decoders.T) if K else []),
                 adds,
                 self.counter,
                 1,
@@ -278,7 +278,7 @@ def test_not_a_number_stays_so(name):
         np.testing.assert_array_equal(with_nan[:, others], without[:, others])
 
 
-@pytest.mark.parametrize("n_dimensions, n_outputs", [(1, 1), (1, 3), (3, 1), (4, 2)])
+@pytest.mark.parametrize("n_dimensions, n_outputs", [(1, 1), (1, 3), (3, 1), (4, 10)])
 @pytest.mark.parametrize("name", ["lif", "integrate-and-fire", "lif-rate", "tanh"])
 def test_populations_encode_and_decode(name, n_dimensions, n_outputs):
     rng, neuron_type, n, steps = np.random.RandomState(1), TYPES[name], 2500, 50
@@ -301,7 +301,7 @@ def test_populations_encode_and_decode(name, n_dimensions, n_outputs):
         np.testing.assert_allclose(out, expected[0] @ decoders, rtol=1e-9, atol=1e-7)
 
 
-@pytest.mark.parametrize("n_dimensions", [1, 2])
+@pytest.mark.parametrize("n_dimensions", [1, 2, 9])
 @pytest.mark.parametrize("lanes", [1, 3, 16, 1500])
 @pytest.mark.parametrize("name", ["lif", "integrate-and-fire", "lif-rate"])
 def test_lanes_are_networks_of_their_own(name, lanes, n_dimensions):

@@ -18,6 +18,8 @@ from .random_numbers import poisson, uniform
 
 SMALL = 0.125  # arguments for which short series are exact
 LARGEST = 1e300
+ROOT_BITS = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
+LOG_2 = 6.93147180369123816490e-01  # with the lower half of the digits left out
 
 
 @njit(fastmath={"contract"})
@@ -59,18 +61,15 @@ def _log_rest(z: float) -> float:
 def log1p_positive(x: float) -> float:
     """``log(1 + x)`` for x >= 0, without branches, so that loops are vectorized."""
     x = min(x, LARGEST)
-    u = 1.0 + x
-    bits = bits_of(u)
-    # u = 2**k * m, with m from sqrt(1/2) to sqrt(2)
-    k = (bits - 0x3FE6A09E667F3BCD) >> 52
+    bits = bits_of(1.0 + x)
+    # 1 + x = 2**k * m, with m from sqrt(1/2) to sqrt(2)
+    k = (bits - ROOT_BITS) >> 52
     m = float_of(bits - (k << 52))
-    s = (m - 1.0) / (m + 1.0)
-    lost = (x - (u - 1.0)) / u
-    k = float(k)
-    # the upper and the lower half of log(2)
-    return k * 6.93147180369123816490e-01 + (
-        2.0 * s + s * _log_rest(s * s) + (lost + k * 1.90821492927058770002e-10)
-    )
+    # 1 + x loses digits of a small x, for which k is 0
+    s = (x if k == 0 else m - 1.0) / (m + 1.0)
+    rest = 2.0 * s + s * _log_rest(s * s)
+    # the lower and the upper half of log(2)
+    return float(k) * 1.90821492927058770002e-10 + rest + float(k) * LOG_2
 
 
 @njit(error_model="numpy")

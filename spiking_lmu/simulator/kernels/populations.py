@@ -18,6 +18,7 @@ from .lanes import n_lanes
 from .random_numbers import SIZE
 
 CHUNK = 1024  # numbers at a time
+FEW_OUTPUTS = 8
 
 # without counting references to slices of the arena, which takes longer than a step of
 # a small population
@@ -80,6 +81,15 @@ def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
     return [dt, *(float(getattr(neuron_type, name)) for name in names)]
 
 
+def decoder_table(decoders: np.ndarray) -> np.ndarray:
+    """Decoders (n_outputs, n) in the order in which `population` reads them.
+
+    All of an output are together, or all of a neuron where there are many outputs:
+    these are added for the neurons that spike.
+    """
+    return decoders if len(decoders) <= FEW_OUTPUTS else decoders.T
+
+
 def scratch_size(lanes: int | None) -> int:
     """How many numbers `population` needs for its own use in the arena."""
     return 2 * max(CHUNK, lanes or 1)
@@ -100,7 +110,7 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     - kind, number of neurons, `parameters`, scratch, random stream;
     - currents, outputs of the neurons, first, second and third state;
     - number of dimensions D, encoders (D, n), biases (n,), x (a place);
-    - number of outputs K, decoders (n, K), increments?; counter of spikes (offset and
+    - number of outputs K, `decoder_table`, increments?; counter of spikes (offset and
       lane); the place of each output, which lanes do not share.
 
     With D = 0 the currents are read. Otherwise they are made of x, and written if they
@@ -145,7 +155,7 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             _count(code, at, arena, out, n_lane)
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def _encode(
     code: Any, at: int, arena: Any, start: int, count: int, J: Any, lanes: Any
 ) -> None:
@@ -197,27 +207,41 @@ def _dot(a: Any, b: Any) -> float:
     return total
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def _decode(
     code: Any, at: int, arena: Any, start: int, count: int, out: Any, lanes: Any
 ) -> None:
     """Add decoders times the neurons' outputs to the outputs of the population."""
     n_outputs, outputs = code[at + N_OUTPUTS], at + OUTPUTS
-    decoders = code[at + DECODERS] + start * n_outputs
-    if lanes is None:
-        if n_outputs == 1:
-            d = arena[decoders : decoders + count]
-            arena[code[outputs]] += _dot(d, out)
-            return
-        for i in range(count):
-            if out[i] != 0.0:
-                for k in range(n_outputs):
-                    d = arena[decoders + i * n_outputs + k]
-                    arena[code[outputs + 3 * k]] += d * out[i]
-    else:
+    weights, step, stride = code[at + DECODERS] + start, code[at + N], 1
+    if n_outputs > FEW_OUTPUTS:
+        weights, step, stride = code[at + DECODERS] + start * n_outputs, 1, n_outputs
+    if lanes is not None:
         for k in range(n_outputs):
             to = code[outputs + 3 * k]
-            _add_rows(arena, to, decoders + k, n_outputs, out, count, n_lanes(lanes))
+            of = weights + k * step
+            _add_rows(arena, to, of, stride, out, count, n_lanes(lanes))
+    elif n_outputs <= FEW_OUTPUTS:
+        for k in range(n_outputs):
+            of = weights + k * step
+            arena[code[outputs + 3 * k]] += _dot(arena[of : of + count], out)
+    else:
+        first = code[outputs]
+        together = True
+        for k in range(n_outputs):
+            together &= code[outputs + 3 * k] == first + k
+        for i in range(count):
+            height, of = out[i], weights + i * stride
+            if height == 0.0:
+                continue
+            if together:
+                total = arena[first : first + n_outputs]
+                row = arena[of : of + n_outputs]
+                for k in range(n_outputs):
+                    total[k] += row[k] * height
+            else:
+                for k in range(n_outputs):
+                    arena[code[outputs + 3 * k]] += arena[of + k] * height
 
 
 @njit(**OPTIONS)
@@ -242,7 +266,7 @@ def _add_rows(
             arena[to + b] += w0 * rows[r0 + b]
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
     """Add the number of spikes in each lane to the counter."""
     counter, lane = code[at + COUNTER], code[at + COUNTER + 1]
@@ -254,7 +278,7 @@ def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
         arena[counter + (i % n_lane) * lane] += abs(out[i]) / height
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def _steps(
     code: Any,
     at: int,
@@ -276,8 +300,10 @@ def _steps(
     if kind == LIF:
         voltage, refractory_time = arena[first : first + m], arena[second : second + m]
         tau_rc, tau_ref, amplitude = arena[p], arena[p + 1], arena[p + 2]
-        _lif(J, out, voltage, refractory_time, dt, tau_rc, tau_ref, arena[p + 3])
-        out *= amplitude / dt
+        height = amplitude / dt
+        _lif(
+            J, out, voltage, refractory_time, dt, tau_rc, tau_ref, height, arena[p + 3]
+        )
     elif kind == SPIKING_RECTIFIED_LINEAR:
         _spiking_rectified_linear(J, out, arena[first : first + m], dt, arena[p])
     elif kind == LIF_RATE:
@@ -395,9 +421,9 @@ def _lif(
     dt: float,
     tau_rc: float,
     tau_ref: float,
+    height: float,
     min_voltage: float,
 ) -> None:
-    """A step of LIF neurons; 1 for a spike."""
     n_above = 0  # voltages above 1 are initial states of users
     for i in range(len(J)):
         n_above += voltage[i] > 1.0
@@ -406,10 +432,10 @@ def _lif(
             spikes, voltage[i], refractory_time[i] = neurons.lif_small(
                 J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
             )
-            out[i] = spikes
+            out[i] = height if spikes else 0.0
     else:
         for i in range(len(J)):
             spikes, voltage[i], refractory_time[i] = neurons.lif(
                 J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
             )
-            out[i] = spikes
+            out[i] = height if spikes else 0.0

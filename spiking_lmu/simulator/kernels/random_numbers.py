@@ -106,6 +106,8 @@ def _few(mean: float, words: Any, at: int) -> float:
     """Inversion: probabilities are subtracted from a uniform number, one by one."""
     while True:
         left, k = uniform(words, at), 0.0
+        if left < 1.0 - mean:  # which is less than exp(-mean)
+            return k
         probability = math.exp(-mean)
         while left >= probability:
             left -= probability
