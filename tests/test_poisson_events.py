@@ -19,8 +19,10 @@ def _run(code, arena, words, lanes, x, spikes, out):
         for lane in range(x.shape[1]):
             arena[lane] = x[t, lane]
         events.poisson_events(code, 0, arena, words, lanes)
-        spikes[t] = arena[code[9] : code[9] + spikes.shape[1]]
-        out[t] = arena[code[15] : code[15] + out.shape[1]]
+        for i in range(spikes.shape[1]):
+            spikes[t, i] = arena[code[9] + i]
+        for k in range(out.shape[1]):
+            out[t, k] = arena[code[15] + k]
 
 
 class Population:

@@ -113,15 +113,14 @@ def test_series_of_functions():
 
 
 @njit
-def _run(code, arena, words, lanes, x, starts, records):
-    """Steps of a population; after each, what lies at `starts` is recorded."""
-    for t in range(len(x)):
-        arena[: x.shape[1]] = x[t]
+def _run(code, arena, words, lanes, x, places, records):
+    """Steps of a population; after each, the numbers at some places are recorded."""
+    for t in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            arena[i] = x[t, i]
         populations.population(code, 0, arena, words, lanes)
-        at = 0
-        for start, size in starts:
-            records[t, at : at + size] = arena[start : start + size]
-            at += size
+        for i in range(len(places)):
+            records[t, i] = arena[places[i]]
 
 
 class Kernel:
@@ -153,9 +152,9 @@ class Kernel:
         out = self._put(np.zeros(n * B))
         states = [self._put(np.repeat(values, B)) for values in state]
         outputs = [self._put(np.zeros(B)) for _ in range(K)]
-        self.starts = np.array(
-            [(out, n * B)] + [(s, n * B) for s in states] + [(o, B) for o in outputs]
-        )
+        starts = [(out, n * B)] + [(s, n * B) for s in states]
+        starts += [(o, B) for o in outputs]
+        self.recorded = [np.arange(at, at + size) for at, size in starts]
         self.code = np.array(
             [
                 populations.KINDS[type(neuron_type)],
@@ -191,10 +190,12 @@ class Kernel:
 
     def run(self, x):
         """Outputs of neurons, states and decoded outputs of each step, in a list."""
-        records = np.empty((len(x), self.starts[:, 1].sum()))
+        places = np.concatenate(self.recorded)
+        records = np.empty((len(x), len(places)))
         x = np.reshape(x, (len(x), -1)).astype(float)
-        _run(self.code, self.arena, self.words, self.lanes, x, self.starts, records)
-        return np.split(records, np.cumsum(self.starts[:-1, 1]), axis=1)
+        _run(self.code, self.arena, self.words, self.lanes, x, places, records)
+        sizes = [len(part) for part in self.recorded]
+        return np.split(records, np.cumsum(sizes[:-1]), axis=1)
 
 
 STATES = {"voltage": Uniform(-0.5, 1), "refractory_time": Uniform(0, 0.004)}

@@ -11,9 +11,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from .bits import bits_of, float_of
+from .compilation import compiled
 from .random_numbers import poisson, uniform
 
 SMALL = 0.125  # arguments for which short series are exact
@@ -22,7 +22,7 @@ ROOT_BITS = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 LOG_2 = 6.93147180369123816490e-01  # with the lower half of the digits left out
 
 
-@njit(fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _expm1_small(x: float) -> float:
     """``exp(x) - 1`` for abs(x) <= SMALL: Taylor's series to the ninth power."""
     z = x * x
@@ -31,7 +31,7 @@ def _expm1_small(x: float) -> float:
     return x + z * (low + z * z * high)
 
 
-@njit(fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _half_log_small(s: float) -> float:
     """``log((1 + s) / (1 - s)) / 2`` for abs(s) <= SMALL / 2."""
     z = s * s
@@ -40,7 +40,7 @@ def _half_log_small(s: float) -> float:
     return s + s * z * (low + z * z * high)
 
 
-@njit(fastmath={"contract"})
+@compiled(fastmath={"contract"})
 def _log_rest(z: float) -> float:
     """``(log(1 + s) - log(1 - s)) / s - 2``, where z is the square of s.
 
@@ -57,7 +57,7 @@ def _log_rest(z: float) -> float:
     return z * (odd + z * even)
 
 
-@njit(error_model="numpy")
+@compiled
 def log1p_positive(x: float) -> float:
     """``log(1 + x)`` for x >= 0, without branches, so that loops are vectorized."""
     x = min(x, LARGEST)
@@ -72,13 +72,13 @@ def log1p_positive(x: float) -> float:
     return float(k) * 1.90821492927058770002e-10 + rest + float(k) * LOG_2
 
 
-@njit(error_model="numpy")
+@compiled
 def rectified_linear(J: float, amplitude: float) -> float:
     """`nengo.RectifiedLinear`."""
     return amplitude * (0.0 if J <= 0.0 else J)
 
 
-@njit(error_model="numpy")
+@compiled
 def spiking_rectified_linear(
     J: float, voltage: float, dt: float, amplitude: float
 ) -> tuple[float, float]:
@@ -88,19 +88,19 @@ def spiking_rectified_linear(
     return (amplitude / dt) * n, voltage - n
 
 
-@njit(error_model="numpy")
+@compiled
 def sigmoid(J: float, tau_ref: float) -> float:
     """`nengo.Sigmoid`."""
     return (1.0 / tau_ref) / (1.0 + math.exp(-J))
 
 
-@njit(error_model="numpy")
+@compiled
 def tanh(J: float, tau_ref: float) -> float:
     """`nengo.Tanh`."""
     return (1.0 / tau_ref) * math.tanh(J)
 
 
-@njit(error_model="numpy")
+@compiled
 def lif_rate(J: float, tau_rc: float, tau_ref: float, amplitude: float) -> float:
     """`nengo.LIFRate`."""
     j = J - 1.0
@@ -110,7 +110,7 @@ def lif_rate(J: float, tau_rc: float, tau_ref: float, amplitude: float) -> float
     return rate if active else (math.nan if math.isnan(j) else 0.0)
 
 
-@njit(error_model="numpy")
+@compiled
 def lif(
     J: float,
     voltage: float,
@@ -130,7 +130,7 @@ def lif(
     return False, min_voltage if voltage < min_voltage else voltage, refractory_time
 
 
-@njit(error_model="numpy")
+@compiled
 def lif_small(
     J: float,
     voltage: float,
@@ -158,7 +158,7 @@ def lif_small(
     )
 
 
-@njit(error_model="numpy")
+@compiled
 def adapted(
     adaptation: float, output: float, dt: float, tau_n: float, inc_n: float
 ) -> float:
@@ -166,7 +166,7 @@ def adapted(
     return adaptation + (dt / tau_n) * (inc_n * output - adaptation)
 
 
-@njit(error_model="numpy")
+@compiled
 def izhikevich(
     J: float,
     voltage: float,
@@ -188,7 +188,7 @@ def izhikevich(
     return spikes, voltage, recovery + reset_recovery if spikes else recovery
 
 
-@njit(error_model="numpy")
+@compiled
 def regular_spiking(
     rate: float, voltage: float, dt: float, amplitude: float
 ) -> tuple[float, float]:
@@ -198,7 +198,7 @@ def regular_spiking(
     return (amplitude / dt) * n, voltage - n
 
 
-@njit(error_model="numpy")
+@compiled
 def stochastic_spiking(
     rate: float, dt: float, amplitude: float, words: Any, stream: int
 ) -> float:
@@ -209,7 +209,7 @@ def stochastic_spiking(
     return math.copysign((amplitude / dt) * n, rate)
 
 
-@njit(error_model="numpy")
+@compiled
 def poisson_spiking(
     rate: float, dt: float, amplitude: float, words: Any, stream: int
 ) -> float:

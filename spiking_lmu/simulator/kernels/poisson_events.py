@@ -28,9 +28,9 @@ from typing import Any
 
 import nengo
 import numpy as np
-from numba import njit
 
 from .bits import bits_of, high_product
+from .compilation import compiled
 from .random_numbers import (
     SIZE,
     advance,
@@ -173,7 +173,7 @@ def _largest(gain: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.ndarray:
         return np.array([np.max(gain * value + offset, initial=0) for value in x])
 
 
-@njit(error_model="numpy")
+@compiled
 def rate_at(j: float, arena: Any, rates: int) -> float:
     """The rate at a current j above the threshold."""
     if not j > 0.0:
@@ -190,7 +190,7 @@ X, TABLE, RATE_TABLE, STREAM, ADDS, COUNTER = 0, 3, 4, 5, 6, 7
 SPIKES, N, ORDER, N_OUTPUTS, OUTPUTS = 9, 12, 13, 14, 15
 
 
-@njit
+@compiled
 def poisson_events(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """One time step of a population.
 
@@ -208,7 +208,7 @@ def poisson_events(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> No
             _step(code, at, arena, words, lane)
 
 
-@njit(error_model="numpy")
+@compiled
 def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
     x = float(arena[code[at + X] + lane * code[at + X + 2]])
     table, rates = code[at + TABLE], code[at + RATE_TABLE]
@@ -244,12 +244,12 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
         arena[code[at + COUNTER] + lane * code[at + COUNTER + 1]] += count
 
 
-@njit
+@compiled
 def _output(code: Any, at: int, k: int, lane: int) -> int:
     return code[at + OUTPUTS + 3 * k] + lane * code[at + OUTPUTS + 3 * k + 2]
 
 
-@njit(error_model="numpy")
+@compiled
 def _accepts(u: float, bound: float, j: float, arena: Any, rates: int) -> int:
     """Whether ``u * bound`` is below the rate at j."""
     edge = np.uint64(rates + RATES)
@@ -262,7 +262,7 @@ def _accepts(u: float, bound: float, j: float, arena: Any, rates: int) -> int:
     return certain
 
 
-@njit(error_model="numpy")
+@compiled
 def _one_output(
     n: int,
     x: float,
@@ -292,7 +292,7 @@ def _one_output(
     return total, count
 
 
-@njit(error_model="numpy")
+@compiled
 def _candidates(
     code: Any,
     at: int,
@@ -319,7 +319,7 @@ def _candidates(
     return count
 
 
-@njit(error_model="numpy")
+@compiled
 def _each(
     code: Any,
     at: int,
@@ -343,7 +343,7 @@ def _each(
     return count
 
 
-@njit(error_model="numpy")
+@compiled
 def _spike(
     code: Any, at: int, arena: Any, lane: int, i: int, row: int, n: float
 ) -> None:

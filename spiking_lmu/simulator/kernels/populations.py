@@ -11,18 +11,14 @@ from typing import Any
 
 import nengo
 import numpy as np
-from numba import njit
 
 from . import neurons
+from .compilation import compiled
 from .lanes import n_lanes
 from .random_numbers import SIZE
 
 CHUNK = 1024  # numbers at a time
 FEW_OUTPUTS = 8
-
-# without counting references to slices of the arena, which takes longer than a step of
-# a small population
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
 
 # kinds of neurons
 (
@@ -101,7 +97,7 @@ N_DIMENSIONS, ENCODERS, BIAS, X = 10, 11, 12, 13
 N_OUTPUTS, DECODERS, ADDS, COUNTER, OUTPUTS = 16, 17, 18, 19, 21
 
 
-@njit(**OPTIONS)
+@compiled
 def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """One time step of some neurons of a kind.
 
@@ -155,7 +151,7 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             _count(code, at, arena, out, n_lane)
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(forceinline=True)
 def _encode(
     code: Any, at: int, arena: Any, start: int, count: int, J: Any, lanes: Any
 ) -> None:
@@ -199,7 +195,7 @@ def _encode(
                         J[row + b] += value
 
 
-@njit(fastmath={"reassoc", "nsz"})
+@compiled(fastmath={"reassoc", "nsz"})
 def _dot(a: Any, b: Any) -> float:
     total = 0.0
     for i in range(len(a)):
@@ -207,7 +203,7 @@ def _dot(a: Any, b: Any) -> float:
     return total
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(forceinline=True)
 def _decode(
     code: Any, at: int, arena: Any, start: int, count: int, out: Any, lanes: Any
 ) -> None:
@@ -244,7 +240,7 @@ def _decode(
                     arena[code[outputs + 3 * k]] += arena[of + k] * height
 
 
-@njit(**OPTIONS)
+@compiled
 def _add_rows(
     arena: Any, to: Any, weights: int, stride: int, rows: Any, count: int, size: Any
 ) -> None:
@@ -266,7 +262,7 @@ def _add_rows(
             arena[to + b] += w0 * rows[r0 + b]
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(forceinline=True)
 def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
     """Add the number of spikes in each lane to the counter."""
     counter, lane = code[at + COUNTER], code[at + COUNTER + 1]
@@ -278,7 +274,7 @@ def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
         arena[counter + (i % n_lane) * lane] += abs(out[i]) / height
 
 
-@njit(**OPTIONS, forceinline=True)
+@compiled(forceinline=True)
 def _steps(
     code: Any,
     at: int,
@@ -375,7 +371,7 @@ def _steps(
             out[i] = spikes / dt
 
 
-@njit(**OPTIONS)
+@compiled
 def _integrate_and_fire(code: Any, at: int, arena: Any, n_lane: int) -> None:
     """All of a step of `nengo.SpikingRectifiedLinear` at once, in a minibatch."""
     p = code[at + PARAMETERS]
@@ -394,7 +390,7 @@ def _integrate_and_fire(code: Any, at: int, arena: Any, n_lane: int) -> None:
         voltage += size
 
 
-@njit(**OPTIONS)
+@compiled
 def _spiking_rectified_linear(
     J: Any, out: Any, voltage: Any, dt: float, amplitude: float
 ) -> None:
@@ -404,7 +400,7 @@ def _spiking_rectified_linear(
         )
 
 
-@njit(**OPTIONS)
+@compiled
 def _lif_rate(
     J: Any, out: Any, tau_rc: float, tau_ref: float, amplitude: float
 ) -> None:
@@ -412,7 +408,7 @@ def _lif_rate(
         out[i] = neurons.lif_rate(J[i], tau_rc, tau_ref, amplitude)
 
 
-@njit(**OPTIONS)
+@compiled
 def _lif(
     J: Any,
     out: Any,

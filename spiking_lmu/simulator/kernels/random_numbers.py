@@ -20,7 +20,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from .compilation import compiled
 
 SIZE = 4  # words of a stream's state
 UNIT = 2.0**-53
@@ -46,7 +47,7 @@ def streams(seed_sequence: np.random.SeedSequence, n: int) -> np.ndarray:
     return words
 
 
-@njit
+@compiled
 def advance(s0: Any, s1: Any, s2: Any, s3: Any) -> tuple[Any, Any, Any, Any, Any]:
     """The next 64 random bits, and the state behind them."""
     total = s0 + s3
@@ -61,7 +62,7 @@ def advance(s0: Any, s1: Any, s2: Any, s3: Any) -> tuple[Any, Any, Any, Any, Any
     return word, s0, s1, s2, s3
 
 
-@njit
+@compiled
 def next_word(words: Any, at: int) -> Any:
     """The next 64 random bits of a stream."""
     word, s0, s1, s2, s3 = advance(
@@ -71,27 +72,27 @@ def next_word(words: Any, at: int) -> Any:
     return word
 
 
-@njit
+@compiled
 def fraction(word: Any) -> float:
     """A number in [0, 1) made of 64 random bits."""
     # conversions of signed integers are faster
     return np.int64(word >> np.uint64(11)) * UNIT
 
 
-@njit
+@compiled
 def uniform(words: Any, at: int) -> float:
     """A number that is uniform in [0, 1)."""
     return fraction(next_word(words, at))
 
 
-@njit
+@compiled
 def normal(words: Any, at: int) -> float:
     """A number of the standard normal distribution (Box and Muller)."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(words, at)))
     return radius * math.cos(2.0 * math.pi * uniform(words, at))
 
 
-@njit(error_model="numpy")
+@compiled
 def poisson(mean: float, words: Any, at: int) -> float:
     """A number of the Poisson distribution; NaN if no mean can be meant."""
     if mean >= FEW:
@@ -101,7 +102,7 @@ def poisson(mean: float, words: Any, at: int) -> float:
     return 0.0 if mean == 0.0 else math.nan
 
 
-@njit(error_model="numpy")
+@compiled
 def _few(mean: float, words: Any, at: int) -> float:
     """Inversion: probabilities are subtracted from a uniform number, one by one."""
     while True:
@@ -119,7 +120,7 @@ def _few(mean: float, words: Any, at: int) -> float:
             return k
 
 
-@njit(error_model="numpy")
+@compiled
 def _many(mean: float, words: Any, at: int) -> float:
     """Transformed rejection with a squeeze (Hörmann's PTRS)."""
     b = 0.931 + 2.53 * math.sqrt(mean)
@@ -142,7 +143,7 @@ def _many(mean: float, words: Any, at: int) -> float:
             return k
 
 
-@njit(error_model="numpy")
+@compiled
 def _log_probability(k: float, mean: float) -> float:
     """Logarithm of a probability of the Poisson distribution, without cancellation."""
     if k < 16.0:
@@ -153,7 +154,7 @@ def _log_probability(k: float, mean: float) -> float:
     return -_deviance(k, mean) - error - 0.5 * math.log(2.0 * math.pi * k)
 
 
-@njit(error_model="numpy")
+@compiled
 def _deviance(k: float, mean: float) -> float:
     """``k * log(k / mean) + mean - k``."""
     difference = k - mean

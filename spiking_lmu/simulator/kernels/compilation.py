@@ -1,0 +1,24 @@
+"""How kernels are compiled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba import njit
+
+# Kernels are called by other compiled functions only. References to slices of the arena
+# are not counted: this takes longer than a step of a small population.
+OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+    "_nrt": False,
+}
+
+
+def compiled(*function: Any, **options: Any) -> Any:
+    """Decorator of functions that Numba compiles, with or without further options.
+
+    Such functions can make slices of arrays, but no arrays.
+    """
+    return njit(*function, **{**OPTIONS, **options})
