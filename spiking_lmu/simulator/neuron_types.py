@@ -15,7 +15,7 @@ from .arena import NotCompiled, Place
 from .fusion import Population
 from .instructions import Instruction, Room, translates
 from .kernels.poisson_events import eligible, event_table, rate_table
-from .kernels.populations import KINDS, parameters, scratch_size
+from .kernels.populations import KINDS, decoder_table, parameters, scratch_size
 
 __all__ = ["neurons", "population"]
 
@@ -82,7 +82,7 @@ def _population(
         operands += [encoders.shape[1], room.constant(encoders.T), room.constant(bias)]
         operands += room.place(encoded.x).code
     decoders = np.empty((0, n)) if decoded is None else decoded.stacked_decoders
-    operands += [len(decoders), room.constant(decoders.T), 1, ABSENT, 0]
+    operands += [len(decoders), room.constant(decoder_table(decoders)), 1, ABSENT, 0]
     operands += [] if decoded is None else _outputs(decoded, room)
     return Instruction(opcodes.POPULATION, operands)
 
