@@ -166,8 +166,8 @@ class Experiment:
     prepare : callable, optional
         Of the arguments: those that are to be run, for instance with a file read.
     before : callable
-        Of the arguments: what to do in this process before tasks run, unless they run
-        on a cluster.
+        Of the arguments, and of whether to show progress: what to do in this process
+        before tasks run, unless they run on a cluster.
     choice : tuple of str, optional
         The option that chooses among variants of the experiment, its value for this
         one, and its help.
@@ -192,7 +192,7 @@ class Experiment:
     folders: Mapping[str, Any] = field(default_factory=dict)
     needs: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda arguments: {}
     prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda arguments: arguments
-    before: Callable[[Mapping[str, Any]], None] = lambda arguments: None
+    before: Callable[[Mapping[str, Any], bool], None] = lambda arguments, progress: None
     choice: tuple[str, str, str] | None = None
     variants: Mapping[str, Experiment] = field(default_factory=dict)
     sequential: bool = False
@@ -338,7 +338,7 @@ class Experiment:
                         tasks,
                         folder,
                         context=context,
-                        before=partial(self.before, arguments),
+                        before=partial(self.before, arguments, progress),
                         jobs=1 if here else jobs,
                         scheduler=None if here else scheduler,
                         progress=progress,

@@ -55,7 +55,7 @@ def write_csv(path, names, steps=STEPS):
 def arguments(folder, **changes):
     given = {
         "model": str(folder / "model.npz"),
-        "target": "batched",
+        "target": "compiled",
         "data": None,
         "part": "test",
         "memory": "lif",
@@ -91,7 +91,7 @@ def deploy(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("target", ["nengo", "batched", "dl"])
+@pytest.mark.parametrize("target", ["nengo", "compiled", "dl"])
 def test_an_exact_memory_says_the_same_everywhere(deploy, folder, target):
     done = deploy(**arguments(folder, target=target, memory="exact"))
     frame = done.frame
@@ -102,7 +102,7 @@ def test_an_exact_memory_says_the_same_everywhere(deploy, folder, target):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("target", ["nengo", "batched", "dl", "loihi"])
+@pytest.mark.parametrize("target", ["nengo", "compiled", "dl", "loihi"])
 def test_spiking_memories_run_everywhere(deploy, folder, target):
     done = deploy(**arguments(folder, target=target))
     facts = done.facts
@@ -135,7 +135,7 @@ def test_the_counter_counts_all_spikes(folder):
     assert add_counter(freeze(network, "rate", 10, x)) is None
 
 
-@pytest.mark.parametrize("target", ["nengo", "batched"])
+@pytest.mark.parametrize("target", ["nengo", "compiled"])
 def test_equal_seeds_give_equal_rows_and_others_do_not(deploy, folder, target):
     changes = {"target": target, "memory": "poisson-relu"}
     rows = [
@@ -150,7 +150,7 @@ def test_targets_share_their_neurons(deploy, folder, target):
     """Without spikes, nothing but neurons is random: all targets say the same."""
     here, there = (
         deploy(**arguments(folder, target=name, memory="rate")).frame["margin"]
-        for name in ("batched", target)
+        for name in ("compiled", target)
     )
     assert np.allclose(here, there, rtol=0, atol=1e-3)  # 32 bits, through a recurrence
 
@@ -235,7 +235,7 @@ def test_classes_go_by_their_names(deploy, folder):
 
 
 def test_the_command_writes_everything(folder, tmp_path, capsys):
-    argv = ["--target", "batched", "--neurons", "60", "--quiet", "--part", "all"]
+    argv = ["--target", "compiled", "--neurons", "60", "--quiet", "--part", "all"]
     argv += ["--out", str(tmp_path)]
     assert command.main(["deploy", str(folder / "model.npz"), *argv]) == 0
     names = {path.name for path in tmp_path.iterdir()}

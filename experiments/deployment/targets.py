@@ -20,10 +20,10 @@ Run = tuple[np.ndarray, float, dict[str, Any]]
 BATCH = 100  # sequences at once, on NengoDL
 
 
-def run_batched(
+def run_compiled(
     network: SequenceNetwork, inputs: np.ndarray, seed: int, progress: bool
 ) -> Run:
-    """By `networks.run_sequences`: what Nengo computes, for many sequences at once."""
+    """By `networks.run_sequences`: many sequences side by side, compiled."""
     answers = run_sequences(network, inputs, seed, progress)
     return answers.values, answers.spikes, {}
 
@@ -75,13 +75,17 @@ def run_dl(
 
 
 TARGETS: dict[str, Callable[[SequenceNetwork, np.ndarray, int, bool], Run]] = {
+    "compiled": run_compiled,
     "nengo": run_nengo,
-    "batched": run_batched,
     "dl": run_dl,
     "loihi": run_on_chip,
 }
 #: The packages that a target needs beside Nengo.
-NEEDS = {"dl": ("nengo-dl", "tensorflow"), "loihi": ("nengo-loihi",)}
+NEEDS = {
+    "compiled": ("numba",),
+    "dl": ("nengo-dl", "tensorflow"),
+    "loihi": ("nengo-loihi",),
+}
 
 
 def add_counter(network: SequenceNetwork) -> nengo.Probe | None:

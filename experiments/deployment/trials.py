@@ -65,7 +65,7 @@ Frozen = tuple[SequenceNetwork, float]  # and the seconds that it took
 
 def make_tasks(
     model: str,
-    target: str = "nengo",
+    target: str = "compiled",
     data: str | None = None,
     part: str = "test",
     memory: str | None = None,
@@ -87,8 +87,9 @@ def make_tasks(
         A network that ``psmnist`` or ``seqmnist`` has saved, such as
         ``results/psmnist/models/NAME.npz``, or that `SequenceNetwork.save` has written.
     target : str
-        Simulator: ``nengo``, one sequence at a time; ``batched``, the same for all
-        sequences at once; ``dl``, NengoDL; or ``loihi``, the emulator of the chip.
+        Simulator: ``compiled``, that of this toolkit, many sequences at a time;
+        ``nengo``, one sequence at a time, as a reference; ``dl``, NengoDL; or
+        ``loihi``, the emulator of the chip.
     data : str, optional
         ``digits``, ``mnist``, an ``.npz`` file like it, or a ``.csv`` or ``.tsv`` file
         of sequences; by default the data that the network was trained on. Sequences are

@@ -35,10 +35,10 @@ def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
     return training | (backends.needs(arguments) if _spikes(arguments) else {})
 
 
-def before(arguments: Mapping[str, Any]) -> None:
+def before(arguments: Mapping[str, Any], announce: bool) -> None:
     """Compile what simulates spikes, if there are any."""
     if _spikes(arguments):
-        backends.prepare(arguments)
+        backends.prepare(arguments, announce)
 
 
 def _spikes(arguments: Mapping[str, Any]) -> bool:

@@ -80,7 +80,7 @@ class Backend:
     packages : tuple of str
         Distributions that the results depend on, beside Nengo.
     prepare : callable
-        What to do once, before processes run it.
+        What to do once, before processes run it; of whether to say so.
     """
 
     run: Callable[..., list[Recording]]
@@ -88,7 +88,7 @@ class Backend:
     spiking_only: bool = False
     most_neurons: int | None = None
     packages: tuple[str, ...] = ()
-    prepare: Callable[[], Any] = tuple
+    prepare: Callable[[bool], None] = lambda announce: None
 
     def versions(self) -> dict[str, str]:
         """The installed versions of its packages; ``"none"`` where one is missing."""
@@ -102,15 +102,22 @@ def _version(package: str) -> str:
         return "none"
 
 
-def compile_simulator(minibatch: bool = False) -> None:
+def compile_simulator(announce: bool = True, minibatch: bool = False) -> None:
     """Compile the simulator for this machine, or load what was compiled.
 
     Processes that are started afterwards load it too, instead of compiling each for
     itself.
+
+    Parameters
+    ----------
+    announce : bool
+        Whether to say on stderr that it is being compiled.
+    minibatch : bool
+        Whether it is that for many networks side by side.
     """
     from spiking_lmu.simulator.interpreter import compiled  # slow to import
 
-    compiled(minibatch)
+    compiled(minibatch, announce)
 
 
 def run_compiled(
@@ -275,9 +282,9 @@ def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
     return dict.fromkeys(backend(name).packages, f"the backend {name!r}")
 
 
-def prepare(arguments: Mapping[str, Any]) -> None:
+def prepare(arguments: Mapping[str, Any], announce: bool = True) -> None:
     """Do once what the backend that arguments name needs before it runs."""
-    backend(arguments["backend"]).prepare()
+    backend(arguments["backend"]).prepare(announce)
 
 
 def check_fits(
