@@ -12,7 +12,7 @@ import nengo
 import numpy as np
 import pywt
 
-from spiking_lmu import Spectrum, load_signal
+from spiking_lmu import Simulator, Spectrum, load_signal
 from spiking_lmu.experiments import style
 from spiking_lmu.networks import LegendreMemory
 
@@ -33,8 +33,7 @@ with nengo.Network(seed=0) as model:
     probe = nengo.Probe(memory.add_readout(delays), synapse=0.003)
     window = nengo.Probe(memory.add_readout(np.linspace(0, THETA, 100)))
 
-# without the optimizer, one seed gives the same numbers in every process
-with nengo.Simulator(model, progress_bar=False, optimize=False) as sim:
+with Simulator(model, progress_bar=False) as sim:
     sim.run_steps(len(ecg))
 
 t = sim.trange()

@@ -3,6 +3,7 @@
 import nengo
 import numpy as np
 
+from spiking_lmu import Simulator
 from spiking_lmu.networks import LegendreMemory
 
 
@@ -20,8 +21,7 @@ with nengo.Network(seed=2) as model:
     u = nengo.Probe(stimulus, synapse=0.03)
     y = nengo.Probe(louder, synapse=0.03)
 
-# without the optimizer, one seed gives the same numbers in every process
-with nengo.Simulator(model, optimize=False) as sim:
+with Simulator(model) as sim:
     sim.run(10)
 
 heard = sim.data[u][:, 0]

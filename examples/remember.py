@@ -3,7 +3,14 @@
 import nengo
 import numpy as np
 
-from spiking_lmu import discretize, rmse, sampled_readout, simulate, state_space
+from spiking_lmu import (
+    Simulator,
+    discretize,
+    rmse,
+    sampled_readout,
+    simulate,
+    state_space,
+)
 from spiking_lmu.networks import LegendreMemory
 
 with nengo.Network(seed=0) as model:
@@ -15,8 +22,7 @@ with nengo.Network(seed=0) as model:
     input_probe = nengo.Probe(stimulus)
     probe = nengo.Probe(delayed)
 
-# without the optimizer, one seed gives the same numbers in every process
-with nengo.Simulator(model, optimize=False) as sim:
+with Simulator(model) as sim:
     sim.run(10)
 
 u = sim.data[input_probe][:, 0]

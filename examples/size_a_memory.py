@@ -4,6 +4,7 @@ import nengo
 import numpy as np
 
 from spiking_lmu import (
+    Simulator,
     Spectrum,
     choose_order,
     discretize,
@@ -30,8 +31,7 @@ with nengo.Network(seed=1) as model:
     u = nengo.Probe(stimulus)
     m = nengo.Probe(memory.output)
 
-# without the optimizer, one seed gives the same numbers in every process
-with nengo.Simulator(model, optimize=False) as sim:
+with Simulator(model) as sim:
     sim.run(20)
 
 exact = simulate(*discretize(*state_space(theta, order), sim.dt), sim.data[u][:, 0])

@@ -74,6 +74,17 @@ def test_pages_have_blocks():
     assert all(any(p.id.startswith(name) for p in BLOCKS) for name in RUN)
 
 
+def test_blocks_of_the_simulator_run(capsys):
+    """One after the other: later ones use what earlier ones have made."""
+    namespace = {}
+    for block in BLOCKS:
+        if block.id.startswith("simulator.md"):
+            exec(compile(block.values[0], block.id, "exec"), namespace)
+    assert "(8, 1000, 1)" in capsys.readouterr().out
+    (fallback,) = namespace["sim"].fallbacks
+    assert "Python function" in str(fallback)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "block",

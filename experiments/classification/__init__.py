@@ -14,6 +14,7 @@ from spiking_lmu.experiments.classification.figures import plot, plot_training
 from spiking_lmu.experiments.classification.report import present
 from spiking_lmu.experiments.classification.trials import is_mnist, make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment, Otherwise
+from spiking_lmu.experiments.sweeps.backends import compile_simulator
 
 __all__ = ["experiment", "plot", "plot_training", "run", "seqmnist"]
 
@@ -42,6 +43,12 @@ def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
     return packages
 
 
+def before(arguments: Mapping[str, Any], announce: bool) -> None:
+    """Compile the simulator, if networks run in neurons."""
+    if arguments["rungs"]:
+        compile_simulator(announce, minibatch=True)
+
+
 experiment = Experiment(
     name="psmnist",
     make_tasks=make_tasks,
@@ -54,6 +61,7 @@ experiment = Experiment(
     fixed={"permuted": True},
     folders={"data": "digits"},
     needs=needs,
+    before=before,
 )
 seqmnist = replace(experiment, name="seqmnist", fixed={"permuted": False})
 run = experiment.run

@@ -234,6 +234,8 @@ def make_tasks(
                     "noise_aware": tuned == "yes",
                     "synapse": float(synapse),
                     "rates": float(rates),
+                    # not that of earlier versions, whose trials are others
+                    **({} if chip else {"backend": "compiled"}),
                 }
                 for tuned in (noise_aware if rung != "rate" else ("no",))
             ]
@@ -386,6 +388,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         "total_neurons": n_neurons * n_states,
         "presentation": task["presentation"],
         "noise_aware": task["noise_aware"],
+        "backend": "loihi" if chip else task["backend"],
         **_accuracy(answers == y, exact == y),
         "agreement": float(np.mean(answers == exact)),
         "build_seconds": built - start,
