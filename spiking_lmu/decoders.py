@@ -130,12 +130,13 @@ class PoissonL2(Solver):
             active at any point (``active``).
         """
         n_points = len(Y)
-        means, awake = [], []
+        means: list[np.ndarray] = []
+        awake: list[slice] = []
         for part in parts:
             A = np.abs(activities(slice(None), part))
             means.append(A.mean(axis=0, dtype=float) / self.height)
-            points = np.flatnonzero(A.any(axis=1))
-            awake.append(slice(points[0], points[-1] + 1) if len(points) else slice(0))
+            rows = np.flatnonzero(A.any(axis=1))
+            awake.append(slice(rows[0], rows[-1] + 1) if len(rows) else slice(0))
         mean_rates = np.concatenate(means)
         costs = np.split(_costs(mean_rates), np.cumsum([len(m) for m in means])[:-1])
 
@@ -192,9 +193,10 @@ class PoissonL2(Solver):
         n_neurons = len(gain)
         if n_neurons <= len(x):
             return self(activities(slice(None), slice(None)), Y)
+        # in this order, the neurons of a part are silent at the same points
         ascending = np.argsort(x[:, 0], kind="stable")
         x, Y = x[ascending], Y[ascending]
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # gains of users may be 0
             thresholds = bias / gain
         alike = np.lexsort((thresholds, encoders[:, 0]))
         parts = [alike[part] for part in blocks(n_neurons)]
