@@ -35,7 +35,6 @@ from .random_numbers import (
     SIZE,
     advance,
     fraction,
-    next_word,
     poisson,
 )
 
@@ -59,6 +58,7 @@ FIRST, COUNT, BOUND, MEAN = range(4)
 CELL = 4
 CELLS = 256
 
+MANY_OUTPUTS = 8
 MOST = 4.0  # candidates of a neuron in a step; with more, each neuron draws its number
 FARTHEST = 1e300  # values x beyond are moved there
 GUARD = 1e-9  # more than all errors of rounding
@@ -220,8 +220,11 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
         arena[to] = nothing + arena[to] if code[at + ADDS] else nothing
     if with_spikes:
         spikes = code[at + SPIKES] + lane * code[at + SPIKES + 2]
-        for i in range(code[at + N]):
-            arena[spikes + i * code[at + SPIKES + 1]] = nothing
+        if code[at + SPIKES + 1] == 1:
+            arena[spikes : spikes + code[at + N]] = nothing
+        else:
+            for i in range(code[at + N]):
+                arena[spikes + i * code[at + SPIKES + 1]] = nothing
     if math.isnan(x):
         return
     x = min(max(x, -FARTHEST), FARTHEST)
@@ -249,7 +252,7 @@ def _output(code: Any, at: int, k: int, lane: int) -> int:
     return code[at + OUTPUTS + 3 * k] + lane * code[at + OUTPUTS + 3 * k + 2]
 
 
-@compiled
+@compiled(forceinline=True)
 def _accepts(u: float, bound: float, j: float, arena: Any, rates: int) -> int:
     """Whether ``u * bound`` is below the rate at j."""
     edge = np.uint64(rates + RATES)
@@ -304,18 +307,24 @@ def _candidates(
     rows: int,
 ) -> int:
     """As `_one_output`, for any number of outputs and with spikes."""
-    stream = code[at + STREAM] + SIZE * lane
+    stream, rates = code[at + STREAM] + SIZE * lane, code[at + RATE_TABLE]
+    n = int(poisson(float(arena[cell + MEAN]), words, stream))
+    count, first, n_outputs = 0, int(arena[cell + FIRST]), code[at + N_OUTPUTS]
+    s0, s1 = words[stream], words[stream + 1]
+    s2, s3 = words[stream + 2], words[stream + 3]
     n_active, bound = np.uint64(arena[cell + COUNT]), float(arena[cell + BOUND])
-    count = 0
-    for _ in range(int(poisson(float(arena[cell + MEAN]), words, stream))):
-        word = next_word(words, stream)
-        i = int(high_product(word, n_active))
-        row = rows + i * (2 + code[at + N_OUTPUTS])
+    for _ in range(n):
+        word, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
+        i = np.int64(high_product(word, n_active))
+        row = rows + i * (2 + n_outputs)
         j = arena[row] * x + arena[row + 1]
-        u = fraction(word * n_active)
-        if _accepts(u, bound, j, arena, code[at + RATE_TABLE]):
-            _spike(code, at, arena, lane, int(arena[cell + FIRST]) + i, row, 1.0)
-            count += 1
+        accepted = _accepts(fraction(word * n_active), bound, j, arena, rates)
+        # to add nothing is faster than to guess whether there is something to add
+        if accepted or n_outputs < MANY_OUTPUTS:
+            _spike(code, at, arena, lane, first + i, row, float(accepted))
+        count += accepted
+    words[stream], words[stream + 1] = s0, s1
+    words[stream + 2], words[stream + 3] = s2, s3
     return count
 
 
@@ -343,7 +352,7 @@ def _each(
     return count
 
 
-@compiled
+@compiled(forceinline=True)
 def _spike(
     code: Any, at: int, arena: Any, lane: int, i: int, row: int, n: float
 ) -> None:
