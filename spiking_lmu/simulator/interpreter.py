@@ -159,6 +159,7 @@ def compiled(minibatch: bool, announce: bool = True) -> Any:
         try:
             lanes = types.int64 if minibatch else types.none
             dispatcher.compile(_signature(lanes))
+            dispatcher.disable_compile()  # never anew for an integer time step, say
         finally:
             word.cancel()
         _COMPILED[minibatch] = dispatcher
