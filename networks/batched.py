@@ -176,7 +176,7 @@ class BatchedMemory:
         self.memory, self.seed = memory, seed
         self.spikes = 0.0
         spiking = memory.neuron_type.spiking
-        with nengo.Network(seed=seed) as self._network:
+        with nengo.Network(seed=seed) as network:
             nengo.Network.add(memory)
             counter = nengo.Node(size_in=1)
             self._counted = nengo.Probe(counter)
@@ -185,7 +185,8 @@ class BatchedMemory:
                 nengo.Connection(
                     ensemble.neurons, counter, transform=ones, synapse=None
                 )
-        with repeatable(self._network, memory.dt, seed) as sim:
+        with repeatable(network, memory.dt, seed) as sim:
+            self._model = sim.model
             self.populations = memory.populations(sim.data)
         self.n_neurons = sum(len(p.gain) for p in self.populations)
 
@@ -213,11 +214,7 @@ class BatchedMemory:
         at_once = min(AT_ONCE, len(x))
         states, spikes = np.empty((len(x), self.memory.output.size_out)), 0.0
         simulator = Simulator(
-            self._network,
-            self.memory.dt,
-            self.seed,
-            progress_bar=False,
-            minibatch_size=at_once,
+            None, model=self._model, progress_bar=False, minibatch_size=at_once
         )
         bar = tqdm(total=len(x), unit="sequence", disable=not progress)
         with simulator as sim, bar:

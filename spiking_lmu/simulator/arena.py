@@ -78,7 +78,7 @@ class Arena:
         self.numbers = np.empty(0, self.dtype)
         self._places: dict[Signal, Place] = {}
         self._constants: list[tuple[int, np.ndarray]] = []
-        self._size = self.n_varying = 0
+        self._size = self.n_varying = self._n_writable = 0
         written = set(varying or ())
         bases: dict[Signal, None] = {}
         resets: set[Signal] = set()
@@ -92,8 +92,10 @@ class Arena:
                 resets.add(operator.dst.base)
         written -= shared or set()
         # What is reset lies together, so that one instruction can do it. What varies
-        # lies in front of what does not.
-        for base in sorted(bases, key=lambda b: (b not in resets, b not in written)):
+        # lies in front of what does not, and what users may write in front of the rest.
+        for base in sorted(
+            bases, key=lambda b: (b not in resets, b not in written, b.readonly)
+        ):
             if base.sparse or base.dtype != self.dtype:
                 continue
             many = base in written and minibatch_size is not None
@@ -101,6 +103,8 @@ class Arena:
             self._places[base] = Place(self.reserve(base.size * lanes), lanes, many)
             if base in written:
                 self.n_varying = self._size
+            if base in written or not base.readonly:
+                self._n_writable = self._size
 
     def reserve(self, size: int) -> int:
         """The offset of room for some numbers."""
@@ -145,6 +149,14 @@ class Arena:
         for offset, values in self._constants:
             self.numbers[offset : offset + values.size] = values
         self._constants.clear()
+
+    def keep_start(self) -> None:
+        """Keep the numbers as they are, for `restart`."""
+        self._at_start = self.numbers[: self._n_writable].copy()
+
+    def restart(self) -> None:
+        """Set all signals that may have changed to what they were at the start."""
+        self.numbers[: self._n_writable] = self._at_start
 
     def view(self, signal: Signal, lane: int | None = None) -> np.ndarray:
         """A signal's numbers, in one lane, or in all, which are the last axis.

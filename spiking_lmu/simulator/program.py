@@ -69,7 +69,8 @@ class Program:
     signals : ArenaSignals
         The map from signals to arrays that users see.
     lanes : list of ArenaSignals
-        The same for each network of a minibatch; what Python's steps work on.
+        The same for each network of a minibatch, on which Python's steps work. Only
+        the first where no operator needs such steps.
     clock : ndarray of int64
         The number of the step; then, for each probe, where its next row begins.
     fallbacks : list of Fallback
@@ -122,14 +123,19 @@ class Program:
         if model.step is not None and model.step.dtype == self.clock.dtype:
             own[model.step.base] = self.clock[:1].reshape(model.step.base.shape)
         self.signals = ArenaSignals(self.arena, own)
+        for operator in model.operators:
+            operator.init_signals(self.signals)
+        self.arena.keep_start()
+        # operators that need Nengo's step for each network of a minibatch
+        self._stepped_alone = dict.fromkeys(f.operator for f in self.fallbacks)
+        self._stepped_alone.update(dict.fromkeys(self.room.resets))
         self.lanes = [self.signals]
         if minibatch_size is not None:
-            self.lanes = [
-                ArenaSignals(self.arena, own, lane) for lane in range(minibatch_size)
-            ]
-        for signals in {id(s): s for s in [self.signals, *self.lanes]}.values():
-            for operator in model.operators:
-                operator.init_signals(signals)
+            count = minibatch_size if self._stepped_alone else 1
+            self.lanes = [ArenaSignals(self.arena, own, i) for i in range(count)]
+            for lane, signals in enumerate(self.lanes):
+                for operator in model.operators if lane == 0 else self._stepped_alone:
+                    operator.init_signals(signals)
         self.generators = [
             (generator, generator.get_state())
             for fallback in self.fallbacks
@@ -206,21 +212,25 @@ class Program:
         """Set everything to its start; gives Nengo's steps of all operators.
 
         All operators make their steps, in Nengo's order, for they draw from one random
-        number generator. In a minibatch, every network has its own.
+        number generator. In a minibatch, every network has its own, and networks after
+        the first make only the steps that are needed.
         """
-        # all networks of a minibatch are views of the same numbers
+        self.arena.restart()
         for signals in {id(s): s for s in [self.signals, *self.lanes]}.values():
             for signal in signals:
-                signals.reset(signal)
+                if not self.arena.holds(signal):
+                    signals.reset(signal)
         self.clock[:] = 0
         for generator, state in self.generators:
             generator.set_state(state)
         steps: dict[Operator, list[Any]] = {operator: [] for operator in self.order}
-        rngs = [np.random.RandomState(lane_seed(seed, i)) for i in range(self.n_lanes)]
-        for rng, signals in zip(rngs, self.lanes, strict=True):
+        rngs = []
+        for lane, signals in enumerate(self.lanes):
+            rngs.append(np.random.RandomState(lane_seed(seed, lane)))
             for operator in self.order:
-                made = operator.make_step(signals, self.model.dt, rng)
-                steps[operator].append(made)
+                if lane == 0 or operator in self._stepped_alone:
+                    made = operator.make_step(signals, self.model.dt, rngs[-1])
+                    steps[operator].append(made)
         for operator, do in self.room.resets.items():
             do(steps[operator])
         self.sources.reset(seed)
