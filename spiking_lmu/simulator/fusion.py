@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from nengo.builder.neurons import SimNeurons
-from nengo.builder.operator import Copy, DotInc, Operator
+from nengo.builder.operator import Copy, DotInc, Operator, Reset
 from nengo.builder.signal import Signal
 from nengo.neurons import RatesToSpikesNeuronType
 
@@ -56,7 +57,9 @@ def populations(operators: Iterable[Operator]) -> list[Population]:
     """The populations of a network.
 
     Nothing else may write to a population's currents, and encoders, biases and decoders
-    must be constant. Decoders that are learned remain operators of their own.
+    must be constant. Decoders that are learned remain operators of their own. Signals
+    that only bring a value to a population, or from it to another signal, are left out:
+    they keep their initial values.
     """
     writers: dict[Signal, list[Operator]] = defaultdict(list)
     readers: dict[Signal, list[Operator]] = defaultdict(list)
@@ -99,16 +102,68 @@ def _population(
         return None
     decoding = [o for o in users if type(o) is DotInc and _is_product(o)]
     decoding = [o for o in decoding if o.X is output]
+    x, into = _source(encoding, writers, readers)
+    operators = [*into, bias, encoding, *stages, *decoding]
+    decoders = []
+    for product in decoding:
+        Y, out_of = _destination(product, writers, readers)
+        operators += out_of
+        decoders.append((product.A, Y))
     return Population(
-        operators=(bias, encoding, *stages, *decoding),
-        x=encoding.X,
+        operators=tuple(operators),
+        x=x,
         encoders=encoding.A,
         bias=bias.src,
         neurons=stages,
-        decoders=tuple((o.A, o.Y) for o in decoding),
+        decoders=tuple(decoders),
         currents=J if len(readers[J]) > 1 else None,
         output=output if len(decoding) < len(users) else None,
     )
+
+
+def _source(
+    encoding: DotInc, writers: Users, readers: Users
+) -> tuple[Signal, list[Operator]]:
+    """Where the encoded value comes from, and the operators that bring it.
+
+    A value that is copied from elsewhere, and from one place only, is read there.
+    """
+    x = encoding.X
+    reset, copy = _reset_and(Copy, writers[x])
+    if copy is None or x.is_view or readers[x] != [encoding]:
+        return x, []
+    if not (_is_increment(copy) and copy.dst is x and copy.src.shape == x.shape):
+        return x, []
+    return copy.src, [reset, copy]
+
+
+def _destination(
+    decoding: DotInc, writers: Users, readers: Users
+) -> tuple[Signal, list[Operator]]:
+    """Where a decoded value goes, and the operators that bring it there."""
+    Y = decoding.Y
+    reset, product = _reset_and(DotInc, writers[Y])
+    if product is not decoding or Y.is_view or len(readers[Y]) != 1:
+        return Y, []
+    (copy,) = readers[Y]
+    if not (type(copy) is Copy and _is_increment(copy) and copy.src is Y):
+        return Y, []
+    if copy.dst.shape != Y.shape:
+        return Y, []
+    return copy.dst, [reset, copy]
+
+
+def _reset_and(kind: type[Operator], operators: list[Operator]) -> Any:
+    """A reset to zero and an operator of a kind, if there is nothing else."""
+    if len(operators) == 2:
+        for reset, other in (operators, operators[::-1]):
+            if type(reset) is Reset and reset.value == 0 and type(other) is kind:
+                return reset, other
+    return None, None
+
+
+def _is_increment(copy: Copy) -> bool:
+    return copy.inc and copy.src_slice is None and copy.dst_slice is None
 
 
 def _is_plain(copy: Copy, J: Signal) -> bool:

@@ -240,7 +240,7 @@ class Program:
     def has_nan(self) -> bool:
         """Whether any signal that varies is not a number."""
         numbers = self.arena.numbers[: self.arena.n_varying]
-        return bool(np.isnan(np.dot(numbers, numbers)))
+        return bool(np.isnan(numbers.min(initial=0)))
 
     def invalid(self) -> Operator | None:
         """The operator that made NaN; None if it came from Python, which may give it.
