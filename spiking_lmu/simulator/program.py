@@ -11,6 +11,7 @@ import numpy as np
 from nengo.builder import Model
 from nengo.builder.operator import Operator, TimeUpdate
 from nengo.builder.probe import SimProbe
+from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
 from nengo.exceptions import ValidationError
 
@@ -231,6 +232,8 @@ class Program:
                 if lane == 0 or operator in self._stepped_alone:
                     made = operator.make_step(signals, self.model.dt, rngs[-1])
                     steps[operator].append(made)
+                elif isinstance(operator, SimProcess):
+                    operator.process.get_rng(rngs[-1])  # draws as its step would
         for operator, do in self.room.resets.items():
             do(steps[operator])
         self.sources.reset(seed)
@@ -299,9 +302,12 @@ class Program:
 
     def values(self, signal: Signal) -> np.ndarray:
         """A copy of a signal; in a minibatch, the networks are the first axis."""
+        values = self.signals[signal]
         if self.minibatch_size is None:
-            return self.signals[signal].copy()
-        return np.stack([signals[signal] for signals in self.lanes])
+            return values.copy()
+        if values.ndim == signal.ndim:  # the networks share it
+            return np.stack([values] * self.minibatch_size)
+        return np.moveaxis(values, -1, 0).copy()
 
 
 def lane_seed(seed: int, lane: int) -> int:
