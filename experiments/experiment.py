@@ -14,20 +14,21 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from importlib import import_module, metadata, resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.compatibility import installation
+from spiking_lmu.experiments.arguments import DIVIDING, checked, execution
 from spiking_lmu.experiments.docstrings import of_run
 from spiking_lmu.experiments.pages import report as pages
 from spiking_lmu.experiments.pages.files import write_files
 from spiking_lmu.experiments.pages.templates import fill
+from spiking_lmu.experiments.sweeps.store import installed
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, join, sweep
 from spiking_lmu.experiments.sweeps.workers import Task
-from spiking_lmu.validation import check_flag, check_integer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,28 +41,6 @@ Figures = dict[str, Callable[[], "Figure"]]
 TEMPLATE = "report.j2"
 FAILURES = "failures.txt"  # with all tracebacks, where there is no report to hold them
 LONGEST_NAME = 60  # characters, of what a file gives to the name of a folder
-
-
-def execution(
-    folder: str | None = None,
-    jobs: int | None = None,
-    scheduler: str | None = None,
-    progress: bool = False,
-) -> None:
-    """Where and how visibly an experiment runs: what does not change its results.
-
-    Parameters
-    ----------
-    folder : str, optional
-        Folder of the results. Finished trials are stored there and used again.
-    jobs : int, optional
-        Number of local processes; by default the number of cores.
-    scheduler : str, optional
-        Address of a running Dask scheduler, such as ``tcp://host:8786``. Its workers
-        run the trials instead of local processes.
-    progress : bool
-        Whether to show a progress bar.
-    """
 
 
 @dataclass(frozen=True)
@@ -197,6 +176,13 @@ class Experiment:
     variants: Mapping[str, Experiment] = field(default_factory=dict)
     sequential: bool = False
 
+    @classmethod
+    def of_folder(cls, package: str, name: str, **declared: Any) -> Experiment:
+        """The experiment whose tasks and page are in the modules of a package."""
+        trials, report = (import_module(f"{package}.{m}") for m in ("trials", "report"))
+        parts = trials.make_tasks, trials.run_task, report.present
+        return cls(name, *parts, **declared)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
         """By name, as functions are pickled, where it is an object of a module."""
         home = self.make_tasks.__module__
@@ -298,13 +284,7 @@ class Experiment:
 
     def plan(self, arguments: dict[str, Any]) -> list[Stage]:
         """The stages of tasks, from arguments that are all checked here."""
-        for name, low, high in (("seed", 0, 2**32 - 1), ("trials", 1, 10**4)):
-            if name in arguments:
-                check_integer(name, arguments[name], low, high)
-        for name, kind in self._types.items():
-            if kind is bool:
-                check_flag(name, arguments[name])
-        tasks: Any = self.make_tasks(**arguments)
+        tasks: Any = self.make_tasks(**checked(self.make_tasks, arguments))
         return [t for t in tasks if isinstance(t, Stage)] or [Stage(list(tasks))]
 
     def execute(
@@ -351,18 +331,12 @@ class Experiment:
         self, arguments: Mapping[str, Any], scheduler: str | None
     ) -> dict[str, str | None]:
         """Versions of the optional packages; those that are missing are named."""
-        installed: dict[str, str | None] = {}
+        found = {package: installed(package) for package in self.needs(arguments)}
         for package, user in self.needs(arguments).items():
-            try:
-                installed[package] = metadata.version(package)
-            except metadata.PackageNotFoundError:
-                if scheduler is None:
-                    how = installation(package.replace("-", "_"))
-                    raise ImportError(
-                        f"{user} needs {package}; install it with: {how}"
-                    ) from None
-                installed[package] = None
-        return installed
+            if scheduler is None and found[package] is None:
+                how = installation(package.replace("-", "_"))
+                raise ImportError(f"{user} needs {package}; install it with: {how}")
+        return found
 
     # ---- From rows to a page -------------------------------------------------------
 
@@ -443,7 +417,6 @@ class Experiment:
 
 
 _EXECUTION = inspect.signature(execution).parameters
-DIVIDING = ("jobs", "scheduler")  # arguments that say how to divide tasks
 
 
 def _named(module: str, name: str) -> Experiment:

@@ -22,8 +22,8 @@ from typing import (
 
 from cyclopts import Parameter
 
+from spiking_lmu.experiments.arguments import execution
 from spiking_lmu.experiments.docstrings import PARAMETERS, documentation
-from spiking_lmu.experiments.experiment import execution
 
 if TYPE_CHECKING:
     from spiking_lmu.experiments.experiment import Experiment

@@ -163,8 +163,9 @@ def check_each(
     check: Callable[..., Any],
     *bounds: Any,
     empty: bool = False,
+    different: bool = True,
 ) -> None:
-    """Check each of several values, which must all be different, in the same way.
+    """Check each of several values in the same way.
 
     Parameters
     ----------
@@ -178,11 +179,13 @@ def check_each(
         Further arguments for ``check``.
     empty : bool
         Whether there may be none.
+    different : bool
+        Whether a value that comes twice is refused.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If it is no sequence, is empty, or any value is refused or comes twice.
+        If it is no sequence, is empty, or any value is refused.
     """
     listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
     if not listed or isinstance(values, str) or not (empty or len(values)):
@@ -190,7 +193,7 @@ def check_each(
         raise refusal(name, values, f"a sequence{least}")
     for value in values:
         check(name, value, *bounds)
-    if len(set(values)) < len(values):
+    if different and len(set(values)) < len(values):
         raise refusal(name, values, "values that are all different")
 
 

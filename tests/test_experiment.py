@@ -390,6 +390,17 @@ def test_templates_show_figures_that_there_are_and_one_a_section(text):
         page(text, figures=("a",), t=pd.DataFrame())
 
 
+def test_tables_may_be_written_in_a_template():
+    found = page(
+        "{% call section('S') %}{{ table([['', 'Here', 'There'], ['size', n, '<b>']], "
+        "'Two.', without=['There']) }}{% endcall %}",
+        n=3,
+    )
+    (section,) = found.sections
+    assert section.table.to_dict("list") == {"": ["size"], "Here": [3]}
+    assert section.table_caption == "Two."
+
+
 def test_a_value_that_is_missing_is_no_empty_text():
     with pytest.raises(Exception, match="'nothing' is undefined"):
         page("{% call lead() %}{{ nothing }}{% endcall %}")

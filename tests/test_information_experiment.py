@@ -261,15 +261,17 @@ def test_a_value_that_is_held_is_one_step_of_the_longer_window():
 
 def test_spiking_neurons_hold_what_theory_says():
     u = np.random.default_rng(0).uniform(-1, 1, 500)
-    few, many = (
-        spiking_memory(u, 3, 4.0, 10, n, "poisson", 0.1, 21, seed=0) for n in (30, 200)
+    task = {"order": 3, "window": 4.0, "presentation": 10, "neuron_type": "poisson"}
+    task |= {"synapse": 0.1, "seed": 0}
+    (states, predicted), (_, better) = (
+        spiking_memory(u, {**task, "n_neurons": n}, 21) for n in (30, 200)
     )
-    assert few.states.shape == (500, 3)
+    assert states.shape == (500, 3)
     exact = expected_memory(memory_step(3, 4.0), 21)
-    assert few.predicted.sum() < many.predicted.sum() < exact.sum()
-    found = capacities(few.states, u, make_terms((20,)))
+    assert predicted.sum() < better.sum() < exact.sum()
+    found = capacities(states, u, make_terms((20,)))
     # 500 values: noise of the estimate, what lies below the threshold, and distortion
-    assert found.total == pytest.approx(few.predicted.sum(), rel=0.15)
+    assert found.total == pytest.approx(predicted.sum(), rel=0.15)
 
 
 # ---- The experiment ----------------------------------------------------------------

@@ -2,17 +2,13 @@
 
 from spiking_lmu.experiments.approximation.errors import COLUMNS
 from spiking_lmu.experiments.approximation.figures import plot
-from spiking_lmu.experiments.approximation.report import present
-from spiking_lmu.experiments.approximation.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment
 
 __all__ = ["experiment", "plot", "run"]
 
-experiment = Experiment(
+experiment = Experiment.of_folder(
+    __name__,
     "approximation",
-    make_tasks,
-    run_task,
-    present,
     finish=lambda frame: frame.reindex(columns=list(COLUMNS)).astype(COLUMNS),
     sequential=True,
     returns="""One row a number; a column that does not apply is empty. By ``kind``:

@@ -11,7 +11,7 @@ import pandas as pd
 from spiking_lmu.delay_errors import delay_error
 from spiking_lmu.experiments.approximation.errors import example_windows, rows_of
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.pages.means import check_trials
+from spiking_lmu.experiments.pages.means import those
 from spiking_lmu.legendre import readout
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ METHOD_NAMES = {
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
     """Delay error against theta * f at each order, and the band that it leaves."""
-    check_trials(frame)
-    delays, limits = rows_of(frame, "delay"), rows_of(frame, "band")
-    check_trials(delays, "row of the kind 'delay'")
-    check_trials(limits, "row of the kind 'band'")
+    delays, limits = (
+        those(frame, "kind", kind, f"row of the kind {kind!r}")
+        for kind in ("delay", "band")
+    )
     figure = style.new_figure("double", aspect=0.46)
     curves, bands = figure.subplots(1, 2, width_ratios=(1.55, 1))
     _draw_delays(curves, delays)
@@ -73,8 +73,7 @@ def _draw_delays(ax: Axes, rows: pd.DataFrame) -> None:
             _label(ax, float(np.exp(at)), 1e-3, f"{order}", colours[order])
     ax.set_xlim(rows["theta_times_freq"].min(), rows["theta_times_freq"].max())
     ax.set_ylim(low, high)
-    style.log_axis(ax.xaxis)
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax)
     ax.annotate(
         "1 %",
         (1, 0.01),
@@ -104,14 +103,12 @@ def _draw_bands(ax: Axes, rows: pd.DataFrame) -> None:
             band["order"],
             band["theta_times_freq"],
             marker="os^D"[k % 4],
-            markeredgecolor="white",
-            markeredgewidth=0.5,
+            **style.RIMMED,
             color=shades[k % len(shades)],
             label=f"error ≤ {percent(tolerance)}",
         )
     ax.legend(loc="lower right")
-    style.log_axis(ax.xaxis, rows["order"])
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax, rows["order"])
     ax.set_xlabel(r"order, $d$")
     ax.set_ylabel(r"usable cycles in the window, $\theta f$")
     ax.set_title("Usable band")
@@ -183,15 +180,13 @@ def _draw_window_errors(ax: Axes, rows: pd.DataFrame, cycles: float) -> None:
         ax.plot(
             line["order"],
             np.maximum(line["error"], 1e-12),
-            markeredgecolor="white",
-            markeredgewidth=0.5,
+            **style.RIMMED,
             **looks[method],
         )
     style.reference(ax, 0.01, linestyle=style.DOTTED)
     ax.set_ylim(1e-7, 2)
     ax.legend(loc="lower left")
-    style.log_axis(ax.xaxis, rows["order"])
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax, rows["order"])
     ax.set_xlabel(r"order, $d$")
     ax.set_ylabel("rms error of the window")
     ax.set_title(rf"Signals up to $\theta f = {cycles:g}$")
@@ -280,8 +275,7 @@ def _draw_methods(ax: Axes, rows: pd.DataFrame, floor: float) -> None:
         style.reference(ax, floor)
     if not np.isfinite(rows["error"]).any():
         ax.set_ylim(0.1, 1)
-    style.log_axis(ax.xaxis)
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax)
 
 
 def percent(share: float) -> str:

@@ -15,8 +15,7 @@ from spiking_lmu.experiments.approximation.errors import (
     rows_of,
 )
 from spiking_lmu.experiments.approximation.figures import example_orders
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
+from spiking_lmu.experiments.pages.means import Law
 
 
 def best_band(frame: pd.DataFrame) -> Law:

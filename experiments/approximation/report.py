@@ -9,24 +9,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments.approximation.errors import LAGS, rows_of
-from spiking_lmu.experiments.approximation.figures import (
-    METHOD_NAMES,
-    percent,
-    plot,
-    plot_methods,
-    plot_windows,
-)
-from spiking_lmu.experiments.approximation.laws import (
-    band_laws,
-    best_band,
-    exponent,
-    limit_laws,
-    method_laws,
-    slope_laws,
-    told_apart,
-    window_laws,
-)
+from spiking_lmu.experiments.approximation import errors, figures, laws
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.pages.templates import initial
@@ -41,23 +24,25 @@ READING_WORDS = {
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures."""
     frame = result.frame
-    steps = rows_of(frame, "step")
+    steps = errors.rows_of(frame, "step")
     cycles = float(steps["theta_times_freq"].iloc[0])
     values = {
         "laws": [
-            best_band(frame),
-            *band_laws(frame),
-            *slope_laws(frame),
-            *window_laws(frame),
-            *method_laws(frame),
-            *limit_laws(frame),
+            laws.best_band(frame),
+            *laws.band_laws(frame),
+            *laws.slope_laws(frame),
+            *laws.window_laws(frame),
+            *laws.method_laws(frame),
+            *laws.limit_laws(frame),
         ],
-        "methods": METHOD_NAMES,
+        "methods": figures.METHOD_NAMES,
         "readings": READING_WORDS,
         "bands": _band_table(frame),
         "need": _need_table(frame),
-        "price": _price_of_cycles(rows_of(frame, "need")),
-        "window_cycles": float(rows_of(frame, "window")["theta_times_freq"].iloc[0]),
+        "price": _price_of_cycles(errors.rows_of(frame, "need")),
+        "window_cycles": float(
+            errors.rows_of(frame, "window")["theta_times_freq"].iloc[0]
+        ),
         "windows": _window_table(frame),
         "cycles": cycles,
         "limits": _limit_table(frame),
@@ -74,29 +59,33 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         ],
     }
     return values, {
-        "delay": partial(plot, frame),
-        "windows": partial(plot_windows, frame, result.arguments.get("seed", 0)),
-        "methods": partial(plot_methods, frame),
+        "delay": partial(figures.plot, frame),
+        "windows": partial(
+            figures.plot_windows, frame, result.arguments.get("seed", 0)
+        ),
+        "methods": partial(figures.plot_methods, frame),
     }
 
 
 def _band_table(frame: pd.DataFrame) -> pd.DataFrame:
-    bands = rows_of(frame, "band")
+    bands = errors.rows_of(frame, "band")
     table = pd.DataFrame({"Order d": sorted(set(bands["order"]))})
     for tolerance, rows in bands.groupby("tolerance"):
         found = rows.set_index("order")["theta_times_freq"]
         band = table["Order d"].map(found)
-        table[f"θf within {percent(tolerance)}"] = band
-        table[f"Orders per cycle at {percent(tolerance)}"] = table["Order d"] / band
+        table[f"θf within {figures.percent(tolerance)}"] = band
+        table[f"Orders per cycle at {figures.percent(tolerance)}"] = (
+            table["Order d"] / band
+        )
     return table
 
 
 def _need_table(frame: pd.DataFrame) -> pd.DataFrame:
-    need = rows_of(frame, "need")
+    need = errors.rows_of(frame, "need")
     table = pd.DataFrame({"Cycles θf": sorted(set(need["theta_times_freq"]))})
     for tolerance, rows in need.groupby("tolerance"):
         found = rows.set_index("theta_times_freq")["order"]
-        table[f"Order for {percent(tolerance)}"] = table["Cycles θf"].map(found)
+        table[f"Order for {figures.percent(tolerance)}"] = table["Cycles θf"].map(found)
     return table
 
 
@@ -112,7 +101,7 @@ def _price_of_cycles(need: pd.DataFrame) -> dict[str, float]:
 
 
 def _window_table(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = rows_of(frame, "window")
+    rows = errors.rows_of(frame, "window")
     table = rows.pivot(index="order", columns="method", values="error").reset_index()
     table = table[["order", "memory", "projection"]]
     return table.set_axis(
@@ -121,7 +110,7 @@ def _window_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _limit_table(frame: pd.DataFrame) -> pd.DataFrame:
-    rows = rows_of(frame, "limit").sort_values("order")
+    rows = errors.rows_of(frame, "limit").sort_values("order")
     return rows[["order", "steps"]].set_axis(["Order d", "Steps per window"], axis=1)
 
 
@@ -133,20 +122,20 @@ def _method_table(rows: pd.DataFrame, floor: float) -> pd.DataFrame:
     ]
     lines = []
     for (method, reading), line in rows.groupby(["method", "reading"], sort=False):
-        if not told_apart(method, reading):
+        if not laws.told_apart(method, reading):
             continue
-        errors = line.set_index("steps")["error"]
+        found = line.set_index("steps")["error"]
         stable = line.set_index("steps")["stable"]
         lines.append(
             {
-                "Method": initial(METHOD_NAMES[method]),
+                "Method": initial(figures.METHOD_NAMES[method]),
                 "Compared with the delay": READING_WORDS[reading],
-                "Lag in steps": LAGS[method] if reading == "shifted" else 0.0,
+                "Lag in steps": errors.LAGS[method] if reading == "shifted" else 0.0,
                 **{
-                    f"{n} steps": number(errors[n]) if stable[n] else "unstable"
+                    f"{n} steps": number(found[n]) if stable[n] else "unstable"
                     for n in kept
                 },
-                "Exponent k": exponent(line, floor),
+                "Exponent k": laws.exponent(line, floor),
             }
         )
     return pd.DataFrame(lines)

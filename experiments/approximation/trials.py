@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from spiking_lmu.experiments.approximation import errors
+from spiking_lmu.experiments.arguments import REPEATED, OneOf, Range
 from spiking_lmu.linear_systems import METHODS
-from spiking_lmu.validation import check_choice, check_integer, check_number, refusal
+from spiking_lmu.validation import refusal
 
-LARGEST_ORDER = 256
+Orders = Annotated[Sequence[int], Range(1, 256), REPEATED]
+CYCLES = (1, 2, 5, 10, 20, 50)
 STEPS = (20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000)
 
 
 def make_tasks(
-    orders: Sequence[int] = (1, 2, 3, 6, 12, 24, 48),
-    max_cycles: float = 50.0,
-    points: int = 401,
-    tolerances: Sequence[float] = (0.01, 0.1),
-    cycles: Sequence[float] = (1, 2, 5, 10, 20, 50),
-    window_cycles: float = 3.0,
-    methods: Sequence[str] = METHODS,
-    steps: Sequence[int] = STEPS,
-    step_orders: Sequence[int] = (6, 24),
-    step_cycles: float = 1.0,
-    seed: int = 0,
+    orders: Orders = (1, 2, 3, 6, 12, 24, 48),
+    max_cycles: Annotated[float, Range(0.01, 1000)] = 50.0,
+    points: Annotated[int, Range(2, 10_000)] = 401,
+    tolerances: Annotated[Sequence[float], Range(1e-9, 0.5), REPEATED] = (0.01, 0.1),
+    cycles: Annotated[Sequence[float], Range(0.01, 100), REPEATED] = CYCLES,
+    window_cycles: Annotated[float, Range(0.01, 100)] = 3.0,
+    methods: Annotated[Sequence[str], OneOf(METHODS), REPEATED] = METHODS,
+    steps: Annotated[Sequence[int], Range(2, 10**6), REPEATED] = STEPS,
+    step_orders: Orders = (6, 24),
+    step_cycles: Annotated[float, Range(0.001)] = 1.0,
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0,
 ) -> list[dict[str, Any]]:
     r"""Compute errors of the linear memory, in continuous time and with time steps.
 
@@ -78,20 +80,10 @@ def make_tasks(
     "system"
         The output equation of `scipy.signal.cont2discrete` too, with its direct path.
     """
-    orders = _check_integers("orders", orders, high=LARGEST_ORDER)
-    max_cycles = check_number("max_cycles", max_cycles, 0.01, 1000)
-    points = check_integer("points", points, 2, 10_000)
-    tolerances = _check_numbers("tolerances", tolerances, 1e-9, 0.5)
-    cycles = _check_numbers("cycles", cycles, 0.01, 100)
-    window_cycles = check_number("window_cycles", window_cycles, 0.01, 100)
-    methods = _check_methods(methods)
-    steps = _check_integers("steps", steps, low=2, high=10**6)
-    step_orders = _check_integers("step_orders", step_orders, high=LARGEST_ORDER)
-    step_cycles = check_number("step_cycles", step_cycles, 0.001)
+    orders, step_orders, steps = map(_increasing, (orders, step_orders, steps))
     if step_cycles >= min(steps) / 2:
         allowed = f"below {min(steps) / 2:g}, half the least of steps"
         raise refusal("step_cycles", step_cycles, allowed)
-    check_integer("seed", seed, 0, np.iinfo(np.int32).max)
     return [
         {
             "kind": "delay",
@@ -101,15 +93,15 @@ def make_tasks(
         {
             "kind": "band",
             "orders": orders,
-            "tolerances": tolerances,
-            "cycles": cycles,
+            "tolerances": _increasing(tolerances),
+            "cycles": _increasing(cycles),
         },
         {"kind": "window", "orders": orders, "cycles": window_cycles},
         {"kind": "limit", "orders": orders},
         {
             "kind": "step",
             "orders": step_orders,
-            "methods": methods,
+            "methods": list(dict.fromkeys(methods)),
             "steps": steps,
             "cycles": step_cycles,
         },
@@ -129,25 +121,5 @@ def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     return list(rows[task["kind"]](**arguments))
 
 
-def _check_sequence(name: str, values: Any) -> list[Any]:
-    listed = isinstance(values, (Sequence, np.ndarray)) and np.iterable(values)
-    if not listed or isinstance(values, str) or not len(values):
-        raise refusal(name, values, "a sequence of at least one value")
-    return list(values)
-
-
-def _check_integers(
-    name: str, values: Any, low: int = 1, high: int | None = None
-) -> list[int]:
-    values = _check_sequence(name, values)
-    return sorted({check_integer(name, value, low, high) for value in values})
-
-
-def _check_numbers(name: str, values: Any, low: float, high: float) -> list[float]:
-    values = _check_sequence(name, values)
-    return sorted({check_number(name, value, low, high) for value in values})
-
-
-def _check_methods(values: Any) -> list[str]:
-    values = _check_sequence("methods", values)
-    return list(dict.fromkeys(check_choice("methods", v, METHODS) for v in values))
+def _increasing(values: Sequence[Any]) -> list[Any]:
+    return sorted(set(values))

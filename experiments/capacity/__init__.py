@@ -5,17 +5,13 @@ memory as it is and for a trained LSTM.
 """
 
 from spiking_lmu.experiments.capacity.figures import plot
-from spiking_lmu.experiments.capacity.report import present
-from spiking_lmu.experiments.capacity.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment
 
 __all__ = ["experiment", "plot", "run"]
 
-experiment = Experiment(
+experiment = Experiment.of_folder(
+    __name__,
     "capacity",
-    make_tasks,
-    run_task,
-    present,
     returns="``rmse`` is relative to the root mean square of the input. LSTMs have "
     "rows for each amount of training that they were tested at, ``trained_steps``.",
     full={

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.pages.means import averaged, check_trials
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
+from spiking_lmu.experiments.pages.means import Law, averaged, those
 
 HELD = 0.1  # an RMSE up to which a memory holds the input
 SOLVED = 0.5  # an RMSE at which a quarter of the signal's power is missed
@@ -37,10 +34,7 @@ def by_delay(frame: pd.DataFrame) -> pd.DataFrame:
 
 def of_band(frame: pd.DataFrame, band: str) -> pd.DataFrame:
     """The trials of the input with a ``"fixed"`` or a ``"growing"`` band."""
-    check_trials(frame)
-    rows = frame[frame["band"] == band]
-    check_trials(rows, f"trial of the {band} band")
-    return rows
+    return those(frame, "band", band, f"trial of the {band} band")
 
 
 def growing(frame: pd.DataFrame) -> pd.DataFrame:

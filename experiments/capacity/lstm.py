@@ -13,6 +13,7 @@ from spiking_lmu.experiments.capacity.recall import (
     delayed,
     make_signal,
     relative_rmse,
+    rows_of,
 )
 from spiking_lmu.experiments.sweeps.workers import import_tensorflow
 
@@ -58,30 +59,17 @@ def run_lstm(task: dict[str, Any]) -> list[dict[str, Any]]:
     def rows(updates: int, seconds: float) -> list[dict[str, Any]]:
         start = time.perf_counter()
         output = np.asarray(recall(tested[..., None].astype("float32"))[:, first:])
-        common = {
-            "model": "lstm",
-            "steps": n,
-            "state_variables": 2 * task["units"],  # h and c
-            "parameters": int(model.count_params()),
-            "band": task["band"],
-            "cycles": task["cycles"],
-            "seed": task["seed"],
-            "trained_steps": updates * task["batch"] * length,
-            "updates": updates,
-            "train_seconds": seconds,
-            "run_seconds": time.perf_counter() - start,
-        }
-        errors = relative_rmse(output, target, tested)
-        return [
-            {
-                **common,
-                "delay_steps": int(lag),
-                "delay": lag / n,
-                "compared": True,
-                "rmse": float(error),
-            }
-            for lag, error in zip(lags, errors)
-        ]
+        return rows_of(
+            task,
+            lags,
+            relative_rmse(output, target, tested),
+            state_variables=2 * task["units"],  # h and c
+            parameters=int(model.count_params()),
+            trained_steps=updates * task["batch"] * length,
+            updates=updates,
+            train_seconds=seconds,
+            run_seconds=time.perf_counter() - start,
+        )
 
     n_updates = count_updates(task)
     found, seconds, done = rows(0, 0.0), 0.0, 0

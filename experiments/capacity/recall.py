@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from spiking_lmu.legendre import sampled_readout, state_space
@@ -44,3 +46,25 @@ def relative_rmse(actual: np.ndarray, target: np.ndarray, u: np.ndarray) -> np.n
     """RMSE of each last dimension, relative to the root mean square of the input."""
     axes = tuple(range(actual.ndim - 1))
     return np.sqrt(np.mean((actual - target) ** 2, axis=axes) / np.mean(u**2))
+
+
+def rows_of(
+    task: dict[str, Any], lags: np.ndarray, errors: np.ndarray, **found: Any
+) -> list[dict[str, Any]]:
+    """A row for each delay; LSTMs are tested at those that both models share."""
+    compared = set(delay_steps(task["steps"], task["delays"]).tolist())
+    first = ("state_variables", "parameters")
+    return [
+        {
+            "model": task["model"],
+            "steps": task["steps"],
+            **{name: found[name] for name in first},
+            **{name: task[name] for name in ("band", "cycles", "seed")},
+            **found,
+            "delay_steps": int(lag),
+            "delay": lag / task["steps"],
+            "compared": int(lag) in compared,
+            "rmse": float(error),
+        }
+        for lag, error in zip(lags, errors)
+    ]

@@ -8,22 +8,7 @@ from typing import Any
 import pandas as pd
 
 from spiking_lmu.delay_errors import delay_error
-from spiking_lmu.experiments.capacity.figures import (
-    NAMES,
-    plot,
-    plot_example,
-    plot_growing,
-)
-from spiking_lmu.experiments.capacity.laws import (
-    SOLVED,
-    break_law,
-    by_delay,
-    growing,
-    overall,
-    reach_laws,
-    recall_laws,
-    trained,
-)
+from spiking_lmu.experiments.capacity import figures, laws
 from spiking_lmu.experiments.experiment import Figures, Result
 
 
@@ -31,28 +16,28 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures."""
     frame, arguments = result.frame, result.arguments
     cycles = arguments["cycles"]
-    final = trained(overall(frame)).sort_values(["model", "steps"])
+    final = laws.trained(laws.overall(frame)).sort_values(["model", "steps"])
     memory = final[final["model"] == "lmu"]
     has_growing = bool((frame["band"] == "growing").any())
-    laws = [*recall_laws(final), *reach_laws(by_delay(frame))]
-    drawn: Figures = {"capacity": partial(plot, frame)}
+    found = [*laws.recall_laws(final), *laws.reach_laws(laws.by_delay(frame))]
+    drawn: Figures = {"capacity": partial(figures.plot, frame)}
     examples = [task for task in result.tasks if task["model"] == "lmu"]
     if examples:
-        drawn["example"] = partial(plot_example, examples[0])
+        drawn["example"] = partial(figures.plot_example, examples[0])
     if has_growing:
-        laws.append(break_law(growing(frame)))
-        drawn["growing"] = partial(plot_growing, frame)
+        found.append(laws.break_law(laws.growing(frame)))
+        drawn["growing"] = partial(figures.plot_growing, frame)
     values = {
-        "laws": laws,
+        "laws": found,
         "arguments": arguments,
         "cycles": cycles,
-        "solved": SOLVED,
+        "solved": laws.SOLVED,
         "order": int(memory["state_variables"].iloc[0]),
         "memory": memory[["steps", "rmse"]].to_dict("records"),
         "longest": int(memory["steps"].max()),
         "has_lstm": bool((frame["model"] == "lstm").any()),
         "delay_error": float(delay_error(arguments["order"], cycles)[0]),
-        "grown": _growing_table(growing(frame)) if has_growing else None,
+        "grown": _growing_table(laws.growing(frame)) if has_growing else None,
         "windows": _table(final.assign(cycles=cycles)),
     }
     return values, drawn
@@ -73,7 +58,7 @@ def _growing_table(grown: pd.DataFrame) -> pd.DataFrame:
 def _table(final: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "Model": final["model"].map(NAMES),
+            "Model": final["model"].map(figures.NAMES),
             "Window, steps": final["steps"],
             "Cycles a window": final["cycles"],
             "State variables": final["state_variables"].astype(int),

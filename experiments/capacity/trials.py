@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 from zlib import crc32
 
+from spiking_lmu.experiments.arguments import Range
 from spiking_lmu.experiments.capacity.lstm import run_lstm
 from spiking_lmu.experiments.capacity.recall import (
     WARM_UP,
@@ -19,10 +20,12 @@ from spiking_lmu.experiments.capacity.recall import (
     make_signal,
     relative_rmse,
     remember,
+    rows_of,
 )
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
-from spiking_lmu.validation import check_each, check_integer, check_number, refusal
+from spiking_lmu.validation import refusal
 
+STEPS = (100, 1_000, 10_000, 100_000)
 GROWING_STEPS = (50, 100, 200, 250, 300, 350, 400, 500, 1_000)
 COUNTED = 2.0  # windows that are, of the memory
 BETWEEN = 4  # the memory is read at so many delays for each one of the LSTM's
@@ -31,18 +34,18 @@ LONGEST_LSTM = 20_000  # steps of a window: backpropagation keeps all of a seque
 
 
 def make_tasks(
-    steps: Sequence[int] = (100, 1_000, 10_000, 100_000),
-    lstm_steps: Sequence[int] | None = (100, 1_000),
-    order: int = 105,
-    units: int = 105,
-    delays: int = 5,
-    cycles: float = 10.0,
-    growing_steps: Sequence[int] | None = GROWING_STEPS,
-    density: float = 0.1,
+    steps: Annotated[Sequence[int], Range(20, LONGEST)] = STEPS,
+    lstm_steps: Annotated[Sequence[int] | None, Range(20, LONGEST_LSTM)] = (100, 1_000),
+    order: Annotated[int, Range(1, 256)] = 105,
+    units: Annotated[int, Range(1, 2048)] = 105,
+    delays: Annotated[int, Range(2, 101)] = 5,
+    cycles: Annotated[float, Range(1)] = 10.0,
+    growing_steps: Annotated[Sequence[int] | None, Range(20, LONGEST)] = GROWING_STEPS,
+    density: Annotated[float, Range(1e-6, 0.25)] = 0.1,
     trials: int = 3,
-    budget: float = 4.5,
-    batch: int = 20,
-    learning_rate: float = 0.01,
+    budget: Annotated[float, Range(1e-6, 1e6)] = 4.5,
+    batch: Annotated[int, Range(1, 10**4)] = 20,
+    learning_rate: Annotated[float, Range(1e-8, 1)] = 0.01,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure how well inputs of some time ago are recalled; one row a delay and trial.
@@ -85,52 +88,40 @@ def make_tasks(
     seed : int
         Seed from which all other seeds are derived.
     """
-    lstm_steps = () if lstm_steps is None else lstm_steps
-    growing_steps = () if growing_steps is None else growing_steps
-    check_each("steps", steps, check_integer, 20, LONGEST)
-    check_each("lstm_steps", lstm_steps, check_integer, 20, LONGEST_LSTM, empty=True)
-    check_integer("order", order, 1, 256)
-    check_integer("units", units, 1, 2048)
-    check_integer("delays", delays, 2, 101)
-    check_number("budget", budget, 1e-6, 1e6)
-    check_integer("batch", batch, high=10**4)
-    check_number("learning_rate", learning_rate, 1e-8, 1)
-    check_each("growing_steps", growing_steps, check_integer, 20, LONGEST, empty=True)
-    density = check_number("density", density, 1e-6, 0.25)
+    lstm_steps, growing_steps = lstm_steps or (), growing_steps or ()
     shortest = min([*steps, *lstm_steps])
-    cycles = check_number("cycles", cycles, 1.0)
     if cycles > shortest / 4:
         allowed = f"at most {shortest / 4:g}, a quarter of the shortest window's steps"
         raise refusal("cycles", cycles, allowed)
     shortest = min([shortest, *growing_steps])
     if shortest < delays:
         raise refusal("delays", delays, f"at most {shortest}, the shortest window")
-    if len(growing_steps) and density * min(growing_steps) < 1:
+    if growing_steps and density * min(growing_steps) < 1:
         allowed = f"at least {1 / min(growing_steps):g}, a cycle of the shortest window"
         raise refusal("density", density, allowed)
-    common = {"band": "fixed", "cycles": cycles, "delays": int(delays)}
+    common = {"band": "fixed", "cycles": cycles, "delays": delays}
     learning = {
-        "units": int(units),
-        "budget": float(budget),
-        "batch": int(batch),
-        "learning_rate": float(learning_rate),
+        "units": units,
+        "budget": budget,
+        "batch": batch,
+        "learning_rate": learning_rate,
     }
     lstm: list[dict[str, Any]] = [
-        {"model": "lstm", "steps": int(n), **common, **learning}
+        {"model": "lstm", "steps": n, **common, **learning}
         for n in sorted(lstm_steps, reverse=True)
     ]
     memory: list[dict[str, Any]] = [
-        {"model": "lmu", "steps": int(n), **common, "order": int(order)}
+        {"model": "lmu", "steps": n, **common, "order": order}
         for n in sorted(steps, reverse=True)
     ]
     growing: list[dict[str, Any]] = [
         {
             "model": "lmu",
-            "steps": int(n),
+            "steps": n,
             "band": "growing",
-            "cycles": density * int(n),
-            "delays": int(delays),
-            "order": int(order),
+            "cycles": density * n,
+            "delays": delays,
+            "order": order,
         }
         for n in sorted(growing_steps, reverse=True)
     ]
@@ -153,7 +144,6 @@ def run_memory(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Read the untrained memory at delays across its window."""
     n, order = task["steps"], task["order"]
     lags = delay_steps(n, BETWEEN * (task["delays"] - 1) + 1)
-    compared = set(delay_steps(n, task["delays"]).tolist())
     first = round(WARM_UP * n)
     u = make_signal(n, first + round(COUNTED * n), task["cycles"], task["seed"])
     start = time.perf_counter()
@@ -161,23 +151,14 @@ def run_memory(task: dict[str, Any]) -> list[dict[str, Any]]:
     seconds = time.perf_counter() - start
     # the row of a step has seen the input of that step
     errors = relative_rmse(recalled[first:], delayed(u, lags)[first:], u)
-    return [
-        {
-            "model": "lmu",
-            "steps": n,
-            "state_variables": order,
-            "parameters": order * task["delays"],
-            "band": task["band"],
-            "cycles": task["cycles"],
-            "seed": task["seed"],
-            "trained_steps": 0,
-            "updates": 0,
-            "train_seconds": 0.0,
-            "run_seconds": seconds,
-            "delay_steps": int(lag),
-            "delay": lag / n,
-            "compared": int(lag) in compared,
-            "rmse": float(error),
-        }
-        for lag, error in zip(lags, errors)
-    ]
+    return rows_of(
+        task,
+        lags,
+        errors,
+        state_variables=order,
+        parameters=order * task["delays"],
+        trained_steps=0,
+        updates=0,
+        train_seconds=0.0,
+        run_seconds=seconds,
+    )

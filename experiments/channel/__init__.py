@@ -1,18 +1,14 @@
 """A communication channel: one population represents a sine, and is decoded again."""
 
 from spiking_lmu.experiments.channel.figures import plot
-from spiking_lmu.experiments.channel.report import present
-from spiking_lmu.experiments.channel.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.sweeps.backends import needs, prepare
 
 __all__ = ["experiment", "plot", "run"]
 
-experiment = Experiment(
+experiment = Experiment.of_folder(
+    __name__,
     "channel",
-    make_tasks,
-    run_task,
-    present,
     returns="``predicted_rmse`` is the error of the spikes' noise alone, empty where "
     "there is no theory of the neurons, and ``distortion`` that of the decoders alone; "
     "squares add up.",

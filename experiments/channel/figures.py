@@ -51,8 +51,7 @@ def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
         if len(line) > 1:
             ends = line.index[0], line.index[-1]
             style.guide_line(ax, ends, 0.68 * line.iloc[0])
-    style.log_axis(ax.xaxis)
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax)
     ax.legend(loc="best")
     ax.set_xlabel(r"neurons, $m$")
     ax.set_ylabel("RMSE")

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.pages.means import by_type
-from spiking_lmu.intervals import mean_interval
+from spiking_lmu.experiments.pages.means import Law, by_type, scaling, with_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, fit_floor, fit_scaling
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
 
 
 def of_theory(frame: pd.DataFrame) -> pd.DataFrame:
@@ -35,9 +32,7 @@ def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
         yield {
             "law": "neurons",
             "neuron_type": kind,
-            "exponent": fit.exponent,
-            "low": fit.low,
-            "high": fit.high,
+            **scaling(fit),
             "constant": fit.constant,
             "sizes": [int(sizes.min()), int(sizes.max())],
         }
@@ -46,9 +41,8 @@ def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
 def theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """The measured error of Poisson neurons, relative to theory."""
     for kind, rows in by_type(of_theory(frame)).items():
-        ratio, low, high = mean_interval(rows["rmse"] / predicted(rows), "positive")
-        law = {"law": "theory", "neuron_type": kind}
-        yield {**law, "ratio": ratio, "low": low, "high": high}
+        ratio = with_interval("ratio", rows["rmse"] / predicted(rows), "positive")
+        yield {"law": "theory", "neuron_type": kind, **ratio}
 
 
 def floor_laws(frame: pd.DataFrame) -> Iterator[Law]:

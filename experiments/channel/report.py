@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.channel.figures import plot
-from spiking_lmu.experiments.channel.laws import (
-    costs,
-    floor_laws,
-    of_theory,
-    predicted,
-    scaling_laws,
-    theory_laws,
-)
+from spiking_lmu.experiments.channel import figures, laws
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.means import by_type, check_trials
@@ -26,20 +18,24 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figure."""
     frame = result.frame
     check_trials(frame)
-    theory = of_theory(frame)
+    theory = laws.of_theory(frame)
     values = {
         "sizes": [int(frame["n_neurons"].min()), int(frame["n_neurons"].max())],
         "freq": float(frame["freq"].iloc[0]),
         "periods": int(frame["periods"].min()),
-        "laws": [*scaling_laws(frame), *theory_laws(frame), *floor_laws(frame)],
+        "laws": [
+            *laws.scaling_laws(frame),
+            *laws.theory_laws(frame),
+            *laws.floor_laws(frame),
+        ],
         "share": float(np.max(theory["distortion"] / theory["predicted_rmse"]))
         if len(theory)
         else None,
         "means": _table(frame),
         "bytes": float((frame["parameter_bytes"] / frame["n_neurons"]).mean()),
-        "costs": list(costs(frame)),
+        "costs": list(laws.costs(frame)),
     }
-    return values, {"channel": partial(plot, frame)}
+    return values, {"channel": partial(figures.plot, frame)}
 
 
 def _table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -49,7 +45,7 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
             "m": int(n),
             "Trials": len(group),
             "RMSE": group["rmse"].mean(),
-            "Theory": predicted(group).mean() if kind == "poisson" else None,
+            "Theory": laws.predicted(group).mean() if kind == "poisson" else None,
             "Distortion": group["distortion"].mean(),
             "Spikes per second": round(group["spikes_per_second"].mean()),
             "Build, s": group["build_seconds"].mean(),

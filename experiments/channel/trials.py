@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
 import nengo
 import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu.decoders import PoissonL2
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.sweeps import backends
-from spiking_lmu.experiments.sweeps.backends import SIMULATORS, Model
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, Model, add_counter
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import rmse
 from spiking_lmu.neurons import (
@@ -26,12 +27,6 @@ from spiking_lmu.neurons import (
 )
 from spiking_lmu.populations import Population, predictable
 from spiking_lmu.signals import lowpass
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    check_number,
-)
 
 SYNAPSE = 0.01  # tau f: the synapse in periods of the sine
 STEP = 0.001  # dt f: the time step in periods of the sine
@@ -39,16 +34,17 @@ STEPS = 1000  # of a period, 1 / STEP
 MAX_RATES = Uniform(20, 40)  # in Hz, whatever the frequency
 INTERCEPTS = Uniform(-1.0, 0.9)  # as Nengo's default
 EVAL_POINTS = 1000
+NEURONS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 MAX_NEURONS = 100_000
 
 
 def make_tasks(
-    neurons: Sequence[int] = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000),
-    neuron_types: Sequence[str] = ("poisson", "lif"),
+    neurons: Annotated[Sequence[int], Range(1, MAX_NEURONS)] = NEURONS,
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
     trials: int = 5,
-    freq: float = 10.0,
-    periods: int = 6,
-    backend: str = "compiled",
+    freq: Annotated[float, Range(0.1, 1000)] = 10.0,
+    periods: Annotated[int, Range(1, 10**4)] = 6,
+    backend: Annotated[str, OneOf(tuple(SIMULATORS))] = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     r"""Measure the RMSE of channels of ever more neurons; one row a trial.
@@ -88,20 +84,15 @@ def make_tasks(
     ----------
     LMU 2019, section 2.3.
     """
-    check_each("neurons", neurons, check_integer, 1, MAX_NEURONS)
-    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
-    check_number("freq", freq, 0.1, 1000)
-    check_integer("periods", periods, high=10**4)
-    check_choice("backend", backend, SIMULATORS)
     return [
         {
             "network": "channel",
-            "n_neurons": int(n),
+            "n_neurons": n,
             "neuron_type": kind,
-            "freq": float(freq),
-            "periods": int(periods),
+            "freq": freq,
+            "periods": periods,
             **backends.in_task(backend),
-            "seed": derived_seed(seed, [int(n), float(freq)], trial),
+            "seed": derived_seed(seed, [n, freq], trial),
         }
         for n, kind, trial in product(neurons, neuron_types, range(trials))
     ]
@@ -175,7 +166,6 @@ def make_model(
             label="channel",
         )
         output = nengo.Node(size_in=1, label="decoded")
-        count = nengo.Node(size_in=1, label="spikes per second")
         nengo.Connection(stimulus, ensemble, synapse=None)
         decoded = nengo.Connection(
             ensemble,
@@ -184,11 +174,10 @@ def make_model(
             eval_points=np.linspace(-1, 1, EVAL_POINTS)[:, None],
             synapse=None,
         )
-        every = np.ones((1, n_neurons))
-        nengo.Connection(ensemble.neurons, count, transform=every, synapse=None)
+        counter = add_counter([ensemble])
         probes = {
             "decoded": nengo.Probe(output, synapse=tau),
-            "spikes": nengo.Probe(count),
+            "spikes": nengo.Probe(counter),
         }
     return Model(network, stimulus, probes), ensemble, decoded
 

@@ -8,18 +8,15 @@ of a network decides how large it is.
 
 from spiking_lmu.experiments.chips.designs import in_current_words
 from spiking_lmu.experiments.chips.figures import plot
-from spiking_lmu.experiments.chips.report import present
-from spiking_lmu.experiments.chips.trials import make_tasks, needs, run_task
+from spiking_lmu.experiments.chips.trials import needs
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.sweeps.backends import prepare
 
 __all__ = ["experiment", "plot", "run"]
 
-experiment = Experiment(
-    name="hardware",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+experiment = Experiment.of_folder(
+    __name__,
+    "hardware",
     folders={"backend": "compiled"},
     needs=needs,
     before=prepare,

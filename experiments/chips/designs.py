@@ -52,6 +52,11 @@ class Platform:
     ranges: str = "expected"
     decoders: str = "memory"
 
+    @property
+    def installed(self) -> bool:
+        """Whether the packages of its simulator are installed."""
+        return backend(self.backend).installed
+
 
 # each tuned as it was in the published code; the second by the defaults of Nengo 2
 _LOIHI = Platform("thesis", "lif", "loihi", "sim", 0.01, (100, 120), (-1, 0.5), "equal")
@@ -143,8 +148,3 @@ def on_backend(platform: Platform, backend: str) -> Platform:
     if platform.backend != "nengo":
         return platform
     return replace(platform, backend=backend)
-
-
-def installed(platform: Platform) -> bool:
-    """Whether the packages of its simulator are installed."""
-    return "none" not in backend(platform.backend).versions().values()

@@ -135,8 +135,7 @@ def _draw_inputs(ax: Axes, rows: pd.DataFrame, again: Sequence[str]) -> None:
             means,
             markers[platform],
             color=style.INK,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
+            **style.RIMMED,
             label=PUBLISHED[AGAIN[platform]].name,
         )
     limit = 1.05 * max(ax.get_xlim()[1], ax.get_ylim()[1])
@@ -170,8 +169,7 @@ def plot_scaling(frame: pd.DataFrame) -> Figure:
         dash: Any = (0, (3, 2)) if name == HOLLOW else "-"
         law = (floor or line).predict(n)
         ax.plot(n, law, color=_colour(name), linestyle=dash, zorder=2)
-    style.log_axis(ax.xaxis, sorted(set(means["n_neurons"])))
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax, sorted(set(means["n_neurons"])))
     ax.set_xlabel("neurons a dimension, $p$")
     ax.set_ylabel("NRMSE of the window")
     ax.legend(loc="best")

@@ -10,11 +10,14 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.chips.designs import in_current_words
-from spiking_lmu.experiments.pages.means import check_trials
+from spiking_lmu.experiments.pages.means import (
+    Law,
+    check_trials,
+    scaling,
+    with_interval,
+)
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Scaling, fit_floor, fit_scaling
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
 
 
 @dataclass(frozen=True)
@@ -146,8 +149,7 @@ def cells(frame: pd.DataFrame, study: str, what: str) -> pd.DataFrame:
 
 def mean_error(rows: pd.DataFrame) -> dict[str, float]:
     """Mean NRMSE, and its 95 % interval over trials."""
-    values = mean_interval(by_trial(rows), "positive")
-    return dict(zip(("nrmse", "low", "high"), map(float, values)))
+    return with_interval("nrmse", by_trial(rows), "positive")
 
 
 def per_input(rows: pd.DataFrame) -> pd.DataFrame:
@@ -209,9 +211,7 @@ def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
             "law": "scaling",
             "platform": platform,
             "sizes": [int(means["n_neurons"].min()), int(means["n_neurons"].max())],
-            "exponent": line.exponent,
-            "low": line.low,
-            "high": line.high,
+            **scaling(line),
         }
         if floor is not None:
             law["floor"] = floor.floor

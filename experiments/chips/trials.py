@@ -6,17 +6,17 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.chips.designs import (
     ABLATION,
     PLATFORMS,
     SCALED,
     as_named,
     as_stored,
-    installed,
     on_backend,
 )
 from spiking_lmu.experiments.chips.networks import make_model
@@ -35,7 +35,7 @@ from spiking_lmu.experiments.sweeps.backends import (
     run_batch,
 )
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
-from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
+from spiking_lmu.validation import check_integer, refusal
 
 STUDIES = ("platforms", "scaling", "ablation")
 INPUTS = ("published", "fresh")
@@ -44,15 +44,15 @@ PUBLISHED_CASES = 10
 
 
 def make_tasks(
-    platforms: Sequence[str] | None = None,
+    platforms: Annotated[Sequence[str] | None, OneOf(tuple(PLATFORMS))] = None,
     trials: int = 5,
-    neurons: Sequence[int] = (32, 64, 128, 256, 512),
-    ablation_neurons: Sequence[int] = (N_NEURONS,),
-    study_trials: int = 3,
-    studies: Sequence[str] = STUDIES,
-    inputs: str = "published",
+    neurons: Annotated[Sequence[int], Range(4, 10**4)] = (32, 64, 128, 256, 512),
+    ablation_neurons: Annotated[Sequence[int], Range(4, 10**4)] = (N_NEURONS,),
+    study_trials: Annotated[int, Range(1, 10**4)] = 3,
+    studies: Annotated[Sequence[str], OneOf(STUDIES)] = STUDIES,
+    inputs: Annotated[str, OneOf(INPUTS)] = "published",
     cases: int = PUBLISHED_CASES,
-    backend: str = "compiled",
+    backend: Annotated[str, OneOf(tuple(SIMULATORS))] = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure the NRMSE of the remembered window; one row a run.
@@ -94,15 +94,7 @@ def make_tasks(
     ----------
     Voelker 2019, the chapter on neuromorphic hardware.
     """
-    if platforms is not None:
-        check_each("platforms", platforms, check_choice, PLATFORMS)
-    chosen = platforms or [name for name, p in PLATFORMS.items() if installed(p)]
-    check_each("neurons", neurons, check_integer, 4, 10**4)
-    check_each("ablation_neurons", ablation_neurons, check_integer, 4, 10**4)
-    check_integer("study_trials", study_trials, high=10**4)
-    check_each("studies", studies, check_choice, STUDIES)
-    check_choice("inputs", inputs, INPUTS)
-    check_choice("backend", backend, SIMULATORS)
+    chosen = platforms or [name for name, p in PLATFORMS.items() if p.installed]
     check_integer("cases", cases, high=PUBLISHED_CASES if inputs == INPUTS[0] else 100)
     shared = {
         "inputs": inputs,
@@ -117,7 +109,7 @@ def make_tasks(
                     "study": study,
                     "platform": name,
                     "change": change,
-                    "n_neurons": int(n),
+                    "n_neurons": n,
                     **asdict(on_backend(platform, backend)),
                     **shared,
                     "trial": trial,
@@ -136,7 +128,7 @@ def make_tasks(
         "ablation": (
             ("", change, design, n)
             for change, design in ABLATION.items()
-            if installed(design)
+            if design.installed
             for n in ablation_neurons
         ),
     }
@@ -160,7 +152,7 @@ def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
     return backends.needs(arguments) | {
         package: f"the platform {name!r}"
         for name, platform in PLATFORMS.items()
-        if name in asked or installed(platform)
+        if name in asked or platform.installed
         for package in backends.backend(platform.backend).packages
     }
 

@@ -11,8 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from spiking_lmu.experiments.classification.figures import plot, plot_training
-from spiking_lmu.experiments.classification.report import present
-from spiking_lmu.experiments.classification.trials import is_mnist, make_tasks, run_task
+from spiking_lmu.experiments.classification.trials import is_mnist
 from spiking_lmu.experiments.experiment import Experiment, Otherwise
 from spiking_lmu.experiments.sweeps.backends import compile_simulator
 
@@ -49,11 +48,9 @@ def before(arguments: Mapping[str, Any], announce: bool) -> None:
         compile_simulator(announce, minibatch=True)
 
 
-experiment = Experiment(
-    name="psmnist",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+experiment = Experiment.of_folder(
+    __name__,
+    "psmnist",
     returns="One row for each trained network, and for each run in neurons.",
     otherwise=Otherwise(
         "MNIST", lambda arguments: is_mnist(str(arguments["data"])), LARGE

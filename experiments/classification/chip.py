@@ -11,7 +11,7 @@ from tqdm import tqdm
 from spiking_lmu.compatibility import require
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork
 from spiking_lmu.training.weights import fix_seeds
-from spiking_lmu.validation import check_array, check_choice, check_integer, refusal
+from spiking_lmu.validation import check_choice, check_integer, check_sequences, refusal
 
 TARGETS = ("sim", "simreal")
 BATCH = 50  # sequences at once
@@ -72,9 +72,7 @@ def run_on_chip(
     check_choice("target", target, TARGETS)
     check_integer("batch_size", batch_size)
     seed = check_integer("seed", seed, low=0, high=2**32 - 1)
-    x = check_array("inputs", inputs, ndims=(3,))
-    if x.shape[2] != network.size_in:
-        raise refusal("inputs", x.shape, f"of shape (n, n_items, {network.size_in})")
+    x = check_sequences(inputs, network.size_in)
     fix_seeds(network, seed)  # or else each batch could run on other neurons
     values, energies, sizes = [], [], []
     with tqdm(total=len(x), unit="sequence", disable=not progress) as bar:

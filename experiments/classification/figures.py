@@ -13,7 +13,7 @@ import pandas as pd
 from spiking_lmu.data.archives import read_archive
 from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.pages.means import check_trials
+from spiking_lmu.experiments.pages.means import check_trials, those, with_interval
 from spiking_lmu.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -46,10 +46,7 @@ def exact(frame: pd.DataFrame) -> pd.DataFrame:
     The interval is over networks and images together; of a single network it is over
     images. See `mean_interval`.
     """
-    check_trials(frame)
-    rows = frame[frame["rung"] == "exact"]
-    check_trials(rows, "trial of the rung 'exact'")
-    groups = rows.groupby("order", sort=True)
+    groups = those(frame, "rung", "exact").groupby("order", sort=True)
     columns = ["validation_accuracy", "parameters", "best_epoch", "train_seconds"]
     means = [
         {
@@ -99,14 +96,8 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
     right = unpack(group)
-    mean, low, high = mean_interval(right, "share")
-    return {
-        "networks": len(group),
-        "images": right.shape[1],
-        "accuracy": mean,
-        "low": low,
-        "high": high,
-    }
+    counts = {"networks": len(group), "images": right.shape[1]}
+    return {**counts, **with_interval("accuracy", right, "share")}
 
 
 @style.rc()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.classification.figures import KEYS, NAMES, RUNGS
-from spiking_lmu.intervals import mean_interval
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
+from spiking_lmu.experiments.pages.means import Law, with_interval
 
 CLOSE = 0.01  # a drop that counts as small
 COUNTS = ("networks", "images", "presentation", "total_neurons")
@@ -63,13 +60,10 @@ def aware_laws(frame: pd.DataFrame) -> Iterator[Law]:
                 for _, cells in of.groupby("seed")
             ]
         )
-        mean, low, high = (100 * x for x in mean_interval(gains))
         yield {
             "law": "noise-aware",
             "rung": rung,
-            "points": mean,
-            "low": low,
-            "high": high,
+            **with_interval("points", 100 * gains),
             "networks": gains.shape[0],
             "images": gains.shape[1],
         }

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from spiking_lmu import training
 from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import Dataset
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.answers import pack
 from spiking_lmu.experiments.classification.neurons import (
     InNeurons,
@@ -27,20 +28,15 @@ from spiking_lmu.experiments.classification.neurons import (
     run_in_parts,
 )
 from spiking_lmu.experiments.experiment import Stage
+from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
-from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, run_sequences
 from spiking_lmu.networks.sequence import ACTIVATIONS
 from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    check_number,
-    refusal,
-)
+from spiking_lmu.validation import refusal
 
 RUNGS = (*NEURON_TYPES, "loihi")
+LADDER = ("rate", "relu", "lif", "poisson-relu")
 TUNED = ("no", "yes")
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
 PART, CHIP_PART = 500, 100  # sequences after which the results of a run are kept
@@ -90,25 +86,25 @@ def _check_data(data: Any) -> None:
 def make_tasks(
     data: str = "digits",
     permuted: bool = True,
-    orders: Sequence[int] = (32,),
-    units: int = 100,
-    activation: str = "relu",
-    trainings: int = 3,
-    epochs: int = 40,
-    batch_size: int = 50,
-    learning_rate: float = 1e-2,
-    noise: float = 0.3,
-    dropout: float = 0.1,
-    rungs: Sequence[str] | None = ("rate", "relu", "lif", "poisson-relu"),
-    ladder_orders: Sequence[int] | None = None,
-    neurons: Sequence[int] = (500, 2000),
-    presentations: Sequence[int] = (4, 16),
-    images: int | None = 200,
-    chip_images: int = 100,
-    chip_neurons: int = 1024,
-    noise_aware: Sequence[str] = ("no", "yes"),
-    synapse: float = 0.3,
-    rates: float = 400.0,
+    orders: Annotated[Sequence[int], Range(1, 2000)] = (32,),
+    units: Annotated[int, Range(1, 10**5)] = 100,
+    activation: Annotated[str, OneOf(tuple(ACTIVATIONS))] = "relu",
+    trainings: Annotated[int, Range(1, 1000)] = 3,
+    epochs: Annotated[int, Range(1, 10**5)] = 40,
+    batch_size: Annotated[int, Range(1, 10**6)] = 50,
+    learning_rate: Annotated[float, Range(0, 1, exclusive=True)] = 1e-2,
+    noise: Annotated[float, Range(0, 10)] = 0.3,
+    dropout: Annotated[float, Range(0, 0.95)] = 0.1,
+    rungs: Annotated[Sequence[str] | None, OneOf(RUNGS)] = LADDER,
+    ladder_orders: Annotated[Sequence[int] | None, Range(1, 2000)] = None,
+    neurons: Annotated[Sequence[int], Range(1, 10**7)] = (500, 2000),
+    presentations: Annotated[Sequence[int], Range(1, 1000)] = (4, 16),
+    images: Annotated[int | None, Range(1)] = 200,
+    chip_images: Annotated[int, Range(1)] = 100,
+    chip_neurons: Annotated[int, Range(1)] = 1024,
+    noise_aware: Annotated[Sequence[str], OneOf(TUNED)] = TUNED,
+    synapse: Annotated[float, Range(0.001, 100)] = 0.3,
+    rates: Annotated[float, Range(10, 2000)] = 400.0,
     seed: int = 0,
 ) -> list[Stage]:
     """Train networks on images seen pixel by pixel, and run them in neurons.
@@ -167,28 +163,7 @@ def make_tasks(
         Seed from which all other seeds are derived.
     """
     _check_data(data)
-    check_each("orders", orders, check_integer, 1, 2000)
-    check_integer("units", units, high=10**5)
-    check_choice("activation", activation, tuple(ACTIVATIONS))
-    check_integer("trainings", trainings, high=1000)
-    check_integer("epochs", epochs, high=10**5)
-    check_integer("batch_size", batch_size, high=10**6)
-    check_number("learning_rate", learning_rate, low=0, high=1, exclusive=True)
-    check_number("noise", noise, low=0, high=10)
-    check_number("dropout", dropout, low=0, high=0.95)
-    rungs = () if rungs is None else rungs
-    check_each("rungs", rungs, check_choice, RUNGS, empty=True)
-    if ladder_orders is not None:
-        check_each("ladder_orders", ladder_orders, check_integer, 1, 2000)
-    check_each("noise_aware", noise_aware, check_choice, TUNED)
-    check_each("neurons", neurons, check_integer, 1, 10**7)
-    check_each("presentations", presentations, check_integer, 1, 1000)
-    if images is not None:
-        check_integer("images", images)
-    check_integer("chip_images", chip_images)
-    check_integer("chip_neurons", chip_neurons)
-    check_number("synapse", synapse, low=0.001, high=100)
-    check_number("rates", rates, low=10, high=2000)
+    rungs = rungs or ()
     size = 1  # a file that cannot be read is refused before any run
     of_file: dict[str, Any] = {}  # a file that has changed is trained on again
     if data not in ("digits", "mnist"):
@@ -199,22 +174,22 @@ def make_tasks(
             "rung": "trained",
             "data": data,
             **of_file,
-            "permuted": bool(permuted),
-            "order": int(order),
-            "units": int(units),
+            "permuted": permuted,
+            "order": order,
+            "units": units,
             "activation": activation,
-            "epochs": int(epochs),
-            "batch_size": int(batch_size),
-            "learning_rate": float(learning_rate),
-            "noise": float(noise),
-            "dropout": float(dropout),
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "noise": noise,
+            "dropout": dropout,
             "seed": derived_seed(seed, trial),
         }
         for order, trial in product(orders, range(trainings))
     ]
     ladder = []
     run_in_neurons = [t for t in trained if t["order"] in (ladder_orders or orders)]
-    if len(rungs) and not run_in_neurons:
+    if rungs and not run_in_neurons:
         allowed = f"among the orders, {', '.join(map(str, orders))}"
         raise refusal("ladder_orders", ladder_orders, allowed)
     for one, rung, presentation in product(run_in_neurons, rungs, presentations):
@@ -228,12 +203,12 @@ def make_tasks(
                 {
                     **one,
                     "rung": rung,
-                    "presentation": int(presentation),
-                    "neurons": int(total),
+                    "presentation": presentation,
+                    "neurons": total,
                     "images": chip_images if chip else images,
                     "noise_aware": tuned == "yes",
-                    "synapse": float(synapse),
-                    "rates": float(rates),
+                    "synapse": synapse,
+                    "rates": rates,
                     # not that of earlier versions, whose trials are others
                     **({} if chip else {"backend": "compiled"}),
                 }
@@ -425,12 +400,9 @@ def _described(task: dict[str, Any]) -> dict[str, Any]:
 
 def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
     """Share of right answers, its 95 % interval over images, and the answers."""
-    share, low, high = mean_interval(1.0 * right[None], "share")
     return {
         "images": len(right),
-        "accuracy": share,
-        "low": low,
-        "high": high,
+        **with_interval("accuracy", 1.0 * right[None], "share"),
         "exact_accuracy": float(np.mean(exact)),
         "right": pack(right),
         "exact_right": pack(exact),

@@ -1,17 +1,14 @@
 """The copy memory task: ten symbols kept for T steps by LMU and LSTM, all learned."""
 
 from spiking_lmu.experiments.copying.figures import plot, plot_training
-from spiking_lmu.experiments.copying.report import present
-from spiking_lmu.experiments.copying.trials import make_tasks, needs, run_task
+from spiking_lmu.experiments.copying.trials import needs
 from spiking_lmu.experiments.experiment import Experiment
 
 __all__ = ["experiment", "plot", "plot_training", "run"]
 
-experiment = Experiment(
-    name="copy",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+experiment = Experiment.of_folder(
+    __name__,
+    "copy",
     needs=needs,
     folders={"encoders": ("learned", "ring")},
     returns="``loss`` is the mean cross entropy over all steps of the test sequences, "

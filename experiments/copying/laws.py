@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.pages.means import check_trials
+from spiking_lmu.experiments.pages.means import Law, check_trials
 from spiking_lmu.intervals import mean_interval
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
 
 #: Names of what is compared: a model, and where its encoders come from.
 NAMES = {

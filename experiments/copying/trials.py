@@ -11,37 +11,34 @@ import zlib
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.copying.learned import run_learned
 from spiking_lmu.experiments.copying.ring import LEAST_ORDER, run_ring
 from spiking_lmu.experiments.copying.sequences import LENGTH
 from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.experiments.sweeps.store import installed
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    check_number,
-)
 
 ENCODERS = ("learned", "ring")
 MODELS = ("lmu", "lstm")
+RATES = Range(0, 10, exclusive=True)  # of learning
 
 
 def make_tasks(
-    encoders: Sequence[str] = ENCODERS,
-    delays: Sequence[int] = (100,),
-    models: Sequence[str] = MODELS,
-    updates: int = 2000,
-    learning_rates: Sequence[float] = (0.001, 0.003, 0.01),
+    encoders: Annotated[Sequence[str], OneOf(ENCODERS)] = ENCODERS,
+    delays: Annotated[Sequence[int], Range(2, 10**4)] = (100,),
+    models: Annotated[Sequence[str], OneOf(MODELS)] = MODELS,
+    updates: Annotated[int, Range(1, 10**8)] = 2000,
+    learning_rates: Annotated[Sequence[float], RATES] = (0.001, 0.003, 0.01),
     trials: int = 3,
-    ring_delays: Sequence[int] = (100, 300, 1000),
-    ring_units: int = 64,
-    ring_order: int = 20,
-    ring_sequences: int = 400,
-    ring_epochs: int = 30,
-    ring_learning_rate: float = 0.03,
+    ring_delays: Annotated[Sequence[int], Range(2, 10**5)] = (100, 300, 1000),
+    ring_units: Annotated[int, Range(1, 10**4)] = 64,
+    ring_order: Annotated[int, Range(LEAST_ORDER, 10 * LENGTH)] = 20,
+    ring_sequences: Annotated[int, Range(1, 10**6)] = 400,
+    ring_epochs: Annotated[int, Range(1, 10**6)] = 30,
+    ring_learning_rate: Annotated[float, RATES] = 0.03,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Train networks on the copy memory task and test them; one row a network.
@@ -87,17 +84,6 @@ def make_tasks(
     M. Arjovsky, A. Shah, Y. Bengio, "Unitary evolution recurrent neural networks",
     ICML 2016.
     """
-    check_each("encoders", encoders, check_choice, ENCODERS)
-    check_each("delays", delays, check_integer, 2, 10**4)
-    check_each("models", models, check_choice, MODELS)
-    check_integer("updates", updates, high=10**8)
-    check_each("learning_rates", learning_rates, check_number, 0, 10, True)
-    check_each("ring_delays", ring_delays, check_integer, 2, 10**5)
-    check_integer("ring_units", ring_units, high=10**4)
-    check_integer("ring_order", ring_order, low=LEAST_ORDER, high=10 * LENGTH)
-    check_integer("ring_sequences", ring_sequences, high=10**6)
-    check_integer("ring_epochs", ring_epochs, high=10**6)
-    check_number("ring_learning_rate", ring_learning_rate, 0, 10, exclusive=True)
 
     def seed_of(delay: int, trial: int) -> int:
         # both models are tested on the same sequences
@@ -107,12 +93,12 @@ def make_tasks(
         {
             "model": model,
             "encoders": "learned",
-            "delay": int(delay),
-            "updates": int(updates),
-            "rates": [float(rate) for rate in learning_rates],
+            "delay": delay,
+            "updates": updates,
+            "rates": list(learning_rates),
             "seeds": [seed_of(delay, k) for k in range(trials)],
             "pilot_seed": seed_of(delay, trials),
-            "seed": int(seed),
+            "seed": seed,
         }
         for model, delay in product(models, delays)
     ]
@@ -120,12 +106,12 @@ def make_tasks(
         {
             "model": "lmu",
             "encoders": "ring",
-            "delay": int(delay),
-            "units": int(ring_units),
-            "order": int(ring_order),
-            "sequences": int(ring_sequences),
-            "epochs": int(ring_epochs),
-            "learning_rate": float(ring_learning_rate),
+            "delay": delay,
+            "units": ring_units,
+            "order": ring_order,
+            "sequences": ring_sequences,
+            "epochs": ring_epochs,
+            "learning_rate": ring_learning_rate,
             "seed": seed_of(delay, trial),
         }
         for delay, trial in product(ring_delays, range(trials))
@@ -150,10 +136,9 @@ def needs(arguments: Mapping[str, Any]) -> dict[str, str]:
 
     So that a run with the ring finds the trials of one without.
     """
-    versions = backend("nengo-dl").versions()
     asked = "ring" in arguments["encoders"]
     return {
         package: "the ring of the copy experiment"
-        for package, version in versions.items()
-        if asked or version != "none"
+        for package in backend("nengo-dl").packages
+        if asked or installed(package)
     }

@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spiking_lmu.experiments.deployment.figures import plot
-from spiking_lmu.experiments.deployment.report import present
 from spiking_lmu.experiments.deployment.targets import NEEDS
-from spiking_lmu.experiments.deployment.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.sweeps.backends import compile_simulator
 
@@ -24,11 +22,9 @@ def before(arguments: Mapping[str, Any], announce: bool) -> None:
         compile_simulator(announce, minibatch=True)
 
 
-experiment = Experiment(
+experiment = Experiment.of_folder(
+    __name__,
     "deploy",
-    make_tasks,
-    run_task,
-    present,
     returns="One row for each sequence: ``sequence``, its place among those that were "
     "run; ``label``; ``predicted``; ``exact``, what the exact network predicts; "
     "``margin`` and ``exact_margin``, the logit of the right class less the highest "

@@ -11,9 +11,8 @@ import pandas as pd
 from spiking_lmu.experiments.deployment.figures import labels, plot
 from spiking_lmu.experiments.deployment.trials import facts_path
 from spiking_lmu.experiments.experiment import Figures, Result
-from spiking_lmu.experiments.pages.report import number
+from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.pages.templates import percent
-from spiking_lmu.intervals import mean_interval
 
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
@@ -33,7 +32,6 @@ def show(frame: pd.DataFrame, told: dict[str, Any]) -> tuple[dict[str, Any], Fig
     values = {
         "facts": facts,
         "by_label": _by_label(frame),
-        "costs": _costs(facts),
         "chip": told["chip"],
         "populations": pd.DataFrame(told["chip"].get("populations", [])),
     }
@@ -43,12 +41,9 @@ def show(frame: pd.DataFrame, told: dict[str, Any]) -> tuple[dict[str, Any], Fig
 def accuracies(frame: pd.DataFrame) -> dict[str, Any]:
     """Shares of the sequences, and the 95 % interval of the first."""
     right = frame["predicted"] == frame["label"]
-    accuracy, low, high = mean_interval(right.to_numpy(float)[None], "share")
     return {
         "sequences": len(frame),
-        "accuracy": accuracy,
-        "low": low,
-        "high": high,
+        **with_interval("accuracy", right.to_numpy(float)[None], "share"),
         "exact_accuracy": float((frame["exact"] == frame["label"]).mean()),
         "agreement": float((frame["predicted"] == frame["exact"]).mean()),
     }
@@ -71,23 +66,3 @@ def _by_label(frame: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     return pd.DataFrame(rows)
-
-
-def _costs(facts: dict[str, Any]) -> pd.DataFrame:
-    seconds = facts["run_seconds"] / facts["sequences"]
-    rows = {
-        "State variables": f"{facts['order']:,}",
-        "Neurons of the memory": f"{facts['neurons']:,}",
-        "Steps for each item": f"{facts['presentation']:,}",
-        "Spikes for each sequence": f"{facts['spikes']:,.0f}",
-    }
-    if "chip_energy" in facts:
-        low, high = (1e6 * value for value in facts["chip_energy"])
-        rows["Cores"] = f"{facts['cores']:,}"
-        rows["µJ for each sequence, on the chip"] = f"{number(low)} to {number(high)}"
-    processors = {"cpu": "a CPU", "gpu": "a GPU", "arm": "an ARM processor"}
-    for name, machine in processors.items():
-        energy = number(1e6 * facts[f"{name}_energy"])
-        rows[f"µJ for each sequence, on {machine}"] = energy
-    rows["Seconds for each sequence, here"] = number(seconds)
-    return pd.DataFrame({"Quantity": list(rows), "Value": list(rows.values())})

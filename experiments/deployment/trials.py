@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.data.datasets import Split
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
 from spiking_lmu.experiments.classification.trials import load
 from spiking_lmu.experiments.deployment.targets import TARGETS
@@ -65,16 +66,16 @@ Frozen = tuple[SequenceNetwork, float]  # and the seconds that it took
 
 def make_tasks(
     model: str,
-    target: str = "compiled",
+    target: Annotated[str, OneOf(tuple(TARGETS))] = "compiled",
     data: str | None = None,
-    part: str = "test",
+    part: Annotated[str, OneOf(PARTS)] = "test",
     memory: str | None = None,
     neurons: int | None = None,
     presentation: int | None = None,
     synapse: float | None = None,
     rates: float | None = None,
-    images: int = 100,
-    seed: int = 0,
+    images: Annotated[int, Range(0)] = 100,
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0,
 ) -> list[Stage]:
     """Run a trained network on a target; one row a sequence.
 
@@ -126,10 +127,6 @@ def make_tasks(
     ImportError
         If a package that the target needs is not installed.
     """
-    check_choice("target", target, tuple(TARGETS))
-    check_choice("part", part, PARTS)
-    check_integer("images", images, low=0)
-    check_integer("seed", seed, low=0, high=2**31 - 1)
     with _named("path", "model"):
         network, about = SequenceNetwork.load(model)
     given = {

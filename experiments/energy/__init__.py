@@ -1,17 +1,13 @@
 """The trade between precision and communication: RMSE against spikes and energy."""
 
 from spiking_lmu.experiments.energy.figures import plot, plot_energy
-from spiking_lmu.experiments.energy.report import present
-from spiking_lmu.experiments.energy.trials import make_tasks, run_task
 from spiking_lmu.experiments.experiment import Experiment
 
 __all__ = ["experiment", "plot", "plot_energy", "run"]
 
-experiment = Experiment(
+experiment = Experiment.of_folder(
+    __name__,
     "energy",
-    make_tasks,
-    run_task,
-    present,
     returns="Columns that end in ``energy``, ``energy_low`` or ``energy_high`` are "
     "estimates in nJ for each time step.",
     needs=lambda arguments: {"nengo-loihi": "the energy experiment"},

@@ -174,8 +174,7 @@ def _draw_machines(ax: Axes, means: pd.DataFrame) -> None:
         for edge in (low, high):
             ax.plot(edge.index, edge, color=color, marker="o", markersize=2.2)
         ax.fill_between([], [], color=color, label=f"Loihi, {style.NAMES[kind]}")
-    style.log_axis(ax.xaxis, ticks=means["total_neurons"].unique())
-    style.log_axis(ax.yaxis)
+    style.log_axes(ax, means["total_neurons"].unique())
     ax.set_xlabel("Neurons in all")
     ax.set_ylabel("Energy per step (nJ)")
     style.legend_above(ax, ncols=2)

@@ -10,9 +10,8 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from spiking_lmu.experiments.energy.figures import front
+from spiking_lmu.experiments.pages.means import Law
 from spiking_lmu.metrics import NORMAL_QUANTILE
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
 
 DRAWS = 2000
 EXACT = {

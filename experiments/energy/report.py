@@ -7,21 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from spiking_lmu.experiments.energy.figures import (
-    PARTS,
-    cells,
-    front,
-    plot,
-    plot_energy,
-)
-from spiking_lmu.experiments.energy.laws import (
-    EXACT,
-    exact_laws,
-    front_laws,
-    processor_laws,
-    rate_laws,
-    scaling_laws,
-)
+from spiking_lmu.experiments.energy import figures, laws
 from spiking_lmu.experiments.energy.trials import DT
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
@@ -31,17 +17,18 @@ from spiking_lmu.hardware.processors import IDLE
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures."""
     frame = result.frame
-    means = cells(frame)
-    best = pd.concat([front(rows, "energy") for _, rows in means.groupby("order")])
-    total = means[list(PARTS)].sum()
+    means = figures.cells(frame)
+    orders = means.groupby("order")
+    best = pd.concat([figures.front(rows, "energy") for _, rows in orders])
+    total = means[list(figures.PARTS)].sum()
     values = {
         "runs": len(frame),
         "laws": [
-            *exact_laws(means),
-            *rate_laws(frame),
-            *scaling_laws(frame, means),
-            *front_laws(means),
-            *processor_laws(means),
+            *laws.exact_laws(means),
+            *laws.rate_laws(frame),
+            *laws.scaling_laws(frame, means),
+            *laws.front_laws(means),
+            *laws.processor_laws(means),
         ],
         "operations_share": 100 * total.iloc[0] / total.sum(),
         "idle": IDLE,
@@ -50,8 +37,8 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "all": _table(means, means),
     }
     return values, {
-        "tradeoff": partial(plot, frame),
-        "energy": partial(plot_energy, frame),
+        "tradeoff": partial(figures.plot, frame),
+        "energy": partial(figures.plot_energy, frame),
     }
 
 
@@ -68,7 +55,7 @@ def _table(cells: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
         }
         for order, rows in means.groupby("order", sort=True)
         if order in set(cells["order"])
-        for name, column in EXACT.items()
+        for name, column in laws.EXACT.items()
     ]
     of_neurons = pd.DataFrame(
         {

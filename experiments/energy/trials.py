@@ -9,13 +9,14 @@ import re
 import time
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
 import nengo
 import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu.compatibility import require
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.precision.trials import (
     count_steps,
     length_rmse,
@@ -30,32 +31,47 @@ from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.signals import lowpass
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    check_number,
-    refusal,
-)
+from spiking_lmu.validation import refusal
 
 NEURON_TYPES = ("poisson", "lif", "relu")
+RATES = ("25-50", "50-100", "100-200", "200-400")
 DT = 0.001  # seconds: what the chip's own random neurons are made for
 READOUT_SYNAPSE = 0.005  # seconds
 LOWEST_RATE = 2  # in Hz; below, the gain of a LIF neuron is lost to rounding
 HIGHEST_RATE = 400  # in Hz; LIF neurons reach 500 at most
 
 
+def parse_rates(text: str) -> tuple[float, float]:
+    """``"50-100"`` as (50.0, 100.0)."""
+    low, high = text.split("-")
+    return float(low), float(high)
+
+
+def _check_rates(name: str, value: Any) -> str:
+    number = r"\d+(\.\d+)?"
+    allowed = (
+        f"such as '50-100': two rates in Hz, the second higher, from {LOWEST_RATE} to "
+        f"{HIGHEST_RATE}"
+    )
+    if not isinstance(value, str) or not re.fullmatch(f"{number}-{number}", value):
+        raise refusal(name, value, allowed)
+    low, high = parse_rates(value)
+    if not LOWEST_RATE <= low < high <= HIGHEST_RATE:
+        raise refusal(name, value, allowed)
+    return value
+
+
 def make_tasks(
-    orders: Sequence[int] = (3, 6),
-    neurons: Sequence[int] = (32, 64, 128, 256),
-    rates: Sequence[str] = ("25-50", "50-100", "100-200", "200-400"),
-    neuron_types: Sequence[str] = ("poisson", "lif"),
+    orders: Annotated[Sequence[int], Range(1, 64)] = (3, 6),
+    neurons: Annotated[Sequence[int], Range(2, 4096)] = (32, 64, 128, 256),
+    rates: Annotated[Sequence[str], _check_rates] = RATES,
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
     trials: int = 3,
-    theta: float = 0.5,
-    synapse: float = 0.1,
-    cycles: float = 1.0,
-    rms: float = 0.5,
-    duration: float = 3.0,
+    theta: Annotated[float, Range(0.01, 100)] = 0.5,
+    synapse: Annotated[float, Range(0.001, 10)] = 0.1,
+    cycles: Annotated[float, Range(0.01, 1000)] = 1.0,
+    rms: Annotated[float, Range(1e-6, 1e6)] = 0.5,
+    duration: Annotated[float, Range(0.01, 10_000)] = 3.0,
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure error and cost of memories on the emulator of Loihi; one row a trial.
@@ -91,59 +107,31 @@ def make_tasks(
     seed : int
         Seed from which all other seeds are derived.
     """
-    check_each("orders", orders, check_integer, 1, 64)
-    check_each("neurons", neurons, check_integer, 2, 4096)
-    check_each("rates", rates, _check_rates)
-    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
     check_fits("loihi", orders, neurons, neuron_types)
-    check_number("theta", theta, 0.01, 100)
-    check_number("synapse", synapse, 0.001, 10)
-    check_number("cycles", cycles, 0.01, 1000)
-    check_number("rms", rms, 1e-6, 1e6)
-    check_number("duration", duration, 0.01, 10_000)
     common = {
-        "theta": float(theta),
-        "synapse": float(synapse),
+        "theta": theta,
+        "synapse": synapse,
         "dt": DT,
-        "cycles": float(cycles),
-        "rms": float(rms),
-        "duration": float(duration),
+        "cycles": cycles,
+        "rms": rms,
+        "duration": duration,
         "readout_synapse": READOUT_SYNAPSE,
     }
     _check_cycles(common)
     return [
         {
             **common,
-            "order": int(order),
-            "n_neurons": int(n),
+            "order": order,
+            "n_neurons": n,
             "neuron_type": kind,
             "rates": pair,
             # types and rates share inputs and neurons, to be compared pair by pair
-            "seed": derived_seed(seed, [int(order), int(n)], trial),
+            "seed": derived_seed(seed, [order, n], trial),
         }
         for order, n, kind in product(orders, neurons, neuron_types)
         for pair in _different(kind, rates)
         for trial in range(trials)
     ]
-
-
-def parse_rates(text: str) -> tuple[float, float]:
-    """``"50-100"`` as (50.0, 100.0)."""
-    low, high = text.split("-")
-    return float(low), float(high)
-
-
-def _check_rates(name: str, value: Any) -> None:
-    number = r"\d+(\.\d+)?"
-    allowed = (
-        f"such as '50-100': two rates in Hz, the second higher, from {LOWEST_RATE} to "
-        f"{HIGHEST_RATE}"
-    )
-    if not isinstance(value, str) or not re.fullmatch(f"{number}-{number}", value):
-        raise refusal(name, value, allowed)
-    low, high = parse_rates(value)
-    if not LOWEST_RATE <= low < high <= HIGHEST_RATE:
-        raise refusal(name, value, allowed)
 
 
 def _check_cycles(task: dict[str, Any]) -> None:

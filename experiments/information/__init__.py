@@ -6,17 +6,13 @@ linear memory, the LMU, a recurrent tanh network and memories of spiking neurons
 
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.information.figures import plot, plot_memory
-from spiking_lmu.experiments.information.report import present
-from spiking_lmu.experiments.information.trials import make_tasks, run_task
 from spiking_lmu.experiments.sweeps.backends import needs, prepare
 
 __all__ = ["experiment", "plot", "plot_memory", "run"]
 
-experiment = Experiment(
-    name="information",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+experiment = Experiment.of_folder(
+    __name__,
+    "information",
     returns="``measure`` says what ``index`` is: the degree, or the delay of the "
     "linear memory function.",
     folders={"backend": "compiled"},

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
 from spiking_lmu.experiments.information.trials import SYSTEMS
-from spiking_lmu.experiments.pages.means import averaged, by_type, check_trials
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
+from spiking_lmu.experiments.pages.means import Law, averaged, by_type, those
 
 KEYS = ["system", "neuron_type", "n_neurons"]  # what trials share
 
@@ -34,9 +31,7 @@ def measured(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def _of_measure(frame: pd.DataFrame, measure: str) -> pd.DataFrame:
-    check_trials(frame)
-    rows = frame[frame["measure"] == measure]
-    check_trials(rows, f"row of the measure {measure!r}")
+    rows = those(frame, "measure", measure, f"row of the measure {measure!r}")
     return rows.fillna({"neuron_type": ""})  # none, in a frame that comes from a file
 
 

@@ -6,6 +6,7 @@ state once u[k] has arrived.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from scipy.linalg import solve_discrete_lyapunov
 
 from spiking_lmu.experiments.information.capacity import expected_memory
-from spiking_lmu.experiments.sweeps.backends import SIMULATORS
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, of_task
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory
@@ -133,57 +134,20 @@ def lmu(
         return np.array(sim.data[probe])
 
 
-@dataclass(frozen=True, eq=False)
-class SpikingRun:
-    """The result of a memory of spiking neurons.
+def spiking_memory(
+    u: np.ndarray, task: Mapping[str, Any], n_delays: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The memory of spiking neurons of a task, each value held for some time steps.
 
-    Attributes
-    ----------
+    Returns
+    -------
     states : (n, order) ndarray
         At the end of each value.
     predicted : (n_delays,) ndarray or None
-        Memory function that the theory of random spikes predicts; None for neurons
-        that it does not apply to.
+        Memory function that the theory of random spikes predicts, if it applies.
     """
-
-    states: np.ndarray
-    predicted: np.ndarray | None
-
-
-def spiking_memory(
-    u: np.ndarray,
-    order: int,
-    window: float,
-    presentation: int,
-    n_neurons: int,
-    kind: str,
-    synapse: float,
-    n_delays: int,
-    seed: int,
-    backend: str = "compiled",
-) -> SpikingRun:
-    """The memory of spiking neurons, each value held for some time steps.
-
-    Parameters
-    ----------
-    u : (n,) ndarray
-    order : int
-    window : float
-        In values.
-    presentation : int
-        Time steps of 1 ms that each value is held for.
-    n_neurons : int
-        Mean per dimension.
-    kind : str
-        Neuron type, as on the command line.
-    synapse : float
-        Recurrent time constant, in seconds.
-    n_delays : int
-        Number of delays of the predicted memory function.
-    seed : int
-    backend : str
-        One of `SIMULATORS`.
-    """
+    order, window = task["order"], task["window"]
+    presentation, seed = task["presentation"], task["seed"]
     # the state of a step has seen the inputs up to the step before: one step more
     held = np.append(np.repeat(u, presentation), 0.0)
     with nengo.Network(seed=seed) as network:
@@ -191,23 +155,23 @@ def spiking_memory(
         memory = LegendreMemory(
             window * presentation * DT,
             order,
-            n_neurons,
-            synapse=synapse,
+            task["n_neurons"],
+            synapse=task["synapse"],
             dt=DT,
-            neuron_type=neuron_type(kind),
+            neuron_type=neuron_type(task["neuron_type"]),
             spectrum=Spectrum.from_signal(held[:-1], DT),
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         probe = nengo.Probe(memory.output)
-    with SIMULATORS[backend](network, DT, seed) as sim:
+    with SIMULATORS[of_task(task)](network, DT, seed) as sim:
         sim.run_steps(len(held))
         states = np.array(sim.data[probe][presentation::presentation])
         populations = memory.populations(sim.data)
     if not predictable(memory.neuron_type):
-        return SpikingRun(states, None)
+        return states, None
     T = memory.realization.T
     q = spiking_noise(memory.realization, populations)
     noise = T @ error_covariance(memory.realization, q) @ T.T
     # zero-order hold is exact: that a value is held for many steps does not matter
     step = memory_step(order, window)
-    return SpikingRun(states, expected_memory(step, n_delays, noise / VARIANCE))
+    return states, expected_memory(step, n_delays, noise / VARIANCE)

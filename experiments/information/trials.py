@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.information.capacity import (
     Capacities,
     capacities,
@@ -27,13 +28,7 @@ from spiking_lmu.experiments.information.systems import (
 )
 from spiking_lmu.experiments.sweeps.backends import SIMULATORS, in_task, of_task
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    check_number,
-    refusal,
-)
+from spiking_lmu.validation import check_integer, refusal
 
 SYSTEMS = ("linear", "lmu-feedforward", "lmu", "tanh", "spiking")
 ON_NUMPY = ("linear", "tanh")  # the others are Nengo networks
@@ -43,22 +38,22 @@ WINDOWS = 5  # delays of a spiking memory: beyond, nothing is left
 
 
 def make_tasks(
-    systems: Sequence[str] = SYSTEMS,
-    units: int = 50,
-    radius: float = 0.95,
-    gain: float = 0.5,
-    bias: float = 0.5,
-    order: int = 6,
-    window: float = 12.0,
-    steps: int = 30_000,
+    systems: Annotated[Sequence[str], OneOf(SYSTEMS)] = SYSTEMS,
+    units: Annotated[int, Range(1, 1000)] = 50,
+    radius: Annotated[float, Range(0, 10, exclusive=True)] = 0.95,
+    gain: Annotated[float, Range(0, 100, exclusive=True)] = 0.5,
+    bias: Annotated[float, Range(0, 100)] = 0.5,
+    order: Annotated[int, Range(1, 64)] = 6,
+    window: Annotated[float, Range(1, 1000, exclusive=True)] = 12.0,
+    steps: Annotated[int, Range(10, MOST_STEPS)] = 30_000,
     delays: Sequence[int] = (120, 30, 16, 10),
-    neurons: Sequence[int] = (10, 30, 100, 300),
-    neuron_types: Sequence[str] = ("poisson", "lif"),
-    synapse: float = 0.1,
-    presentation: int = 10,
+    neurons: Annotated[Sequence[int], Range(2, 10**5)] = (10, 30, 100, 300),
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
+    synapse: Annotated[float, Range(0.001, 10)] = 0.1,
+    presentation: Annotated[int, Range(1, 10**4)] = 10,
     spiking_steps: int = 3_000,
     trials: int = 5,
-    backend: str = "compiled",
+    backend: Annotated[str, OneOf(tuple(SIMULATORS))] = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure what systems hold of their input; one row a degree or delay and trial.
@@ -106,45 +101,32 @@ def make_tasks(
     seed : int
         Seed from which all other seeds are derived. All systems have the same inputs.
     """
-    check_each("systems", systems, check_choice, SYSTEMS)
-    check_integer("units", units, 1, 1000)
-    check_number("radius", radius, 0, 10, exclusive=True)
-    check_number("gain", gain, 0, 100, exclusive=True)
-    check_number("bias", bias, 0, 100)
-    check_integer("order", order, 1, 64)
-    check_number("window", window, 1.0, 1000.0, exclusive=True)
-    check_integer("steps", steps, 10, MOST_STEPS)
     make_terms(delays)
-    check_each("neurons", neurons, check_integer, 2, 10**5)
-    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
-    check_number("synapse", synapse, 0.001, 10)
-    check_integer("presentation", presentation, 1, 10**4)
     check_integer("spiking_steps", spiking_steps, 10, MOST_STEPS // presentation)
-    check_choice("backend", backend, SIMULATORS)
     _check_lengths("steps", steps, max(delays), units)
     furthest = max(_clipped(delays, window))
     _check_lengths("spiking_steps", spiking_steps, furthest, order)
     on_backend = in_task(backend)
-    memory = {"order": int(order), "window": float(window)}
+    memory = {"order": order, "window": window}
     hidden = {
-        "units": int(units),
-        "radius": float(radius),
-        "gain": float(gain),
-        "bias": float(bias),
+        "units": units,
+        "radius": radius,
+        "gain": gain,
+        "bias": bias,
     }
-    long = {"steps": int(steps), "delays": [int(k) for k in delays]}
+    long = {"steps": steps, "delays": [int(k) for k in delays]}
     cells: list[dict[str, Any]] = []
     if "spiking" in systems:
         cells += [
             {
                 "system": "spiking",
                 **memory,
-                "steps": int(spiking_steps),
+                "steps": spiking_steps,
                 "delays": _clipped(delays, window),
-                "n_neurons": int(n),
+                "n_neurons": n,
                 "neuron_type": kind,
-                "synapse": float(synapse),
-                "presentation": int(presentation),
+                "synapse": synapse,
+                "presentation": presentation,
                 **on_backend,
             }
             for n in sorted(neurons, reverse=True)
@@ -161,7 +143,7 @@ def make_tasks(
         cells.append({"system": "tanh", **hidden, **long})
     if "linear" in systems:
         # as many variables as the others, and as long a window for each of them
-        size = {"order": int(units), "window": float(window) * units / order}
+        size = {"order": units, "window": window * units / order}
         cells.append({"system": "linear", **size, **long})
     return [
         # all systems share inputs
@@ -242,10 +224,7 @@ def run_system(
     """
     n_delays = task["delays"][0] + 1
     if task["system"] == "spiking":
-        names = ("order", "window", "presentation", "n_neurons", "synapse", "seed")
-        given = {name: task[name] for name in names} | {"backend": of_task(task)}
-        run = spiking_memory(u, kind=task["neuron_type"], n_delays=n_delays, **given)
-        return run.states, run.predicted
+        return spiking_memory(u, task, n_delays)
     if task["system"] == "linear":
         order, window = task["order"], task["window"]
         exact = expected_memory(memory_step(order, window), n_delays)

@@ -9,8 +9,6 @@ from typing import Any
 
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.mackey_glass.figures import plot
-from spiking_lmu.experiments.mackey_glass.report import present
-from spiking_lmu.experiments.mackey_glass.trials import make_tasks, run_task
 from spiking_lmu.experiments.sweeps import backends
 
 __all__ = ["experiment", "plot", "run"]
@@ -45,11 +43,9 @@ def _spikes(arguments: Mapping[str, Any]) -> bool:
     return "ours" in arguments["protocol"] and "spiking" in arguments["models"]
 
 
-experiment = Experiment(
-    name="mackey-glass",
-    make_tasks=make_tasks,
-    run_task=run_task,
-    present=present,
+experiment = Experiment.of_folder(
+    __name__,
+    "mackey-glass",
     returns="""``study`` says what a row is:
 
     ========  ======================================================================

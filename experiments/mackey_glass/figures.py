@@ -122,8 +122,7 @@ def plot_training(frame: pd.DataFrame) -> Figure:
             by_epoch.plot(one["epoch"], errors, label=name, **look)
             by_time.plot(one["seconds"].cumsum(), errors, **look)
     for ax, text in zip(axes, ("Epoch", "Seconds")):
-        style.log_axis(ax.xaxis)
-        style.log_axis(ax.yaxis)
+        style.log_axes(ax)
         ax.set_xlabel(text)
     style.letters(axes)
     by_epoch.set_ylabel("Validation NRMSE (%)")
@@ -142,8 +141,7 @@ def plot_spiking(frame: pd.DataFrame) -> Figure:
     axes = figure.subplots(1, len(presentations), sharey=True, squeeze=False)[0]
     for ax, presentation in zip(axes, presentations):
         _draw_spiking(ax, rows[rows["presentation"] == presentation])
-        style.log_axis(ax.xaxis, ticks=rows["n_neurons"].unique())
-        style.log_axis(ax.yaxis)
+        style.log_axes(ax, rows["n_neurons"].unique())
         ax.set_title(f"{presentation} ms for each value")
         ax.set_xlabel("Neurons per dimension")
     if width == "double":

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.mackey_glass.figures import PUBLISHED, by_model
+from spiking_lmu.experiments.pages.means import Law, with_interval
 from spiking_lmu.intervals import mean_interval
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
 
 
 def test_laws(tests: pd.DataFrame) -> Iterator[Law]:
     """NRMSE of each model, and the model with the smallest."""
     errors = {}
     for model, rows in by_model(tests).items():
-        mean, low, high = mean_interval(rows["nrmse"], "positive")
-        errors[model] = mean
+        error = with_interval("nrmse", rows["nrmse"], "positive")
+        errors[model] = error["nrmse"]
         first = rows.iloc[0]
         law = {
             "law": "nrmse",
             "model": str(first["model"]),
             "protocol": str(first["protocol"]),
-            "nrmse": mean,
-            "low": low,
-            "high": high,
+            **error,
             "settled": mean_interval(rows["nrmse_settled"], "positive")[0],
             "parameters": int(first["parameters"]),
         }

@@ -14,7 +14,7 @@ import numpy as np
 from spiking_lmu import training
 from spiking_lmu.experiments.mackey_glass.recurrent import Learned
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, windows
-from spiking_lmu.experiments.sweeps.backends import SIMULATORS, of_task
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, add_counter, of_task
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 
@@ -121,11 +121,7 @@ def run_in_spikes(
     network.stimulus.output = nengo.processes.PresentInput(x, presentation * dt)
     memory = network.lmu.memory
     with network:
-        activity = nengo.Node(size_in=1, label="activity")
-        for ensemble in memory.ensembles:
-            every = np.ones((1, ensemble.n_neurons))
-            nengo.Connection(ensemble.neurons, activity, transform=every, synapse=None)
-        counted = nengo.Probe(activity)
+        counted = nengo.Probe(add_counter(memory.ensembles, "activity"))
     with SIMULATORS[backend](network, dt, network.seed) as sim:
         sim.run_steps(len(x) * presentation)
         answers = np.array(sim.data[network.probe][presentation - 1 :: presentation])

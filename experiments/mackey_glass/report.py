@@ -10,20 +10,7 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.experiment import Figures, Result
-from spiking_lmu.experiments.mackey_glass.figures import (
-    NAMES,
-    PUBLISHED,
-    by_model,
-    plot,
-    plot_prediction,
-    plot_spiking,
-    plot_training,
-)
-from spiking_lmu.experiments.mackey_glass.laws import (
-    ratio_laws,
-    spiking_laws,
-    test_laws,
-)
+from spiking_lmu.experiments.mackey_glass import figures, laws
 from spiking_lmu.experiments.mackey_glass.paper import EVERY
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.means import check_trials
@@ -31,47 +18,10 @@ from spiking_lmu.intervals import mean_interval
 
 #: Figures, each with the study that it shows.
 FIGURES = {
-    "models": ("test", plot),
-    "prediction": ("example", plot_prediction),
-    "training": ("training", plot_training),
-    "spiking": ("spiking", plot_spiking),
-}
-#: How recurrent networks are trained: as published, by the paper's protocol here, and
-#: by ours.
-PROTOCOLS = {
-    "Widths": (
-        "LSTM 25, LMU 49, hybrid 40 and 25; order 4, window 4 steps",
-        "the same",
-        "the same",
-    ),
-    "Biases of the LMU; readout": (
-        "yes; LSTM and hybrid through tanh",
-        "the same",
-        "no; linear",
-    ),
-    "Series to train, validate, test": ("32, 32, 64", "{paper_series}", "{series}"),
-    "Steps of each that are trained on": (
-        "5,000, from the beginning",
-        "{paper_length:,}, from the beginning",
-        "all, in windows of {length}; beginnings eight times",
-    ),
-    "Updates in an epoch; epochs": (
-        "1; 500",
-        "1; {paper_epochs:,}",
-        "one for each 32 windows; {epochs}",
-    ),
-    "Optimizer": (
-        "Adam at 0.001",
-        "the same",
-        "Adam, at 0.005 falling to 0; gradients clipped",
-    ),
-    "Mean subtracted": (
-        "of all series, test series included",
-        "of the training series",
-        "of the training series; scaled",
-    ),
-    "Validated": ("after each epoch", "every {every} epochs", "after each epoch"),
-    "Networks of each kind": ("1", "{trials}", "{trials}"),
+    "models": ("test", figures.plot),
+    "prediction": ("example", figures.plot_prediction),
+    "training": ("training", figures.plot_training),
+    "spiking": ("spiking", figures.plot_spiking),
 }
 
 
@@ -83,17 +33,21 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
     spikes = frame[frame["study"] == "spiking"]
     values: dict[str, Any] = {
         "arguments": arguments,
-        "names": NAMES,
-        "laws": [*test_laws(tests), *ratio_laws(tests), *spiking_laws(spikes)],
+        "names": figures.NAMES,
+        "laws": [
+            *laws.test_laws(tests),
+            *laws.ratio_laws(tests),
+            *laws.spiking_laws(spikes),
+        ],
         "tests": _tests(tests, arguments) if len(tests) else None,
         "spikes": _spiking_table(spikes) if len(spikes) else None,
     }
-    figures: Figures = {
+    drawn: Figures = {
         name: partial(draw, frame)
         for name, (study, draw) in FIGURES.items()
         if (frame["study"] == study).any()
     }
-    return values, figures
+    return values, drawn
 
 
 def _tests(tests: pd.DataFrame, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +57,8 @@ def _tests(tests: pd.DataFrame, arguments: Mapping[str, Any]) -> dict[str, Any]:
         "difference": _largest(tests["nengo_difference"]),
         "networks": int(tests["trial"].nunique()),
         "errors": _error_table(tests, arguments["swapped"]),
-        "training": _protocol_table(tests, arguments),
+        "epochs": tests.groupby("protocol")["epochs"].max().to_dict(),
+        "every": EVERY,
     }
 
 
@@ -120,39 +75,18 @@ def _percent(errors: pd.Series) -> dict[str, float]:
 def _error_table(tests: pd.DataFrame, swapped: bool) -> pd.DataFrame:
     rows = [
         {
-            "Model": NAMES[model],
+            "Model": figures.NAMES[model],
             "Networks": len(of),
             "Parameters": int(of["parameters"].iloc[0]),
             **_percent(of["nrmse"]),
             "settled, %": 100 * of["nrmse_settled"].mean(),
-            "published, %": 100 * PUBLISHED.get(model, np.nan),
+            "published, %": 100 * figures.PUBLISHED.get(model, np.nan),
             "Epochs": int(of["epochs"].iloc[0]),
             "s per epoch": of["seconds_per_epoch"].mean(),
         }
-        for model, of in by_model(tests).items()
+        for model, of in figures.by_model(tests).items()
     ]
     return pd.DataFrame(rows).drop(columns=["published, %"] if swapped else [])
-
-
-def _protocol_table(tests: pd.DataFrame, arguments: Mapping[str, Any]) -> pd.DataFrame:
-    """The published protocol beside those that were run."""
-    epochs = tests.groupby("protocol")["epochs"].max()
-    facts = {
-        **arguments,
-        "series": ", ".join(map(str, arguments["series"])),
-        "paper_series": ", ".join(map(str, arguments["paper_series"])),
-        "paper_length": arguments["paper_length"] or arguments["steps"],
-        "paper_epochs": int(epochs.get("paper", 0)),
-        "every": EVERY,
-        "trials": tests["trial"].nunique(),
-    }
-    columns = {"paper": "Paper's protocol, here", "ours": "Ours"}
-    texts = pd.DataFrame.from_dict(
-        PROTOCOLS, orient="index", columns=["Published", *columns.values()]
-    )
-    shown = ["Published", *(name for key, name in columns.items() if key in epochs)]
-    texts = texts[shown].map(lambda text: text.format(**facts))
-    return texts.reset_index(names="")
 
 
 def _spiking_table(spikes: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.mackey_glass.paper import (
     side_by_side,
     train_as_published,
@@ -31,41 +32,42 @@ from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.experiments.sweeps.workers import import_tensorflow
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.neurons import NEURON_TYPES
-from spiking_lmu.validation import check_choice, check_each, check_integer, refusal
+from spiking_lmu.validation import check_integer, refusal
 
 RECURRENT = ("lstm", "lmu", "hybrid")
 MODELS = (*RECURRENT, "parallel", "spiking")
+LINEAR = ("poisson-relu", "relu")  # neurons with linear tuning curves
 PROTOCOLS = ("ours", "paper")
 EXAMPLE = 400  # steps of a test series that are shown
 ON_NENGO = 300  # steps for which the LMU is compared with itself on Nengo
 
 
 def make_tasks(
-    models: Sequence[str] = MODELS,
+    models: Annotated[Sequence[str], OneOf(MODELS)] = MODELS,
     series: Sequence[int] = (16, 4, 16),
-    steps: int = 5000,
-    ahead: int = 15,
-    tau: int = 17,
+    steps: Annotated[int, Range(2 * SETTLED, 10**6)] = 5000,
+    ahead: Annotated[int, Range(1, 10**4)] = 15,
+    tau: Annotated[int, Range(1, 10**4)] = 17,
     swapped: bool = False,
     length: int = 100,
-    epochs: int = 12,
-    order: int = 18,
-    window: int = 20,
-    units: int = 110,
-    parallel_epochs: int = 8,
-    spiking_order: int = 6,
-    spiking_units: int = 80,
-    spiking_epochs: int = 3,
-    neurons: Sequence[int] = (20, 60, 200),
-    neuron_types: Sequence[str] = ("poisson-relu", "relu"),
-    presentations: Sequence[int] = (10,),
+    epochs: Annotated[int, Range(1, 10**6)] = 12,
+    order: Annotated[int, Range(1, 256)] = 18,
+    window: Annotated[int, Range(2, 10**4)] = 20,
+    units: Annotated[int, Range(1, 10**4)] = 110,
+    parallel_epochs: Annotated[int, Range(1, 10**6)] = 8,
+    spiking_order: Annotated[int, Range(1, 256)] = 6,
+    spiking_units: Annotated[int, Range(1, 10**4)] = 80,
+    spiking_epochs: Annotated[int, Range(1, 10**6)] = 3,
+    neurons: Annotated[Sequence[int], Range(2, 10**5)] = (20, 60, 200),
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = LINEAR,
+    presentations: Annotated[Sequence[int], Range(1, 1000)] = (10,),
     spiking_steps: int = 500,
-    protocol: Sequence[str] = ("ours",),
+    protocol: Annotated[Sequence[str], OneOf(PROTOCOLS)] = ("ours",),
     paper_series: Sequence[int] = (32, 32, 64),
     paper_length: int | None = None,
-    paper_epochs: int = 500,
+    paper_epochs: Annotated[int, Range(1, 10**6)] = 500,
     trials: int = 3,
-    backend: str = "compiled",
+    backend: Annotated[str, OneOf(tuple(SIMULATORS))] = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Train networks to predict the Mackey-Glass series, and test them.
@@ -133,8 +135,6 @@ def make_tasks(
     seed : int
         Seed from which all other seeds are derived.
     """
-    check_each("models", models, check_choice, MODELS)
-    check_each("protocol", protocol, check_choice, PROTOCOLS)
     for name, sizes in (("series", series), ("paper_series", paper_series)):
         if not isinstance(sizes, (tuple, list)) or len(sizes) != 3:
             allowed = "three numbers, for training, validation and test"
@@ -142,52 +142,36 @@ def make_tasks(
         for n in sizes:
             check_integer(name, n, high=10**5)
     paper_length = steps if paper_length is None else paper_length
-    for name, value, low, high in (
-        ("steps", steps, 2 * SETTLED, 10**6),
-        ("ahead", ahead, 1, 10**4),
-        ("tau", tau, 1, 10**4),
-        ("length", length, 2, steps),
-        ("paper_length", paper_length, 2, steps),
-        ("paper_epochs", paper_epochs, 1, 10**6),
-        ("epochs", epochs, 1, 10**6),
-        ("parallel_epochs", parallel_epochs, 1, 10**6),
-        ("spiking_epochs", spiking_epochs, 1, 10**6),
-        ("order", order, 1, 256),
-        ("spiking_order", spiking_order, 1, 256),
-        ("window", window, 2, 10**4),
-        ("units", units, 1, 10**4),
-        ("spiking_units", spiking_units, 1, 10**4),
-        ("spiking_steps", spiking_steps, 2 * SETTLED, steps),
+    for name, value, low in (
+        ("length", length, 2),
+        ("paper_length", paper_length, 2),
+        ("spiking_steps", spiking_steps, 2 * SETTLED),
     ):
-        check_integer(name, value, low, high)
-    check_each("neurons", neurons, check_integer, 2, 10**5)
-    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
-    check_each("presentations", presentations, check_integer, 1, 1000)
-    check_choice("backend", backend, SIMULATORS)
+        check_integer(name, value, low, steps)
     common = {
-        "steps": int(steps),
-        "ahead": int(ahead),
-        "tau": int(tau),
+        "steps": steps,
+        "ahead": ahead,
+        "tau": tau,
         "swapped": swapped,
     }
     data = {"series": [int(n) for n in series], **common, "length": int(length)}
     learning: dict[str, dict[str, Any]] = {
-        name: {"epochs": int(epochs)} for name in RECURRENT
+        name: {"epochs": epochs} for name in RECURRENT
     }
     learning["parallel"] = {
-        "epochs": int(parallel_epochs),
-        "order": int(order),
-        "window": int(window),
-        "units": int(units),
+        "epochs": parallel_epochs,
+        "order": order,
+        "window": window,
+        "units": units,
     }
     learning["spiking"] = {
-        "epochs": int(spiking_epochs),
-        "order": int(spiking_order),
-        "window": int(window),
-        "units": int(spiking_units),
-        "neurons": [int(n) for n in neurons],
+        "epochs": spiking_epochs,
+        "order": spiking_order,
+        "window": window,
+        "units": spiking_units,
+        "neurons": list(neurons),
         "neuron_types": list(neuron_types),
-        "presentations": [int(n) for n in presentations],
+        "presentations": list(presentations),
         "spiking_steps": int(spiking_steps),
         **in_task(backend),
     }
@@ -212,7 +196,7 @@ def make_tasks(
             "series": [int(n) for n in paper_series],
             **common,
             "length": int(paper_length),
-            "epochs": int(paper_epochs),
+            "epochs": paper_epochs,
             "seeds": seeds,
         }
         for model in RECURRENT

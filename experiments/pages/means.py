@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.intervals import mean_interval
+from spiking_lmu.metrics import Scaling
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
+
+Law = dict[str, Any]  # numbers of a law; the template has its words
+
+
+def with_interval(name: str, values: Any, kind: str = "linear") -> Law:
+    """A mean by this name, and its 95 % interval as ``low`` and ``high``."""
+    return dict(zip((name, "low", "high"), map(float, mean_interval(values, kind))))
+
+
+def scaling(fit: Scaling) -> Law:
+    """The exponent of a fitted law, with its 95 % interval."""
+    return {"exponent": fit.exponent, "low": fit.low, "high": fit.high}
 
 
 def averaged(
@@ -51,9 +65,14 @@ def check_trials(frame: pd.DataFrame, kind: str = "trial") -> None:
         raise ValidationError(problem, attr="frame")
 
 
+def those(frame: pd.DataFrame, column: str, value: str, kind: str = "") -> pd.DataFrame:
+    """The rows with a value in a column, which must be there."""
+    check_trials(frame)
+    rows = frame[frame[column] == value]
+    check_trials(rows, kind or f"trial of the {column} {value!r}")
+    return rows
+
+
 def of_study(frame: pd.DataFrame, study: str) -> pd.DataFrame:
     """The rows of one study, which must be there."""
-    check_trials(frame)
-    rows = frame[frame["study"] == study]
-    check_trials(rows, f"trial of the study {study!r}")
-    return rows
+    return those(frame, "study", study)

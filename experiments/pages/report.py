@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from datetime import UTC, datetime
-from importlib import metadata, resources
+from importlib import resources
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from markupsafe import Markup
 
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.files import write_files
+from spiking_lmu.experiments.sweeps.store import installed
 from spiking_lmu.validation import check_number, refusal
 
 if TYPE_CHECKING:
@@ -248,13 +249,9 @@ def summary(report: Report, trials: DataFrame, run: Run) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of Python and the packages that matter here, without importing any."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {package: installed(package) for package in PACKAGES}
+    known = {package: version for package, version in found.items() if version}
+    return {"python": platform.python_version(), **known}
 
 
 def _stale_figures(

@@ -48,6 +48,8 @@ NAMES = {
     "poisson-relu": "rectified Poisson",
     "rate": "rate (no spikes)",
 }
+#: A white rim, by which markers stand out from lines and from each other.
+RIMMED: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
 MARKERS = {
     "poisson": "o",
     "lif": "s",
@@ -236,7 +238,7 @@ def points(
     """
     if low is not None and high is not None:
         ax.plot([x, x], [low, high], color=color, linewidth=0.9, zorder=2.5)
-    look = {"marker": "o", "markeredgecolor": "white", "markeredgewidth": 0.5}
+    look = {"marker": "o", **RIMMED}
     ax.plot(x, y, linestyle="none", color=color, zorder=3, **{**look, **kwargs})
 
 
@@ -309,6 +311,12 @@ def log_axis(axis: Axis, ticks: Iterable[float] | None = None) -> None:
     axis.set_major_locator(LogLocator(subs=subs, numticks=9))
     axis.set_minor_locator(LogLocator(subs=range(1, 10), numticks=20))
     axis.set_minor_formatter(NullFormatter())
+
+
+def log_axes(ax: Axes, ticks: Iterable[float] | None = None) -> None:
+    """Make both axes of a panel logarithmic, with these ticks on the horizontal one."""
+    log_axis(ax.xaxis, ticks)
+    log_axis(ax.yaxis)
 
 
 def plain_number(value: float) -> str:

@@ -14,7 +14,7 @@ A template is rendered once. What it says is collected by the functions that it 
 
     The second one, after an empty line.
     {{ figure("rmse", "The caption.", alt="What the figure shows, in words.") }}
-    {{ table(exponents, "What the table shows.") }}
+    {{ table(exponents, "What the table shows.") }}  or a list of rows, the head first
     {% endcall %}
 
 Text outside of these calls is not shown. Values are escaped, the template's own markup
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -176,9 +176,21 @@ class _Page:
         self.shown.update(figure=name, caption=caption, alt=one_line(alt))
         return ""
 
-    def table(self, table: DataFrame, caption: str = "") -> str:
+    def table(
+        self,
+        table: DataFrame | Sequence[Sequence[Any]],
+        caption: str = "",
+        without: Sequence[str] = (),
+    ) -> str:
+        """Show a frame, or lists of cells with the head first, ``without`` columns."""
+        import pandas as pd
+
         if "table" in self.shown:
             raise refusal("table", caption, "the only one of its section")
+        if not isinstance(table, pd.DataFrame):
+            head, *rows = table
+            table = pd.DataFrame(rows, columns=list(head))
+        table = table.drop(columns=list(without))
         self.shown.update(table=table, table_caption=one_line(caption))
         return ""
 

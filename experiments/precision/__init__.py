@@ -11,8 +11,6 @@ from spiking_lmu.data.recordings import load_signal
 from spiking_lmu.experiments import channel
 from spiking_lmu.experiments.experiment import Experiment
 from spiking_lmu.experiments.precision.figures import plot
-from spiking_lmu.experiments.precision.report import present
-from spiking_lmu.experiments.precision.trials import make_tasks, run_task
 from spiking_lmu.experiments.sweeps.backends import needs
 from spiking_lmu.experiments.sweeps.backends import prepare as prepare_backend
 
@@ -37,11 +35,9 @@ def prepare(arguments: dict[str, Any]) -> dict[str, Any]:
     return arguments
 
 
-experiment = Experiment(
+experiment = Experiment.of_folder(
+    __name__,
     "precision",
-    make_tasks,
-    run_task,
-    present,
     prepare=prepare,
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",

@@ -48,14 +48,12 @@ def plot(frame: pd.DataFrame) -> Figure:
             _cells(ax, cell, "total_neurons", colours[order], f"$d = {order}$")
         ax.set_title(_design_title(design))
         ax.set_xlabel("Neurons in all, $m$")
-        style.log_axis(ax.xaxis)
-        style.log_axis(ax.yaxis)
+        style.log_axes(ax)
     for ax, design in zip(axes, designs):
         _guide(ax, trials[trials["design"] == design])
     axes[0].set_ylabel("RMSE of the state")
-    handles, labels = axes[0].get_legend_handles_labels()
     axes[-1].legend(
-        handles[::-1], labels[::-1], loc="upper left", bbox_to_anchor=(1.01, 1)
+        *_reversed_legend(axes[0]), loc="upper left", bbox_to_anchor=(1.01, 1)
     )
     return figure
 
@@ -143,8 +141,7 @@ def plot_types(frame: pd.DataFrame) -> Figure:
     axes[0].set_title(f"{_design_title(design)}, $d = {order}$")
     axes[0].set_xlabel("Neurons in all, $m$")
     axes[0].set_ylabel("RMSE of the state")
-    style.log_axis(axes[0].xaxis)
-    style.log_axis(axes[0].yaxis)
+    style.log_axes(axes[0])
     axes[0].legend(loc="best")
     if len(study):
         ax = axes[1]

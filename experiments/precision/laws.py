@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.pages.means import of_study
+from spiking_lmu.experiments.pages.means import Law, of_study
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, fit_floor, fit_scaling
-
-Law = dict[str, Any]  # numbers of a law; the template has its words
 
 CELL = ["neuron_type", "design", "order", "n_neurons"]
 

@@ -9,42 +9,28 @@ import pandas as pd
 
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.precision.figures import (
-    Example,
-    plot,
-    plot_example,
-    plot_orders,
-    plot_types,
-    run_example,
-)
-from spiking_lmu.experiments.precision.laws import (
-    floor_laws,
-    floor_study,
-    gains,
-    grid,
-    neuron_laws,
-    order_laws,
-    order_table,
-    scaling_table,
-    theory_ratios,
-    with_theory,
-)
+from spiking_lmu.experiments.precision import figures, laws
 
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures; one run is done again, in full."""
     signal = result.arguments.get("signal")
-    return show(result.frame, run_example(result.tasks, signal))
+    return show(result.frame, figures.run_example(result.tasks, signal))
 
 
-def show(frame: pd.DataFrame, example: Example) -> tuple[dict[str, Any], Figures]:
+def show(
+    frame: pd.DataFrame, example: figures.Example
+) -> tuple[dict[str, Any], Figures]:
     """As `present`, with the run that is shown in full."""
-    trials = grid(frame)
-    drawn: Figures = {"rmse": partial(plot, frame), "types": partial(plot_types, frame)}
+    trials = laws.grid(frame)
+    drawn: Figures = {
+        "rmse": partial(figures.plot, frame),
+        "types": partial(figures.plot_types, frame),
+    }
     if trials["order"].nunique() > 1:
-        drawn["orders"] = partial(plot_orders, frame)
-    drawn["example"] = partial(plot_example, example)
-    study = floor_study(frame)
+        drawn["orders"] = partial(figures.plot_orders, frame)
+    drawn["example"] = partial(figures.plot_example, example)
+    study = laws.floor_study(frame)
     values = {
         "runs": len(frame),
         "orders": sorted(trials["order"].unique()),
@@ -54,10 +40,14 @@ def show(frame: pd.DataFrame, example: Example) -> tuple[dict[str, Any], Figures
         "held": _held(trials),
         "ratios": _ratios(frame),
         "gains": _gains(frame),
-        "laws": [*neuron_laws(frame), *order_laws(frame), *floor_laws(frame)],
-        "scaling": _readable_exponents(scaling_table(frame), "order", "d"),
+        "laws": [
+            *laws.neuron_laws(frame),
+            *laws.order_laws(frame),
+            *laws.floor_laws(frame),
+        ],
+        "scaling": _readable_exponents(laws.scaling_table(frame), "order", "d"),
         "by_order": _readable_exponents(
-            order_table(frame), "n_neurons", "Neurons per dim."
+            laws.order_table(frame), "n_neurons", "Neurons per dim."
         ),
         "changes": _changes(study),
         "task": example.task,
@@ -77,7 +67,7 @@ def _held(trials: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _ratios(frame: pd.DataFrame) -> dict[str, Any]:
     """Least and greatest ratio of measured to predicted error of Poisson neurons."""
-    ratios = theory_ratios(frame)
+    ratios = laws.theory_ratios(frame)
     if ratios.empty:
         return {}
     enough = ratios[ratios["n_neurons"] >= 100]
@@ -87,7 +77,7 @@ def _ratios(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _gains(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Of Poisson neurons, at the largest number a dimension."""
-    gain = gains(frame)
+    gain = laws.gains(frame)
     if gain.empty:
         return []
     gain = gain[gain["neuron_type"] == "poisson"]
@@ -117,7 +107,7 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
     }
     keys = ["neuron_type", "coordinates", "allocation", "order", "n_neurons"]
     keys += [k for k in ("theta", "synapse") if frame[k].nunique() > 1]
-    trials = with_theory(frame[frame["study"] == "grid"])
+    trials = laws.with_theory(frame[frame["study"] == "grid"])
     cells = trials.groupby(keys, sort=False)[list(columns)].mean().reset_index()
     cells["neuron_type"] = cells["neuron_type"].map(style.NAMES)
     names = {

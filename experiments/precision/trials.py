@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Annotated, Any
 
 import nengo
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 
 from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.distortion import distortion_rmse
+from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.sweeps import backends
 from spiking_lmu.experiments.sweeps.backends import Model, Recording
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
@@ -32,36 +33,31 @@ from spiking_lmu.neurons import (
 from spiking_lmu.populations import predictable
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
-from spiking_lmu.validation import (
-    check_choice,
-    check_each,
-    check_integer,
-    check_number,
-    refusal,
-)
+from spiking_lmu.validation import refusal
 
 DESIGNS = ("legendre/equal", "balanced/optimal")
-SECONDS = (1e-9, 1e6)  # least and most of any time constant
+POSSIBLE = tuple("/".join(pair) for pair in product(COORDINATES, ALLOCATIONS))
+SECONDS = Range(1e-9, 1e6)  # of any time constant
 WINDOW_POINTS = 50  # delays at which the reconstructed window is compared
 
 
 def make_tasks(
-    orders: Sequence[int] = (3, 6, 12),
-    neurons: Sequence[int] = (30, 100, 300),
-    thetas: Sequence[float] = (0.5,),
-    synapses: Sequence[float] = (0.1,),
-    neuron_types: Sequence[str] = ("poisson", "lif"),
-    designs: Sequence[str] = DESIGNS,
+    orders: Annotated[Sequence[int], Range(1, 256)] = (3, 6, 12),
+    neurons: Annotated[Sequence[int], Range(1, 10**6)] = (30, 100, 300),
+    thetas: Annotated[Sequence[float], SECONDS] = (0.5,),
+    synapses: Annotated[Sequence[float], SECONDS] = (0.1,),
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
+    designs: Annotated[Sequence[str], OneOf(POSSIBLE)] = DESIGNS,
     trials: int = 3,
-    cycles: float = 1.0,
-    rms: float = 0.5,
-    duration: float = 5.0,
-    readout_synapse: float = 0.005,
-    dt: float = 0.001,
+    cycles: Annotated[float, SECONDS] = 1.0,
+    rms: Annotated[float, SECONDS] = 0.5,
+    duration: Annotated[float, SECONDS] = 5.0,
+    readout_synapse: Annotated[float, SECONDS] = 0.005,
+    dt: Annotated[float, SECONDS] = 0.001,
     floor: bool = True,
     signal: str | np.ndarray | None = None,
     rate: float | None = None,
-    backend: str = "compiled",
+    backend: Annotated[str, OneOf(backends.backends())] = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
     """Measure the RMSE of spiking memories over a grid; one row a trial.
@@ -116,23 +112,7 @@ def make_tasks(
     seed : int
         Seed from which all other seeds are derived.
     """
-    check_each("orders", orders, check_integer, 1, 256)
-    check_each("neurons", neurons, check_integer, 1, 10**6)
-    check_each("thetas", thetas, check_number, *SECONDS)
-    check_each("synapses", synapses, check_number, *SECONDS)
-    check_each("neuron_types", neuron_types, check_choice, NEURON_TYPES)
-    allowed = ["/".join(pair) for pair in product(COORDINATES, ALLOCATIONS)]
-    check_each("designs", designs, check_choice, allowed)
-    check_choice("backend", backend, backends.backends())
     backends.check_fits(backend, orders, neurons, neuron_types)
-    for name, value in (
-        ("cycles", cycles),
-        ("rms", rms),
-        ("duration", duration),
-        ("readout_synapse", readout_synapse),
-        ("dt", dt),
-    ):
-        check_number(name, value, *SECONDS)
     if dt > 0.1 * min(thetas):
         raise refusal("dt", dt, f"at most a tenth of theta, {0.1 * min(thetas):g}")
     for name, least in (
@@ -152,10 +132,10 @@ def make_tasks(
 
     common = {
         "study": "grid",
-        "cycles": float(cycles),
-        "rms": float(rms),
-        "duration": float(duration),
-        "readout_synapse": float(readout_synapse),
+        "cycles": cycles,
+        "rms": rms,
+        "duration": duration,
+        "readout_synapse": readout_synapse,
         "backend": backend,
         "signal": "white noise"
         if signal is None
@@ -164,11 +144,11 @@ def make_tasks(
     cells = [
         {
             **common,
-            "order": int(order),
-            "n_neurons": int(n),
-            "theta": float(theta),
-            "synapse": float(tau),
-            "dt": float(dt),
+            "order": order,
+            "n_neurons": n,
+            "theta": theta,
+            "synapse": tau,
+            "dt": dt,
             "neuron_type": kind,
             "design": design,
         }
@@ -321,13 +301,10 @@ def make_model(
             task, recording, coordinates=coordinates, allocation=allocation
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
-        count = nengo.Node(size_in=1, label="spikes per second")
-        for ensemble in memory.ensembles:
-            every = np.ones((1, ensemble.n_neurons))
-            nengo.Connection(ensemble.neurons, count, transform=every, synapse=None)
+        counter = backends.add_counter(memory.ensembles)
         probes = {
             "state": nengo.Probe(memory.output, synapse=task["readout_synapse"]),
-            "spikes": nengo.Probe(count),
+            "spikes": nengo.Probe(counter),
         }
         if spikes:
             for i, ensemble in enumerate(memory.ensembles):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
+from functools import partial
 from typing import Any
 
 import nengo
 import numpy as np
 
 from spiking_lmu.compatibility import require
+from spiking_lmu.experiments.sweeps.store import installed
 from spiking_lmu.simulators import compiled, precision_kept, presented, repeatable
 from spiking_lmu.validation import check_choice, refusal
 
@@ -90,16 +91,10 @@ class Backend:
     packages: tuple[str, ...] = ()
     prepare: Callable[[bool], None] = lambda announce: None
 
-    def versions(self) -> dict[str, str]:
-        """The installed versions of its packages; ``"none"`` where one is missing."""
-        return {name: _version(name) for name in self.packages}
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "none"
+    @property
+    def installed(self) -> bool:
+        """Whether its packages are installed."""
+        return None not in map(installed, self.packages)
 
 
 def compile_simulator(announce: bool = True, minibatch: bool = False) -> None:
@@ -120,64 +115,39 @@ def compile_simulator(announce: bool = True, minibatch: bool = False) -> None:
     compiled(minibatch, announce)
 
 
-def run_compiled(
+def run_each(
+    simulator: Callable[[nengo.Network, float, int], Any],
     models: Sequence[Model],
     inputs: Sequence[np.ndarray],
     dt: float,
     seeds: Sequence[int],
 ) -> list[Recording]:
-    """Run each model on its input, one after the other, on `spiking_lmu.Simulator`."""
-    runs = zip(models, inputs, seeds)
-    return [_run_one(model, u, dt, seed, compiled) for model, u, seed in runs]
+    """Run each model on its input, one after the other."""
+    found = []
+    for model, u, seed in zip(models, inputs, seeds):
+        start = time.perf_counter()
+        with (
+            presented(model.stimulus, u[:, None], dt),
+            simulator(model.network, dt, seed) as sim,
+        ):
+            built = time.perf_counter()
+            sim.run_steps(len(u))
+            data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
+        times = built - start, time.perf_counter() - built
+        # simulators with neurons of their own tell which
+        types = getattr(sim, "neuron_types", {})
+        found.append(Recording(data, sim.data, *times, types))
+    return found
 
 
-def run_nengo(
-    models: Sequence[Model],
-    inputs: Sequence[np.ndarray],
-    dt: float,
-    seeds: Sequence[int],
-) -> list[Recording]:
-    """Run each model on its input, one after the other, on `nengo.Simulator`."""
-    runs = zip(models, inputs, seeds)
-    return [_run_one(model, u, dt, seed, repeatable) for model, u, seed in runs]
-
-
-def run_loihi(
-    models: Sequence[Model],
-    inputs: Sequence[np.ndarray],
-    dt: float,
-    seeds: Sequence[int],
-) -> list[Recording]:
-    """Run each model on its input, one after the other, on Loihi's emulator."""
+def emulated(network: nengo.Network, dt: float, seed: int) -> Any:
+    """The emulator of Loihi."""
     from spiking_lmu.hardware import loihi  # slow to import
 
-    def emulated(network: nengo.Network, dt: float, seed: int) -> Any:
-        return loihi.Simulator(
-            network, dt=dt, seed=seed, target="sim", progress_bar=False
-        )
-
-    runs = zip(models, inputs, seeds)
-    return [_run_one(model, u, dt, seed, emulated) for model, u, seed in runs]
+    return loihi.Simulator(network, dt=dt, seed=seed, target="sim", progress_bar=False)
 
 
-def _run_one(
-    model: Model,
-    u: np.ndarray,
-    dt: float,
-    seed: int,
-    simulator: Callable[[nengo.Network, float, int], Any],
-) -> Recording:
-    start = time.perf_counter()
-    with (
-        presented(model.stimulus, u[:, None], dt),
-        simulator(model.network, dt, seed) as sim,
-    ):
-        built = time.perf_counter()
-        sim.run_steps(len(u))
-        data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
-    times = built - start, time.perf_counter() - built
-    # simulators with neurons of their own tell which
-    return Recording(data, sim.data, *times, getattr(sim, "neuron_types", {}))
+run_compiled, run_nengo = (partial(run_each, one) for one in (compiled, repeatable))
 
 
 def run_nengo_dl(
@@ -216,7 +186,9 @@ def run_batch(
         data = {name: np.array(sim.data[p]) for name, p in model.probes.items()}
         share = len(batch)
         times = (built - start) / share, (time.perf_counter() - built) / share
-        objects = [*model.network.all_ensembles, *_decoded(model.network)]
+        connections = model.network.all_connections
+        decoded = [c for c in connections if isinstance(c.pre_obj, nengo.Ensemble)]
+        objects = [*model.network.all_ensembles, *decoded]
         parameters = {o: sim.data[o] for o in objects if o in sim.data}
     return [
         Recording({name: d[k] for name, d in data.items()}, parameters, *times)
@@ -224,15 +196,23 @@ def run_batch(
     ]
 
 
-def _decoded(network: nengo.Network) -> list[nengo.Connection]:
-    return [c for c in network.all_connections if isinstance(c.pre_obj, nengo.Ensemble)]
-
-
 #: Simulators of one network at a time, with real numbers.
 SIMULATORS: dict[str, Callable[[nengo.Network, float, int | None], Any]] = {
     "compiled": compiled,
     "nengo": repeatable,
 }
+
+
+def add_counter(
+    ensembles: Sequence[nengo.Ensemble], label: str = "spikes per second"
+) -> nengo.Node:
+    """A node, in the network around, that gives the sum of all spikes of a step."""
+    counter = nengo.Node(size_in=1, label=label)
+    for ensemble in ensembles:
+        every = np.ones((1, ensemble.n_neurons))
+        nengo.Connection(ensemble.neurons, counter, transform=every, synapse=None)
+    return counter
+
 
 _BACKENDS = {
     "compiled": Backend(run_compiled, packages=("numba",), prepare=compile_simulator),
@@ -242,7 +222,10 @@ _BACKENDS = {
     ),
     # all neurons of a memory and its input must find axons into each core
     "loihi": Backend(
-        run_loihi, spiking_only=True, most_neurons=4080, packages=("nengo-loihi",)
+        partial(run_each, emulated),
+        spiking_only=True,
+        most_neurons=4080,
+        packages=("nengo-loihi",),
     ),
 }
 

@@ -44,6 +44,14 @@ def versions() -> dict[str, str]:
     return {package: metadata.version(package) for package in packages}
 
 
+def installed(package: str) -> str | None:
+    """The version of a package, None if it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def describe_context(context: Mapping[str, Any] | None) -> str:
     """All that rows depend on besides their task, as text."""
     try:
