@@ -1,7 +1,5 @@
 """Training: both forms, interruption, best weights, bad data."""
 
-import inspect
-
 import nengo
 import numpy as np
 import pytest
@@ -9,39 +7,7 @@ import scipy.sparse
 from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
-from spiking_lmu.compatibility import require
-from spiking_lmu.networks import LMU, SequenceNetwork
-
-STEPS = 20
-
-
-def sequences(n=60, seed=0, size=1):
-    """Sequences, and whether their first half is the larger."""
-    x = np.random.default_rng(seed).normal(size=(n, STEPS, size))
-    half = STEPS // 2
-    return x, (x[:, :half].sum((1, 2)) > x[:, half:].sum((1, 2))).astype(int)
-
-
-def classifier(seed=0, **kwargs):
-    return SequenceNetwork(1, 2, 6, STEPS, kwargs.pop("units", 10), seed=seed, **kwargs)
-
-
-def fit(network, **kwargs):
-    x, y = sequences()
-    settings = {
-        "loss": "crossentropy",
-        "epochs": 5,
-        "batch_size": 10,
-        "learning_rate": 0.01,
-        **kwargs,
-    }
-    return training.fit(network, x, y, **settings)
-
-
-def weights(network):
-    return [c.transform.init for c in network.kernels.values()] + [
-        layer.bias for layer in network.layers
-    ]
+from training_cases import STEPS, classifier, fit, regression, sequences, weights
 
 
 @pytest.fixture(scope="module")
@@ -123,22 +89,6 @@ def test_both_forms_learn_the_same():
         assert scores["nrmse"] < 0.25
 
 
-def regression(**kwargs):
-    """A unit with a linear readout, without recurrence through the hidden units."""
-    with nengo.Network(seed=1) as network:
-        stimulus = nengo.Node(np.zeros(1))
-        paths = {"e_x": [1.0], "e_h": None, "e_m": None, "W_h": None, **kwargs}
-        unit = LMU(8, 4, STEPS * 0.001, **paths)
-        unit.config[unit.weights["e_x"]].trainable = paths["e_x"] != [1.0]
-        nengo.Connection(stimulus, unit.input, synapse=None)
-        output = nengo.Node(size_in=1)
-        initial = nengo.dists.Uniform(-0.3, 0.3)
-        nengo.Connection(unit.output, output, transform=initial, synapse=None)
-        nengo.Probe(output)
-    network.unit = unit
-    return network
-
-
 def test_recurrence_is_unrolled_and_the_reason_told():
     network = regression(W_h="xavier_normal")
     x, _ = sequences(8)
@@ -147,77 +97,6 @@ def test_recurrence_is_unrolled_and_the_reason_told():
     assert "W_h" in result.reason
     with pytest.raises(ValidationError, match="form.*W_h"):
         training.fit(regression(W_h="xavier_normal"), x, x, form="parallel")
-
-
-def test_killed_and_continued_is_as_uninterrupted(tmp_path):
-    whole, parts = classifier(), classifier()
-    settings = {"noise": 0.1, "dropout": 0.2, "validation": sequences(seed=5)}
-    rate = {"learning_rate": lambda epoch: 0.01 / (1 + epoch)}
-    expected = fit(whole, epochs=6, **settings, **rate)
-    checkpoint = tmp_path / "training.npz"
-    for epochs in (2, 5, 6):
-        # as a new process would find it
-        parts = classifier()
-        result = fit(parts, epochs=epochs, checkpoint=checkpoint, **settings, **rate)
-    for own, theirs in zip(weights(parts), weights(whole)):
-        np.testing.assert_array_equal(own, theirs)
-    columns = ["epoch", "loss", "validation_loss"]
-    assert result.history[columns].equals(expected.history[columns])
-
-
-def test_interruption_loses_no_epoch(tmp_path):
-    def interrupt(epoch):
-        if epoch == 3:
-            raise KeyboardInterrupt
-        return 0.01
-
-    network, checkpoint = classifier(), tmp_path / "training.npz"
-    with pytest.raises(KeyboardInterrupt):
-        fit(network, learning_rate=interrupt, checkpoint=checkpoint)
-    resumed = fit(classifier(), learning_rate=lambda epoch: 0.01, checkpoint=checkpoint)
-    assert len(resumed.history) == 5
-    three = classifier()
-    fit(three, epochs=3)
-    for own, theirs in zip(weights(network), weights(three)):
-        np.testing.assert_array_equal(own, theirs)
-
-
-@pytest.mark.parametrize(
-    "other", [{"seed": 1}, {"batch_size": 12}, {"dropout": 0.1}, {"learning_rate": 0.2}]
-)
-def test_checkpoint_of_another_training_is_refused(tmp_path, other):
-    checkpoint = tmp_path / "training.npz"
-    fit(classifier(), epochs=1, checkpoint=checkpoint)
-    before = checkpoint.read_bytes()
-    with pytest.raises(ValidationError, match="checkpoint"):
-        fit(classifier(), checkpoint=checkpoint, **other)
-    assert checkpoint.read_bytes() == before
-
-
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 truncated"])
-def test_damaged_checkpoint_is_refused(tmp_path, content):
-    checkpoint = tmp_path / "training.npz"
-    checkpoint.write_bytes(content)
-    with pytest.raises(ValidationError):
-        fit(classifier(), checkpoint=checkpoint)
-    assert checkpoint.read_bytes() == content
-
-
-def test_checkpoint_of_other_data_is_refused(tmp_path):
-    checkpoint = tmp_path / "training.npz"
-    fit(classifier(), epochs=1, checkpoint=checkpoint)
-    x, y = sequences(seed=8)
-    with pytest.raises(ValidationError, match="another data"):
-        training.fit(
-            classifier(),
-            x,
-            y,
-            loss="crossentropy",
-            epochs=2,
-            batch_size=10,
-            learning_rate=0.01,
-            checkpoint=checkpoint,
-        )
 
 
 def test_early_stopping():
@@ -347,91 +226,11 @@ def test_several_inputs_and_outputs():
         training.predict(network, {nodes[0]: x, nodes[1]: x[:, :-1]})
 
 
-BAD = {
-    "loss": ["l2", None],
-    "epochs": [0, 1.5],
-    "batch_size": [0, "many"],
-    "learning_rate": [0, -1, np.nan, lambda epoch: -1.0],
-    "noise": [-1, "much", {"state": np.eye(6)}],
-    "dropout": [-0.1, 1],
-    "patience": [0, 3],
-    "warm_up": [-1, STEPS],
-    "form": ["both"],
-    "seed": [-1, 0.5],
-    "validation": [3, (1, 2, 3)],
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name in BAD for value in BAD[name]]
-)
-def test_bad_arguments(name, value):
-    with pytest.raises(ValidationError):
-        fit(classifier(), **{name: value})
-
-
-def bad_data():
-    x, y = sequences(8)
-    broken = x.copy()
-    broken[3, 2, 0] = np.nan
-    yield broken, y, "inputs"
-    yield x[..., 0], y, "inputs"
-    yield np.concatenate([x, x], axis=2), y, "inputs"
-    yield x[:0], y[:0], "inputs"
-    yield "x", y, "inputs"
-    yield x, y[:-1], "targets"
-    yield x, y + 1, "targets"
-    yield x, y - 2, "targets"
-    yield x, y.astype(float), "targets"
-    yield x, np.full(8, -1), "targets"
-    yield x, np.zeros((8, STEPS + 1), int), "targets"
-    yield x, [[1], [2, 3]], "targets"
-    yield {"stimulus": x}, y, "inputs"
-
-
-@pytest.mark.parametrize(("x", "y", "name"), list(bad_data()))
-def test_bad_data(x, y, name):
-    with pytest.raises(ValidationError, match=name):
-        training.fit(classifier(), x, y, loss="crossentropy")
-
-
-def test_infinite_targets():
-    x, _ = sequences(4)
-    with pytest.raises(ValidationError, match="targets"):
-        training.fit(regression(), x, np.full_like(x, np.inf))
-
-
-def test_too_high_a_rate_is_told():
-    x, _ = sequences(4)
-    with pytest.raises(ValidationError, match="learning_rate"):
-        training.fit(regression(), x, 1e30 * x, learning_rate=1e30, epochs=5)
-
-
 def test_covariances_must_be_some(trained):
     network = classifier()
     for covariance in (np.eye(5), np.triu(np.ones((6, 6))), -np.eye(6), np.ones(6)):
         with pytest.raises(ValidationError, match="noise"):
             fit(network, noise={network.lmu.state: covariance})
-
-
-def test_networks_without_anything_to_train():
-    network = classifier()
-    network.config[nengo.Connection].trainable = False
-    network.lmu.config[nengo.Connection].trainable = False
-    for layer in network.layers:
-        network.lmu.config[layer.neurons].trainable = False
-    with pytest.raises(ValidationError, match="trainable weights"):
-        fit(network)
-    with pytest.raises(ValidationError, match="network"):
-        training.fit("network", *sequences())
-
-
-def test_two_time_steps_must_be_told_apart():
-    network = classifier()
-    with network:
-        LMU(3, 4, 1, dt=0.01)
-    with pytest.raises(ValidationError, match="dt"):
-        fit(network)
 
 
 KEPT = {
@@ -500,46 +299,6 @@ def test_weights_of_every_kind_are_kept(tmp_path, kind, form):
         np.testing.assert_allclose(sim.data[one.probe], expected[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("wrapped", [True, False])
-def test_layers_of_keras_are_refused_before_training(tmp_path, wrapped):
-    nengo_dl, tf = require("nengo_dl"), require("tensorflow")
-    with nengo.Network(seed=0) as network:
-        stimulus = nengo.Node(np.zeros(2))
-        layer = tf.keras.layers.Dense(3)
-        if wrapped:
-            hidden = nengo_dl.Layer(layer)(stimulus)
-        else:
-            hidden = nengo_dl.TensorNode(layer, (2,), (3,), pass_time=False, label="L")
-            nengo.Connection(stimulus, hidden, synapse=None)
-        answer = nengo.Node(size_in=2)
-        nengo.Connection(hidden, answer, transform=np.ones((2, 3)), synapse=None)
-        nengo.Probe(answer)
-    x = np.zeros((4, 3, 2))
-    checkpoint = tmp_path / "checkpoint.npz"
-    with pytest.raises(ValidationError, match="network.*Keras layer in <TensorNode"):
-        training.fit(network, x, x, checkpoint=checkpoint)
-    assert not checkpoint.exists()
-    with pytest.raises(ValidationError, match="network.*Keras layer in <TensorNode"):
-        training.save(tmp_path / "network.npz", network)
-
-
-def test_decoders_through_a_convolution_are_refused_before_training(tmp_path):
-    with nengo.Network(seed=0) as network:
-        stimulus = nengo.Node(np.zeros(4))
-        ensemble = nengo.Ensemble(20, 4, neuron_type=nengo.RectifiedLinear())
-        nengo.Connection(stimulus, ensemble, synapse=None)
-        transform = nengo.Convolution(1, (4, 1), kernel_size=(2,), strides=(1,))
-        answer = nengo.Node(size_in=3)
-        nengo.Connection(
-            ensemble, answer, transform=transform, synapse=None, label="decoded"
-        )
-        nengo.Probe(answer)
-    x = np.zeros((4, 3, 4))
-    with pytest.raises(ValidationError, match="network.*decoded.*a Convolution"):
-        training.fit(network, x, x[:, :, :3], checkpoint=tmp_path / "c.npz")
-    assert not (tmp_path / "c.npz").exists()
-
-
 @pytest.mark.parametrize("form", ["parallel", "sequential"])
 @pytest.mark.parametrize("part", [slice(None), slice(1, 2), [1, 0]])
 def test_the_stimulus_can_be_probed(form, part):
@@ -557,67 +316,6 @@ def test_the_stimulus_can_be_probed(form, part):
     outputs = training.predict(network, x, dtype="float64")
     expected = [nengo.Lowpass(0.003).filt(one, dt=0.001) for one in x]
     np.testing.assert_allclose(outputs[filtered][:, 1:], np.array(expected)[:, :-1])
-
-
-WRONG = {
-    "network": [None, 3, "network", [], LMU],
-    "inputs": [None, {}, {3: 4}, object(), [[["a"]]], np.zeros((2, 3, 1), complex)],
-    "targets": [None, {}, {3: 4}, object(), "y", np.zeros((8, 2), complex)],
-    "loss": [3, None, ["mse"]],
-    "warm_up": ["a", None, 0.5],
-    "form": [3, None, ["parallel"]],
-    "dt": ["a", 0, -1, np.nan, [1]],
-    "validation": ["ab", np.zeros((2, 3)), ({}, {})],
-    "epochs": ["a", None, True],
-    "batch_size": [[3], 0.5, True],
-    "learning_rate": ["a", None, [0.1], lambda epoch: "a", lambda epoch: None],
-    "noise": [[0.1], object(), np.zeros(3), True, 1j],
-    "dropout": ["a", None, [0.1]],
-    "patience": ["a", 0.5],
-    "checkpoint": [3, "", "a\0b", ["a"]],
-    "seed": ["a", None, 2**32, True],
-    "progress": ["a", None, 1],
-    "last": ["a", None, 1, np.zeros(2)],
-    "dtype": ["int", None, np.float32],
-}
-
-
-@pytest.mark.parametrize("function", ["fit", "predict", "evaluate"])
-def test_wrong_types(function):
-    function = getattr(training, function)
-    taken = inspect.signature(function).parameters
-    x, y = sequences(8)
-    network = classifier()
-    for name in set(WRONG) & set(taken):
-        for value in WRONG[name]:
-            given = {"network": network, "inputs": x, "targets": y, "epochs": 1}
-            given.update(loss="crossentropy", validation=(x, y))
-            given[name] = value
-            given = {k: v for k, v in given.items() if k in taken}
-            with pytest.raises(ValidationError):
-                function(**given)
-
-
-def test_wrong_types_of_files(tmp_path):
-    network = classifier()
-    fit(network, epochs=1)
-    path = tmp_path / "network.npz"
-    for bad in (None, 3, "", "a\0b", ["a"]):
-        with pytest.raises(ValidationError, match="path"):
-            training.save(bad, network)
-        with pytest.raises(ValidationError, match="path"):
-            training.load(bad, network)
-    for bad in (3, "about", [1], {"a": object()}, {(1, 2): 3}, {"a": np.zeros(3)}):
-        with pytest.raises(ValidationError, match="about"):
-            training.save(path, network, bad)
-    for bad in (None, 3, "network"):
-        with pytest.raises(ValidationError, match="network"):
-            training.save(path, bad)
-    assert not path.exists()
-    training.save(path, network)
-    for bad in (None, 3, "network"):
-        with pytest.raises(ValidationError, match="network"):
-            training.load(path, bad)
 
 
 @pytest.mark.parametrize("form", ["parallel", "sequential"])
