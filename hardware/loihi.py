@@ -46,7 +46,7 @@ from .splitting import PassthroughCheck
 __all__ = ["Energy", "Resources", "Simulator", "energy", "resources"]
 
 TARGETS = ("sim", "simreal", "loihi")
-MAX_DT = 0.1  # beyond it, membranes of usual neurons forget all in each step
+MAX_DT = 0.1  # beyond it, membranes of usual neurons keep nothing from step to step
 
 _STEPS_AT_ONCE = 200  # between two updates of the progress bar
 

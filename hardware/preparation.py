@@ -128,7 +128,7 @@ def _place(
 
 
 def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> None:
-    """Refuse neurons that would become others on the chip, or have no builder."""
+    """Refuse neurons that the chip would replace by others, or that have no builder."""
     neuron_type = ensemble.neuron_type
     if isinstance(neuron_type, nengo.AdaptiveLIF):
         # nengo-loihi would build nengo.LIF, their parent class

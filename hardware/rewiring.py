@@ -326,7 +326,7 @@ class Rewiring:
                 pre[connection.pre_slice],
                 late[connection.post_slice],
                 connection.transform,
-                # inputs that are too large are warned of on their way to the chip
+                # the code for the chip warns of inputs that are too large
                 memory.synapse if pre is before else connection.synapse,
             )
             self.plan.origins[new] = connection

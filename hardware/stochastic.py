@@ -130,7 +130,7 @@ def build_stochastic(
     amplitude = 0.5 / model.dt
     compartment.decay_v[:] = 1
     compartment.scale_v = False
-    compartment.refract_delay[:] = 1  # the chip's minimum: no step is skipped
+    compartment.refract_delay[:] = 1  # the chip's minimum: no refractory steps
     compartment.vth[:] = amplitude
     compartment.vmin = -np.inf
     compartment.vmax = np.inf

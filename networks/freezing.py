@@ -134,7 +134,7 @@ def freeze(
 
 def _seeded(frozen: Any, seed: int | None) -> Any:
     if seed is not None:
-        fix_seeds(frozen, seed)  # also for parts of it that are built alone
+        fix_seeds(frozen, seed)  # also for parts that are built alone
     return frozen
 
 
@@ -149,7 +149,7 @@ def _in_neurons(
     if n_neurons is None:
         raise refusal("n_neurons", n_neurons, "a number of neurons")
     if memory_type in LINEAR:
-        # half of the neurons for each sign, all linear: without any distortion
+        # half of the neurons for each sign: all linear, so there is no distortion
         memory_args = {"intercepts": Choice([0.0]), **memory_args}
     chosen = {
         "realization": realization,

@@ -252,7 +252,7 @@ class LMU(DesignedNetwork):
         return state
 
     def _add_drive(self) -> nengo.Node:
-        """Add the input of the hidden units, in front of ``scale``."""
+        """Add the input of the hidden units, before ``scale``."""
         with self:
             drive = nengo.Node(size_in=self.units, label="drive")
             nengo.Connection(

@@ -325,7 +325,7 @@ class SequenceNetwork(DesignedNetwork):
         if classes:
             J = J - J.mean(axis=1, keepdims=True)
         J = J.reshape(-1, J.shape[-1]) / np.sqrt(len(x))
-        # a matrix of no more rows than columns has the same C'C
+        # R of the QR decomposition has the same C'C and fewer rows
         return J if len(J) <= J.shape[1] else np.asarray(np.linalg.qr(J, mode="r"))
 
     def answer(self, states: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from spiking_lmu.decoders import PoissonL2
 from spiking_lmu.neurons import spike_height, spread_intercepts
 from spiking_lmu.validation import check_integer, refusal
 
-# Nengo's default is two for each neuron; decoders then require neurons squared numbers
+# Nengo uses two for each neuron, and its memory grows with the square of the neurons
 MOST_EVAL_POINTS = 5000
 
 
@@ -50,7 +50,7 @@ def add_function(
     if intercepts is None:
         intercepts = spread_intercepts(peak)
     label = label or "function of the window"
-    # in a network of its own: memory.ensembles are the memory's populations
+    # in a separate network, since memory.ensembles are the memory's populations
     with memory, nengo.Network(label=label):
         window = nengo.Ensemble(
             n_neurons,
@@ -78,7 +78,7 @@ def add_function(
 
 
 class _Correlated(Distribution):
-    """Normal with a covariance: evaluation points spread as the window's values."""
+    """A normal distribution with the covariance of the window's values."""
 
     covariance = NdarrayParam("covariance", shape=("*", "*"))
 

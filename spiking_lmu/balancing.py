@@ -28,8 +28,8 @@ def balance(root: np.ndarray, weight_root: np.ndarray) -> np.ndarray:
     The largest entry of each column is positive: signs are no accident.
     """
     _, mu, V = svd(weight_root @ root)
-    # noise in a direction that small does nothing: any scale will do; and where the
-    # system is no more than the synapse itself, no noise does anything at all
+    # noise in so small a direction has no effect, and any scale will do; if the system
+    # is the synapse itself, no noise has an effect
     scale = np.maximum(mu, 1e-6 * mu[0]) if mu[0] > NOTHING else np.ones(len(mu))
     T = root @ V.T / np.sqrt(scale)
     return T * np.sign(T[np.argmax(np.abs(T), axis=0), np.arange(len(T))])

@@ -54,13 +54,13 @@ from nengo.exceptions import ValidationError
 
 from .validation import check_choice
 
-#: For each optional package, the extra of spiking-lmu that brings it.
+#: The extra of spiking-lmu that installs each optional package.
 EXTRAS = {"nengo_dl": "dl", "tensorflow": "dl", "nengo_loihi": "loihi"}
-#: The same for packages that are imported as any other.
+#: The same for packages that need no mend.
 OTHER_EXTRAS = {"sklearn": "dl", "distributed": "cluster"}
 #: The releases that the mends are made for.
 RELEASES = {"nengo_dl": "3.6", "nengo_loihi": "1.1"}
-#: Parts of TensorFlow that are Keras. At its first use each looks for which Keras.
+#: Parts of TensorFlow that are Keras. Each chooses its Keras at its first use.
 KERAS = ("keras", "losses", "metrics", "optimizers", "initializers")
 
 _NOTICE = re.compile(rb"[IW]\d{4} |WARNING: All log messages before|.*\bcuInit\b")
@@ -99,7 +99,7 @@ def require(module: str, needed_by: str = "spiking_lmu.require") -> Any:
             package = _IMPORTS[module]()
     except ImportError as error:
         raise missing(module, needed_by, f"cannot be imported ({error})") from error
-    except ValidationError as error:  # what has been imported by then is in the way
+    except ValidationError as error:  # an earlier import is in the way
         raise ValidationError(error.args[0], attr=needed_by) from None
     release = RELEASES.get(module)
     if release and not f"{package.__version__}.".startswith(f"{release}."):
@@ -138,7 +138,7 @@ def missing(
 def installation(module: str) -> str:
     """The command that installs an optional package, by the extra that brings it."""
     extra = {**EXTRAS, **OTHER_EXTRAS}.get(module, "all")
-    # NengoDL and nengo-loihi build with an older setuptools than pip would take
+    # NengoDL and nengo-loihi require an older setuptools than pip installs
     options = " --no-build-isolation, after pip install 'setuptools<80' wheel"
     return f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}"
 
@@ -224,7 +224,7 @@ _IF_NEEDED: Any = None if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else Fa
 
 @contextmanager
 def _environment(name: str, value: str) -> Iterator[None]:
-    """Set an environment variable for a while."""
+    """Set an environment variable, and restore it afterwards."""
     given = os.environ.get(name)
     os.environ[name] = value
     try:
@@ -238,10 +238,10 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 @contextmanager
 def _without_warnings(module: str) -> Iterator[None]:
-    """Import a module without what it warns of the version of Nengo.
+    """Import a module without its warning about the version of Nengo.
 
-    Filters of warnings are the whole process's too: they stay as they are once the
-    module is there.
+    Filters of warnings belong to the whole process. They do not change if the module
+    has already been imported.
     """
     if sys.modules.get(module):
         yield
@@ -253,13 +253,13 @@ def _without_warnings(module: str) -> Iterator[None]:
 
 @contextmanager
 def _without_notices() -> Iterator[None]:
-    """Write to stderr all that is written within, but notices of TensorFlow."""
+    """Remove notices of TensorFlow from what is written to stderr."""
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         yield
         return
     try:
         stderr = os.dup(2)
-    except OSError:  # a process without one
+    except OSError:  # the process has no stderr
         yield
         return
     with tempfile.TemporaryFile() as file:
@@ -277,7 +277,7 @@ def _without_notices() -> Iterator[None]:
 
 @contextmanager
 def _modules(stand_ins: dict[str, ModuleType]) -> Iterator[None]:
-    """Let imports find other modules under these names for a while."""
+    """Replace modules of these names, and restore them afterwards."""
     given = {name: sys.modules.pop(name, None) for name in stand_ins}
     sys.modules.update(stand_ins)
     try:
@@ -290,7 +290,7 @@ def _modules(stand_ins: dict[str, ModuleType]) -> Iterator[None]:
 
 
 class _Hidden:
-    """Hides packages from one thread: to its imports they are not installed."""
+    """Hides packages from one thread, as if they were not installed."""
 
     def __init__(self, *packages: str) -> None:
         self.packages, self.thread = packages, threading.get_ident()

@@ -12,7 +12,7 @@ from .validation import check_array, check_integer, check_number, refusal
 
 MAX_CYCLES = 1e12
 
-# `delay_error` is rounding below the first, and comes and goes above the second
+# below the first, `delay_error` is rounding; above the second, it is not monotonic
 TOLERANCES = 1e-12, 0.5
 
 

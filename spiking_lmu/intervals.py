@@ -117,7 +117,7 @@ def _variance_of_mean(table: np.ndarray) -> tuple[float, float]:
     freedoms = np.array([a - 1, b - 1, (a - 1) * (b - 1)])
     total = squares @ [1, 1, -1]
     largest = int(np.argmax(squares[:2]))
-    if total <= squares[largest]:  # the smaller component is not told from none
+    if total <= squares[largest]:  # the smaller component may be zero
         return float(squares[largest]) / (a * b), float(freedoms[largest])
     return float(total) / (a * b), float(total**2 / np.sum(squares**2 / freedoms))
 
@@ -125,7 +125,7 @@ def _variance_of_mean(table: np.ndarray) -> tuple[float, float]:
 def _wilson(mean: float, variance: float, quantile: float, n_items: int) -> Interval:
     """The score interval of a share, for the number of items that the variance means.
 
-    Where all values agree, the number of items is what is known of the variance.
+    If all values agree, the variance follows from the number of items alone.
     """
     n = mean * (1 - mean) / variance if variance > 0 else float(n_items)
     spread = quantile**2 / n

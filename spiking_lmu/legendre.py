@@ -10,9 +10,9 @@ from .validation import check_array, check_integer, check_number, check_positive
 
 MAX_ORDER = 1024
 
-NEIGHBOURS = 4  # readings that a sample is put together from
+NEIGHBOURS = 4  # readings that a sample is interpolated from
 
-OUTSIDE = 2  # so many where it is newer than all of them
+OUTSIDE = 2  # the same, for samples newer than all readings
 
 
 def state_space(theta: float, order: int) -> tuple[np.ndarray, np.ndarray]:

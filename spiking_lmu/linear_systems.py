@@ -73,7 +73,7 @@ def _discretize(
 ) -> tuple[np.ndarray, np.ndarray]:
     d, k = B.shape
     if method == "zoh":
-        # the input is one more state, which stands still during a step
+        # the input is one more state, constant during a step
         block = np.zeros((d + k, d + k))
         block[:d, :d] = A * dt
         block[:d, d:] = B * dt
@@ -133,9 +133,9 @@ def map_to_synapse(
 
 def transfer(A: np.ndarray, B: np.ndarray, s: np.ndarray) -> np.ndarray:
     """(s I - A)^-1 B for each ``s`` (n,), as (n, d) (one input)."""
-    # A = Q U Q*, U triangular: once for all s, and then each takes d² operations
+    # A = Q U Q* with U triangular, once for all s: each s then takes d² operations
     U, Q = schur(A, output="complex")
-    # a block at a time: what is between need not fit in memory as a whole
+    # in blocks, which limits the memory for intermediate results
     block = max(1, 2**22 // len(A))
     pieces = []
     for i in range(0, len(s), block):

@@ -27,7 +27,7 @@ MOST_NEURONS = 10**9  # of one population
 # twice as many, distortion and noise together change by 0.2 % at 10,000 neurons, and by
 # 1.4 % at 50,000.
 EVAL_POINTS = 1500
-# the part of the evaluation points that lies where the state is in a transient
+# the share of the evaluation points that represent transients of the state
 TRANSIENT = 0.1
 
 

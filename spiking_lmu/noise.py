@@ -85,7 +85,7 @@ def spiking_noise(
     """
     check_populations(realization, populations)
     if not poisson:
-        for population in populations:  # rates of some neurons take very long
+        for population in populations:  # rates of some neuron types take very long
             count_variance(population.neuron_type, np.zeros(0))
     expected = np.diag(realization.covariance)
     noise = np.zeros(realization.order)
@@ -211,7 +211,7 @@ def predict_rmse(
     synapse = _check_synapse(synapse)
     neuron_type = poisson() if neuron_type is None else neuron_type
     check_neurons(neuron_type, max_rates, intercepts)
-    count_variance(neuron_type, np.zeros(0))  # refuses what it does not know
+    count_variance(neuron_type, np.zeros(0))  # refuses unknown neuron types
     rng = np.random.RandomState(check_integer("seed", seed, low=0, high=2**32 - 1))
     neurons = realization.neurons(n_neurons * realization.order, allocation)
     if not neuron_type.spiking:
@@ -272,7 +272,7 @@ def required_neurons(
     def error(n: int) -> float:
         return predict_rmse(realization, n, synapse, **kwargs)
 
-    # fewer hardly decode anything: little noise, but nothing of the state either
+    # fewer neurons have little noise, but decode little of the state
     low = high = FEWEST_NEURONS
     while high < LARGEST_SAMPLE and error(high) > rmse:
         low, high = high, min(2 * high, LARGEST_SAMPLE)

@@ -72,7 +72,7 @@ def _(neuron_type: nengo.PoissonSpiking, expected: np.ndarray) -> np.ndarray:
 
 @count_variance.register
 def _(neuron_type: nengo.StochasticSpiking, expected: np.ndarray) -> np.ndarray:
-    # one spike more or not, with the probability that is missing to whole numbers
+    # one more spike or none: the fraction is the probability of one more
     part = np.abs(expected) % 1
     return part * (1 - part)
 

@@ -43,13 +43,13 @@ from .validation import (
 
 COORDINATES = ("legendre", "balanced")
 
-# directions that data do not show, or an outcome does not ask for, have these powers,
-# relative to the mean: noise gets everywhere, and reaches the others from there
+# least power, relative to the mean, of directions that the data do not contain or that
+# the outputs do not depend on: noise reaches all directions, and spreads from there
 STATE_FLOOR = 1e-2
 WEIGHT_FLOOR = 1e-4
-# fewer neurons cannot tell up from down, and a population that errs in its slope by
-# more than tau times a pole of the memory makes that unstable: the least shares are a
-# third of the mean, from 12 up to 32 neurons
+# fewer neurons do not represent the sign of their coordinate. If the slope of a decoded
+# value errs by more than tau times a pole of the memory, the memory is unstable. The
+# smallest share is therefore a third of the mean, but 12 to 32 neurons
 FEWEST_NEURONS = 12
 ENOUGH_NEURONS = 32
 MAX_TOTAL = 10**9
@@ -382,7 +382,7 @@ def _realized(
     radii: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
     largest_input: float,
 ) -> Realization:
-    """The realization that roots of a state's covariance and of its weight give.
+    """The realization for roots of a state's covariance and of its weight.
 
     ``radii`` takes T, its inverse and the deviations of the coordinates. K is the
     covariance in the long run, ``root`` is of one that holds all that is covered.

@@ -8,7 +8,7 @@ from .balancing import NOTHING
 
 
 def normalized(shares: np.ndarray) -> np.ndarray:
-    """Shares that sum to 1; equal ones where noise does nothing, whoever adds it."""
+    """Shares that sum to 1; equal shares if no noise has an effect."""
     total = shares.sum()
     return shares / total if total > NOTHING else np.full(len(shares), 1 / len(shares))
 

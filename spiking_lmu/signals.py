@@ -308,7 +308,7 @@ def switched(signal: Any, dt: float, off: Any = (), jumps: Any = ()) -> np.ndarr
     if np.size(jumps):
         jumps = check_array("jumps", jumps, 0, duration, ndims=(1,))
         stretch = np.searchsorted(np.sort(jumps) + dt * 1e-6, time)
-        shift = round(0.382 * signal.size)  # golden, so stretches spread out
+        shift = round(0.382 * signal.size)  # golden ratio: stretches are spread evenly
         result = signal[(np.arange(signal.size) + stretch * shift) % signal.size]
     result = result.copy()
     if np.size(off):

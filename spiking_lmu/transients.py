@@ -7,10 +7,10 @@ import numpy as np
 from .linear_systems import transfer
 from .signals import Spectrum
 
-# transients in the spectrum that balances the coordinates: power relative to the
-# band's, falling with the square of the frequency, as that of jumps does
+# power of transients in the spectrum that balances the coordinates, relative to that of
+# the band; like that of jumps, it falls with the square of the frequency
 TRANSIENT_DB = -25.0
-BLOCK = 64  # time steps after a jump that are calculated together
+BLOCK = 64  # time steps after a jump that are computed together
 
 
 def response(
@@ -79,7 +79,7 @@ def jump_deviations(
     inner products over frequencies, which take no product of matrices for each step.
     """
     d = len(Ad)
-    # the higher the order, the faster a coordinate rises and falls: look as often
+    # coordinates of higher order rise and fall faster: evaluate them as often
     steps = np.geomspace(1, max(2, settled), 40 * max(6, d))
     steps = np.unique(np.round(steps).astype(int))
     amplitudes = np.sqrt(powers)
@@ -87,7 +87,7 @@ def jump_deviations(
     # the input of each step of a block, seen from its beginning
     inputs = _real(amplitudes * np.exp(-1j * np.outer(np.arange(BLOCK) + 1, angles)))
     products = inputs @ inputs.T
-    past = np.triu(products, 1)  # what a step of the block has to do with earlier ones
+    past = np.triu(products, 1)  # how a step of the block depends on earlier ones
     pulses = np.empty((d, BLOCK))
     pulses[:, 0] = Bd[:, 0]
     for k in range(1, BLOCK):
@@ -114,5 +114,5 @@ def jump_deviations(
 
 
 def _real(values: np.ndarray) -> np.ndarray:
-    """Complex numbers (n, m) as real ones (n, 2 m) of the same inner products."""
+    """Complex numbers (n, m) as real ones (n, 2 m) with the same inner products."""
     return np.concatenate([values.real, values.imag], axis=1)

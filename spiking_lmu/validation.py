@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
-SMALLEST, LARGEST = 1e-50, 1e50  # far from where floats end
+SMALLEST, LARGEST = 1e-50, 1e50  # far from the largest and smallest floats
 
 
 def check_number(
@@ -56,7 +56,7 @@ def check_integer(name: str, value: Any, low: int = 1, high: int | None = None) 
         allowed += f" and at most {high}"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    # numpy counts spans of time among the integers
+    # numpy's timedelta64 is an Integral
     no_count = isinstance(value, (bool, np.bool_, np.timedelta64))
     if no_count or not isinstance(value, Integral):
         raise refusal(name, value, allowed)
@@ -265,7 +265,7 @@ def refusal(name: str, value: Any, allowed: str) -> ValidationError:
     """The error that names an argument, its value and what is allowed."""
     try:
         shown = " ".join(repr(value).split())
-    except ValueError:  # Python writes no integers of thousands of digits
+    except ValueError:  # Python refuses to print integers of thousands of digits
         shown = f"{type(value).__name__} too large to show"
     if len(shown) > 60:
         shown = shown[:57] + "..."
