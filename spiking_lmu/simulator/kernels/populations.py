@@ -121,15 +121,17 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             for b in range(n_lane):
                 arena[to + b] = 0.0
     if (
-        lanes is not None
-        and code[at + KIND] == SPIKING_RECTIFIED_LINEAR
-        and code[at + N_DIMENSIONS] == code[at + N_OUTPUTS] == code[at + X + 2] == 1
+        code[at + N_DIMENSIONS] == code[at + N_OUTPUTS] == 1
         and code[at + J] < 0
         and code[at + OUTPUT] < 0
         and code[at + COUNTER] < 0
     ):
-        _integrate_and_fire(code, at, arena, n_lane)
-        return
+        if lanes is None:
+            if code[at + KIND] == LIF and _lif_at_once(code, at, arena):
+                return
+        elif code[at + KIND] == SPIKING_RECTIFIED_LINEAR and code[at + X + 2] == 1:
+            _integrate_and_fire(code, at, arena, n_lane)
+            return
     size = max(CHUNK // n_lane, 1)
     room = max(CHUNK, n_lane)
     scratch = code[at + SCRATCH]
@@ -390,6 +392,45 @@ def _integrate_and_fire(code: Any, at: int, arena: Any, n_lane: int) -> None:
         voltage += size
 
 
+@compiled(fastmath={"reassoc", "nsz"})
+def _lif_at_once(code: Any, at: int, arena: Any) -> bool:
+    """All of a step of LIF neurons with one input and output; False if it cannot."""
+    n, p = code[at + N], code[at + PARAMETERS]
+    dt, tau_rc, tau_ref = arena[p], arena[p + 1], arena[p + 2]
+    height, min_voltage = arena[p + 3] / dt, arena[p + 4]
+    first, second = code[at + STATES], code[at + STATES + 1]
+    voltage = arena[first : first + n]
+    if not _short_steps(voltage, dt, tau_rc):
+        return False
+    refractory_time = arena[second : second + n]
+    encoders, biases = code[at + ENCODERS], code[at + BIAS]
+    encoder, bias = arena[encoders : encoders + n], arena[biases : biases + n]
+    decoder = arena[code[at + DECODERS] : code[at + DECODERS] + n]
+    x, total = arena[code[at + X]], 0.0
+    for i in range(n):
+        spikes, voltage[i], refractory_time[i] = neurons.lif_small(
+            bias[i] + encoder[i] * x,
+            voltage[i],
+            refractory_time[i],
+            dt,
+            tau_rc,
+            tau_ref,
+            min_voltage,
+        )
+        total += decoder[i] if spikes else 0.0
+    arena[code[at + OUTPUTS]] += total * height
+    return True
+
+
+@compiled
+def _short_steps(voltage: Any, dt: float, tau_rc: float) -> bool:
+    """Whether `neurons.lif_small` may be used."""
+    n_above = 0  # voltages above 1 are initial states of users
+    for i in range(len(voltage)):
+        n_above += voltage[i] > 1.0
+    return n_above == 0 and dt <= neurons.SMALL * tau_rc
+
+
 @compiled
 def _spiking_rectified_linear(
     J: Any, out: Any, voltage: Any, dt: float, amplitude: float
@@ -420,10 +461,7 @@ def _lif(
     height: float,
     min_voltage: float,
 ) -> None:
-    n_above = 0  # voltages above 1 are initial states of users
-    for i in range(len(J)):
-        n_above += voltage[i] > 1.0
-    if n_above == 0 and dt <= neurons.SMALL * tau_rc:
+    if _short_steps(voltage, dt, tau_rc):
         for i in range(len(J)):
             spikes, voltage[i], refractory_time[i] = neurons.lif_small(
                 J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
