@@ -27,7 +27,7 @@ from nengo.builder.signal import Signal
 from nengo.builder.transforms import ConvInc, ConvTransposeInc, GeneralConvInc
 from nengo.transforms import ChannelShape
 from nengo.utils.functions import function_name
-from scipy.sparse import coo_array
+from scipy.sparse import csr_array
 
 from . import opcodes
 from .arena import ALIGNED, Arena, NotCompiled, Place
@@ -224,25 +224,29 @@ def dot_inc(operator: DotInc, room: Room) -> list[Instruction]:
 def sparse_dot_inc(operator: SparseDotInc, room: Room) -> list[Instruction]:
     matrix = operator.A.initial_value
     matrix = matrix.allocate() if hasattr(matrix, "allocate") else matrix
-    matrix = coo_array(matrix)  # Nengo without scipy has a dense one
-    data = room.arena.constant(matrix.data)
-    places = [*room.place(operator.Y).code, data, 1, 0, *room.place(operator.X).code]
-    entries = [*matrix.row.tolist(), *matrix.col.tolist()]
-    return [Instruction(opcodes.SPARSE_DOT_INC, [matrix.nnz, *places, *entries])]
+    matrix = csr_array(matrix)  # Nengo without scipy has a dense one
+    operands = [matrix.shape[0], *room.places(operator.Y, operator.X)]
+    operands += [room.constant(matrix.data), *matrix.indptr.tolist()]
+    operands += matrix.indices.tolist()
+    return [Instruction(opcodes.SPARSE_DOT_INC, operands)]
 
 
 @translates(BsrDotInc)
 def bsr_dot_inc(operator: BsrDotInc, room: Room) -> list[Instruction]:
     # only Nengo's optimizer makes these: blocks of weights on parts of X and Y
     _, height, width = operator.A.shape
-    blocks = np.repeat(np.arange(len(operator.indptr) - 1), np.diff(operator.indptr))
-    rows = blocks[:, None, None] * height + np.arange(height)[:, None]
-    columns = operator.indices[:, None, None] * width + np.arange(width)
-    rows, columns = (np.broadcast_to(i, operator.A.shape) for i in (rows, columns))
-    places = room.places(operator.Y, operator.A, operator.X)
-    entries = [*rows.ravel().tolist(), *columns.ravel().tolist()]
-    operands = [rows.size, *places, *entries]
-    return [Instruction(opcodes.SPARSE_DOT_INC, operands)]
+    Y, A, X = (room.place(s) for s in (operator.Y, operator.A, operator.X))
+    rows = np.repeat(np.arange(len(operator.indptr) - 1), np.diff(operator.indptr))
+    places = [
+        [Y[row * height], A[block * height * width], X[column * width]]
+        for block, (row, column) in enumerate(
+            zip(rows.tolist(), np.array(operator.indices).tolist(), strict=True)
+        )
+    ]
+    return [
+        Instruction(opcodes.DOT_INC, [height, width, *y.code, *a.code, *x.code])
+        for y, a, x in places
+    ]
 
 
 @translates(ConvInc)

@@ -241,20 +241,31 @@ def _add_columns(
         of += step
 
 
-@njit
+@njit(fastmath=FAST_SUMS)
 def sparse_dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
-    """``Y[...] += A.dot(X)`` with sparse A.
+    """``Y[...] += A.dot(X)`` with sparse A, whose entries are sorted by rows.
 
-    Operands: number of entries, Y, A, X; then the rows and the columns of the entries.
+    Operands: rows, Y, X, entries (shared by all lanes); then where each row begins,
+    where the last one ends, and the columns of the entries.
     """
-    n = code[at]
-    y, y_stride, y_lane = code[at + 1], code[at + 2], code[at + 3]
-    a, a_stride, a_lane = code[at + 4], code[at + 5], code[at + 6]
-    x, x_stride, x_lane = code[at + 7], code[at + 8], code[at + 9]
-    for k in range(n):
-        to = y + code[at + 10 + k] * y_stride
-        of = x + code[at + 10 + n + k] * x_stride
-        for b in range(n_lanes(lanes)):
-            arena[to + b * y_lane] += (
-                arena[a + k * a_stride + b * a_lane] * arena[of + b * x_lane]
-            )
+    rows, y, y_stride, y_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
+    x, x_stride, x_lane = code[at + 4], code[at + 5], code[at + 6]
+    entries, begins, columns = code[at + 7], at + 8, at + 9 + rows
+    for i in range(rows):
+        to = y + i * y_stride
+        first, end = code[begins + i], code[begins + i + 1]
+        if lanes is None:
+            total = 0.0
+            for k in range(first, end):
+                total += arena[entries + k] * arena[x + code[columns + k] * x_stride]
+            arena[to] += total
+        else:
+            for k in range(first, end):
+                of = x + code[columns + k] * x_stride
+                if x_lane == y_lane == 1:
+                    add_scaled(arena, to, arena[entries + k], of, n_lanes(lanes))
+                else:
+                    for b in range(n_lanes(lanes)):
+                        arena[to + b * y_lane] += (
+                            arena[entries + k] * arena[of + b * x_lane]
+                        )
