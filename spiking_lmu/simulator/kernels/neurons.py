@@ -16,7 +16,7 @@ from .bits import bits_of, float_of
 from .compilation import compiled
 from .random_numbers import poisson, uniform
 
-SMALL = 0.0625  # arguments for which short series are exact
+SMALL = 0.125  # arguments for which short series are exact
 LARGEST = 1e300
 ROOT_BITS = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 LOG_2 = 6.93147180369123816490e-01  # with the lower half of the digits left out
@@ -24,19 +24,20 @@ LOG_2 = 6.93147180369123816490e-01  # with the lower half of the digits left out
 
 @compiled(fastmath={"contract"})
 def _expm1_small(x: float) -> float:
-    """``exp(x) - 1`` for abs(x) <= SMALL: Taylor's series to the seventh power."""
+    """``exp(x) - 1`` for abs(x) <= SMALL: Taylor's series to the ninth power."""
     z = x * x
     low = (1 / 2 + x * (1 / 6)) + z * (1 / 24 + x * (1 / 120))
-    return x + z * (low + z * z * (1 / 720 + x * (1 / 5040)))
+    high = (1 / 720 + x * (1 / 5040)) + z * (1 / 40320 + x * (1 / 362880))
+    return x + z * (low + z * z * high)
 
 
 @compiled(fastmath={"contract"})
-def _log1p_small(x: float) -> float:
-    """``log(1 + x)`` for abs(x) <= SMALL: Mercator's series to the ninth power."""
-    z = x * x
-    low = (-1 / 2 + x * (1 / 3)) + z * (-1 / 4 + x * (1 / 5))
-    high = (-1 / 6 + x * (1 / 7)) + z * (-1 / 8 + x * (1 / 9))
-    return x + z * (low + z * z * high)
+def _half_log_small(s: float) -> float:
+    """``log((1 + s) / (1 - s)) / 2`` for abs(s) <= SMALL / 2."""
+    z = s * s
+    low = 1 / 3 + z * (1 / 5)
+    high = (1 / 7 + z * (1 / 9)) + z * z * (1 / 11 + z * (1 / 13))
+    return s + s * z * (low + z * z * high)
 
 
 @compiled(fastmath={"contract"})
@@ -146,8 +147,9 @@ def lif_small(
     refractory_time -= dt
     delta_t = min(max(dt - refractory_time, 0.0), dt)
     voltage -= (J - voltage) * _expm1_small(delta_t * (-1.0 / tau_rc))
-    spikes = voltage > 1.0
-    t_spike = dt + tau_rc * _log1p_small((voltage - 1.0) / (1.0 - J))
+    spikes, over = voltage > 1.0, voltage - 1.0
+    part = _half_log_small(over / (over - 2.0 * (J - 1.0)))
+    t_spike = dt + (2.0 * tau_rc) * part
     voltage = min_voltage if voltage < min_voltage else voltage
     return (
         spikes,
