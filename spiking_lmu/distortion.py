@@ -6,7 +6,8 @@ the same whenever the state is the same, and does not average out over time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -62,21 +63,47 @@ def simulate_distorted(
     grid = np.sinh(np.linspace(-1, 1, GRID)[:, None] * edges) * scales
     table = np.stack([p.decode(x) for p, x in zip(populations, grid.T)])
 
-    rows = np.arange(realization.order)
-    x = np.empty(drive.shape)
-    state = np.zeros(realization.order)
-    for n in range(len(u)):
-        x[n] = state
-        place = (np.arcsinh(state / scales) / edges + 1) * ((GRID - 1) / 2)
-        place = np.clip(place, 0, GRID - 1.000001)
-        below = place.astype(int)
-        start = table[rows, below]
-        # between grid points, linear in the coordinate itself
-        left, right = grid[below, rows], grid[below + 1, rows]
-        part = np.clip((state - left) / (right - left), 0, 1)
-        decoded = start + part * (table[rows, below + 1] - start)
-        state = a * state + recurrent @ decoded + drive[n]
+    x = _compiled_steps()(a, recurrent, drive, scales, edges, grid, table)
     return x @ realization.T.T
+
+
+def _steps(
+    a: float,
+    recurrent: np.ndarray,
+    drive: np.ndarray,
+    scales: np.ndarray,
+    edges: np.ndarray,
+    grid: np.ndarray,
+    table: np.ndarray,
+) -> np.ndarray:
+    """The coordinates (n, d), step by step: a loop that Numba compiles."""
+    x = np.zeros(drive.shape)
+    decoded = np.empty(drive.shape[1])
+    for n in range(len(x) - 1):
+        for i, state in enumerate(x[n]):
+            place = (np.arcsinh(state / scales[i]) / edges[i] + 1) * ((GRID - 1) / 2)
+            below = int(min(max(place, 0.0), GRID - 1.000001))
+            # between grid points, linear in the coordinate itself
+            left, right = grid[below, i], grid[below + 1, i]
+            part = min(max((state - left) / (right - left), 0.0), 1.0)
+            start = table[i, below]
+            decoded[i] = start + part * (table[i, below + 1] - start)
+        for i, row in enumerate(recurrent):
+            total = 0.0
+            for weight, value in zip(row, decoded):
+                total += weight * value
+            x[n + 1, i] = a * x[n, i] + total + drive[n, i]
+    return x
+
+
+@cache
+def _compiled_steps() -> Callable[..., np.ndarray]:
+    import numba  # slow to import
+
+    try:
+        return numba.njit(_steps, cache=True)
+    except RuntimeError:  # there is no folder to keep it in
+        return numba.njit(_steps)
 
 
 def distortion_rmse(
