@@ -1,7 +1,7 @@
 # `make` alone lists the targets. PYTHON=/path/to/python overrides the choice of
 # interpreter; ARGS="..." is handed on to the command of the target.
 
-VERSIONS := 3.11 3.13 3.12
+VERSIONS := 3.11 3.13 3.12 3.14
 PACKAGES := spiking_lmu networks hardware experiments
 CHECKED := $(wildcard $(PACKAGES) tests benchmarks examples docs)
 BIN := .venv/bin
@@ -21,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage bench matrix oldest newest \
-	nengo-suite wheel clean
+	preview nengo-suite wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,7 +55,7 @@ coverage: environment ## run the suite, and fail where it covers under 95 %
 bench: environment ## run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python $$file; done
 
-matrix: oldest newest ## the unit tests on the oldest and the newest supported stack
+matrix: oldest newest preview ## the unit tests on the oldest and the newest stacks
 
 # Exit status 3 of .ci/venv: this machine lacks the interpreter. STRICT=1: that is an error.
 without = { status=$$?; test $$status = 3 && test -z "$(STRICT)" || exit $$status; \
@@ -65,14 +65,17 @@ oldest: override PYTHON :=
 oldest:
 	@.ci/venv build/oldest 3.11 --editable ".[all]" "nengo==4.1.0" "numpy==1.26.*" \
 		"scipy==1.11.*" "pandas==2.1.*" "matplotlib==3.8.*" "joblib==1.4.*" \
-		"tensorflow==2.16.*" "tf_keras==2.16.*" || $(call without,3.11); \
+		"numba==0.60.*" "tensorflow==2.16.*" "tf_keras==2.16.*" || $(call without,3.11); \
 	build/oldest/bin/$(PYTEST) $(UNITS) $(ARGS)
 
-newest: override PYTHON :=
-newest:
-	@.ci/venv build/newest 3.13 --editable ".[all]" "numpy>=2" \
-		|| $(call without,3.13); \
-	build/newest/bin/$(PYTEST) $(UNITS) $(ARGS)
+# with the release candidate of TensorFlow that Python 3.14 needs
+newest preview: override PYTHON :=
+newest: version := 3.13
+preview: version := 3.14
+newest preview:
+	@.ci/venv build/$@ $(version) --editable ".[all]" "numpy>=2" \
+		|| $(call without,$(version)); \
+	build/$@/bin/$(PYTEST) $(UNITS) $(ARGS)
 
 # Nengo 4.1 hooks into pytest in a way that pytest 9 rejects, and one of its tests loads
 # every backend that is installed: hence an environment of its own. From the root of

@@ -27,8 +27,8 @@ What is mended, and what breaks without it:
   of events, does since numpy 2.3 ("The binary mode of fromstring is removed").
 - nengo-loihi 1.1.0 is imported without TensorFlow, unless NengoDL is there already. It
   would import TensorFlow with Keras 3, which NengoDL could not use any more.
-- What TensorFlow 2.21 writes to stderr about processors and graphics cards, whatever
-  its log level is, is left out, unless ``TF_CPP_MIN_LOG_LEVEL`` is 0.
+- What TensorFlow 2.21 and 2.22 write to stderr about processors and graphics cards,
+  whatever their log level is, is left out, unless ``TF_CPP_MIN_LOG_LEVEL`` is 0.
 
 Environment variables and ``sys.modules`` are put back after the import. A program's own
 ``import keras`` is Keras 3, before and after, and its numpy is untouched.
@@ -64,6 +64,8 @@ RELEASES = {"nengo_dl": "3.6", "nengo_loihi": "1.1"}
 KERAS = ("keras", "losses", "metrics", "optimizers", "initializers")
 
 _NOTICE = re.compile(rb"[IW]\d{4} |WARNING: All log messages before|.*\bcuInit\b")
+# further lines of a notice: the processor's instructions, and where TensorFlow 2.22 was
+_CONTINUED = re.compile(rb"To enable the following|=== Source Location|external/|\s*$")
 # environment and sys.modules are the whole process's
 _IMPORTING = threading.RLock()
 
@@ -140,6 +142,9 @@ def installation(module: str) -> str:
     extra = {**EXTRAS, **OTHER_EXTRAS}.get(module, "all")
     # NengoDL and nengo-loihi require an older setuptools than pip installs
     options = " --no-build-isolation, after pip install 'setuptools<80' wheel"
+    if extra != "loihi" and sys.version_info >= (3, 14):
+        # setup.cfg says why
+        options += ", and then pip install --no-deps tf_keras"
     return f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}"
 
 
@@ -270,8 +275,11 @@ def _without_notices() -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
             file.seek(0)
+            notice = False
             for line in file:
-                if not _NOTICE.match(line):
+                further = notice and _CONTINUED.match(line)
+                notice = bool(further or _NOTICE.match(line))
+                if not notice:
                     os.write(2, line)
 
 

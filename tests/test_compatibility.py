@@ -14,6 +14,8 @@ from nengo.exceptions import ValidationError
 from spiking_lmu import compatibility
 from spiking_lmu.compatibility import require
 
+ALL_EXTRAS = {**compatibility.EXTRAS, **compatibility.OTHER_EXTRAS}
+
 
 def run_fresh(code):
     """Run some lines in another process; gives what it prints, and what it says."""
@@ -114,6 +116,15 @@ def test_missing_packages_name_what_needs_them(monkeypatch):
         require("nengo_dl", needed_by="fit")
 
 
+@pytest.mark.parametrize("python, by_itself", [((3, 13), False), ((3, 14), True)])
+def test_on_python_3_14_tf_keras_is_installed_by_itself(monkeypatch, python, by_itself):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "version_info", python)
+        said = {name: compatibility.installation(name) for name in ALL_EXTRAS}
+    for name, extra in ALL_EXTRAS.items():
+        assert ("--no-deps tf_keras" in said[name]) == (by_itself and extra == "dl")
+
+
 def test_other_packages_are_refused():
     with pytest.raises(ValidationError, match="module: .*'nengo_dl'.*'numpy'"):
         require("numpy")
@@ -172,11 +183,16 @@ def test_notices_of_tensorflow_are_left_out_and_nothing_else(capfd, monkeypatch)
     lines = [
         "WARNING: All log messages before absl::InitializeLog() is called are written",
         "I0000 00:00:1795692779.951750   17146 port.cc:153] oneDNN custom operations",
+        "To enable the following instructions: AVX2 FMA, rebuild TensorFlow",
         "E0000 00:00:1795692804.812242   17221 cuda_platform.cc:52] call to cuInit: no",
+        "=== Source Location Trace: === ",
+        "external/xla/xla/stream_executor/cuda/cuda_status.cc:50",
+        "",
         "E0000 00:00:1795692804.812242   17221 disk.cc:52] the disk is full",
+        "",
         "Traceback (most recent call last)",
     ]
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     with pytest.raises(TypeError), compatibility._without_notices():
         os.write(2, "\n".join(lines).encode()) / ""
-    assert capfd.readouterr().err.splitlines() == lines[-2:]
+    assert capfd.readouterr().err.splitlines() == lines[-3:]

@@ -62,6 +62,8 @@ def test_without_any_python_uv_is_asked_for_one(run, tmp_path):
     assert "setuptools>=64,<80" in asked[2]
     assert asked[3].startswith("-m pip install")
     assert asked[3].endswith("--no-build-isolation --editable .")
+    assert asked[4].endswith('--no-deps tf_keras>=2.21; python_version >= "3.14"')
+    assert len(asked) == 5
     again, asked = run("3.11 3.12", uv=UV)
     assert again.returncode == 0 and asked == []
 
