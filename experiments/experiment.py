@@ -242,10 +242,12 @@ class Experiment:
             for name, usual in self.folders.items()
             if (text := _text(arguments.get(name))) not in ("", _text(usual))
         ]
-        parts = [
-            re.sub(r"[^\w.-]+", "_", Path(t).stem if "." in t else t).strip("._-")
+        # a file gives its name without the ending: Path.stem has changed in Python 3.14
+        names = [
+            re.sub(r"(?<=.)\.[^.]*$", "", Path(t).name) if "." in t else t
             for t in texts
         ]
+        parts = [re.sub(r"[^\w.-]+", "_", name).strip("._-") for name in names]
         words = [part[:LONGEST_NAME] for part in parts if part]
         if self.required:
             return Path("results", self.name, "-".join(words) or self.required[0])
