@@ -4,6 +4,7 @@ from importlib import metadata
 
 import nengo
 import pytest
+from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from spiking_lmu.compatibility import require
@@ -13,6 +14,9 @@ from spiking_lmu.experiments import command
 require("nengo_loihi")
 # a cache written under another numpy breaks runs; set before any simulator is built
 nengo.rc.set("decoder_cache", "enabled", "False")
+# the time that an example takes says nothing on a busy machine
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 
@@ -182,7 +182,6 @@ def test_one_permutation_for_all(tmp_path):
         permuted(plain, seed=-1)
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6),
     cuts=st.tuples(st.floats(0, 1), st.floats(0, 1)),

@@ -67,7 +67,7 @@ def test_methods_are_scipys(method):
     np.testing.assert_allclose(Bd, expected[1], atol=1e-13)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     order=st.integers(1, 24),
     first=st.floats(1e-5, 0.5),

@@ -144,7 +144,7 @@ def test_two_trials_have_an_infinite_interval():
     assert (law.low, law.high) == (-np.inf, np.inf)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(-2, -0.4), st.floats(0.05, 0.5))
 def test_exact_floor_is_recovered(exponent, share):
     constant, middle = 3.0, 500.0

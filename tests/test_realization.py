@@ -261,7 +261,7 @@ def test_a_band_up_to_the_limit():
 # shares of neurons
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(order=st.sampled_from([1, *ORDERS]), mean=st.floats(1, 1e7))
 @pytest.mark.parametrize("allocation", ["optimal", "equal"])
 def test_neurons_are_shared(allocation, order, mean):

@@ -20,7 +20,6 @@ from spiking_lmu.signals import Spectrum
 
 SEVERAL = settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -71,7 +71,7 @@ def test_pass_band_may_end_at_the_limit():
     assert frequencies[-1] < 500
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     n=st.integers(2, 3000),
     mean=st.floats(-10, 10),

@@ -35,7 +35,7 @@ from spiking_lmu.simulator.program import lane_seed
 from spiking_lmu.simulators import presented
 
 LANES, SEED = 3, 5
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def random_signal(shape, seed=0, **kwargs):
