@@ -303,6 +303,16 @@ def test_stages_follow_each_other(tmp_path):
     assert len(done.frame) == 4 and len(done.failures) == 1 and done.new == 4
 
 
+@pytest.mark.parametrize("progress", [False, True])
+def test_what_is_done_before_knows_the_arguments(tmp_path, progress):
+    told = []
+    some = dataclasses.replace(toy, before=lambda *given: told.append(given))
+    arguments = some.complete({})
+    for _ in range(2):  # the second time, all rows are there
+        some.execute(arguments, tmp_path, jobs=1, progress=progress)
+    assert told == [(arguments, progress)]
+
+
 #: Checksums of the tasks that defaults gave before an experiment was an `Experiment`:
 #: with others, stores of that time would not be found.
 OLD_TASKS = {

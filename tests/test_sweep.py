@@ -134,6 +134,23 @@ def test_another_context_is_run_anew(tmp_path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
+def test_what_is_done_before_is_done_once_here_and_only_for_new_tasks(tmp_path, jobs):
+    mark = tmp_path / "mark"
+
+    def here():
+        mark.write_text(str(os.getpid()))
+
+    def marked(task):
+        return [{**task, "owner": mark.read_text()}]
+
+    first = run(marked, TASKS, tmp_path, jobs=jobs, before=here)
+    assert set(first.frame["owner"]) == {str(os.getpid())}
+    mark.unlink()
+    assert run(marked, TASKS, tmp_path, jobs=jobs, before=here).reused == len(TASKS)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_failed_task_leaves_the_others_alone(tmp_path, jobs):
     tasks = [{"seed": seed} for seed in range(5)]
     result = run(failing, tasks, tmp_path, jobs=jobs)
