@@ -144,6 +144,7 @@ def rls(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     error, error_stride, error_lane = code[at + 9], code[at + 10], code[at + 11]
     P, P_stride, P_lane = code[at + 12], code[at + 13], code[at + 14]
     Pr, lanes_of = code[at + 15], n_lanes(lanes)
+    n_of, P_step, r_step = np.uint64(lanes_of), np.uint64(P_lane), np.uint64(r_lane)
     for i in range(n):
         row = P + i * n * P_stride
         if lanes is None and P_stride == 1 and r_stride == 1:
@@ -153,14 +154,13 @@ def rls(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
                 total += weights[j] * activities[j]
             arena[Pr + i] = total
         else:
-            for b in range(lanes_of):
-                arena[Pr + i * lanes_of + b] = 0.0
+            to = np.uint64(Pr + i * lanes_of)
+            for b in range(n_of):
+                arena[to + b] = 0.0
             for j in range(n):
-                for b in range(lanes_of):
-                    arena[Pr + i * lanes_of + b] += (
-                        arena[row + j * P_stride + b * P_lane]
-                        * arena[r + j * r_stride + b * r_lane]
-                    )
+                here, of = np.uint64(row + j * P_stride), np.uint64(r + j * r_stride)
+                for b in range(n_of):
+                    arena[to + b] += arena[here + b * P_step] * arena[of + b * r_step]
     for b in range(lanes_of):
         total = 0.0
         for i in range(n):
@@ -174,11 +174,14 @@ def rls(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             for j in range(n):
                 weights[j] -= value * (along[j] * scale)
         else:
+            of, by = np.uint64(Pr + i * lanes_of), np.uint64(room)
             for j in range(n):
-                for b in range(lanes_of):
-                    arena[row + j * P_stride + b * P_lane] -= arena[
-                        Pr + i * lanes_of + b
-                    ] * (arena[Pr + j * lanes_of + b] * arena[room + b])
+                here = np.uint64(row + j * P_stride)
+                to = np.uint64(Pr + j * lanes_of)
+                for b in range(n_of):
+                    arena[here + b * P_step] -= arena[of + b] * (
+                        arena[to + b] * arena[by + b]
+                    )
     delta, stride, lane = code[at + 2], code[at + 3], code[at + 4]
     for j in range(code[at]):
         for i in range(n):

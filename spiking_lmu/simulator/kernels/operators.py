@@ -251,21 +251,26 @@ def sparse_dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> No
     rows, y, y_stride, y_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
     x, x_stride, x_lane = code[at + 4], code[at + 5], code[at + 6]
     entries, begins, columns = code[at + 7], at + 8, at + 9 + rows
+    # unsigned, for indices that may be negative need a test each
+    data, columns = np.uint64(entries), np.uint64(columns)
+    of, step = np.uint64(x), np.uint64(x_stride)
     for i in range(rows):
         to = y + i * y_stride
-        first, end = code[begins + i], code[begins + i + 1]
+        first, end = np.uint64(code[begins + i]), np.uint64(code[begins + i + 1])
         if lanes is None:
             total = 0.0
             for k in range(first, end):
-                total += arena[entries + k] * arena[x + code[columns + k] * x_stride]
+                total += (
+                    arena[data + k] * arena[of + np.uint64(code[columns + k]) * step]
+                )
             arena[to] += total
         else:
             for k in range(first, end):
-                of = x + code[columns + k] * x_stride
+                here = x + code[columns + k] * x_stride
                 if x_lane == y_lane == 1:
-                    add_scaled(arena, to, arena[entries + k], of, n_lanes(lanes))
+                    add_scaled(arena, to, arena[data + k], here, n_lanes(lanes))
                 else:
                     for b in range(n_lanes(lanes)):
                         arena[to + b * y_lane] += (
-                            arena[entries + k] * arena[of + b * x_lane]
+                            arena[data + k] * arena[here + b * x_lane]
                         )
