@@ -7,7 +7,7 @@ from nengo.dists import Uniform
 from numba import njit
 from scipy import stats
 
-from spiking_lmu.simulator.kernels import neurons, populations, random_numbers
+from spiking_lmu.simulator.kernels import neurons, populations, random_numbers, steps
 from spiking_lmu.simulator.kernels.random_numbers import streams
 
 DT = 0.001
@@ -95,21 +95,30 @@ def test_streams_differ_and_are_never_all_zero():
 
 
 @njit
-def _functions(x, out):
+def _logarithms(x, out):
     for i in range(len(x)):
-        out[0, i] = neurons.log1p_positive(x[i])
-        out[1, i] = neurons._expm1_small(-min(x[i], neurons.SMALL))
-        out[2, i] = neurons._half_log_small(-min(x[i], neurons.SMALL / 2))
+        out[i] = neurons.log1p_positive(x[i])
 
 
-def test_series_of_functions():
-    x = np.concatenate([10 ** np.linspace(-15, 15, 5000), np.linspace(0.1, 4, 1000)])
-    out = np.empty((3, len(x)))
-    _functions(x, out)
-    small = np.minimum(x, neurons.SMALL)
-    np.testing.assert_allclose(out[0], np.log1p(x), rtol=1e-15)
-    np.testing.assert_allclose(out[1], np.expm1(-small), rtol=1e-14)
-    np.testing.assert_allclose(out[2], np.arctanh(-np.minimum(x, 1 / 16)), rtol=1e-14)
+def test_logarithms():
+    x = np.concatenate([10 ** np.linspace(-18, 300, 5000), np.linspace(0.1, 4, 1000)])
+    out = np.empty_like(x)
+    _logarithms(x, out)
+    np.testing.assert_allclose(out, np.log1p(x), rtol=1e-15)
+
+
+@pytest.mark.parametrize("tau_rc", [0.02, 0.005, 10.0])
+def test_series_of_lif_neurons(tau_rc):
+    one, *constants = steps.lif_series(nengo.LIF(tau_rc=tau_rc), DT)
+    assert one == 1
+    decay, since = constants[9:2:-1], constants[:9:-1]
+    t = np.linspace(0, DT, 1001)[1:]
+    np.testing.assert_allclose(
+        t * np.polynomial.Polynomial(decay)(t), np.expm1(-t / tau_rc), rtol=1e-13
+    )
+    s = np.tanh(t / tau_rc / 2)
+    np.testing.assert_allclose(s * np.polynomial.Polynomial(since)(s**2), t, rtol=1e-11)
+    assert steps.lif_series(nengo.LIF(tau_rc=0.004), DT) == [0]
 
 
 @njit
@@ -157,9 +166,9 @@ class Kernel:
         self.recorded = [np.arange(at, at + size) for at, size in starts]
         self.code = np.array(
             [
-                populations.KINDS[type(neuron_type)],
+                steps.KINDS[type(neuron_type)],
                 n,
-                self._put(populations.parameters(neuron_type, DT)),
+                self._put(steps.parameters(neuron_type, DT)),
                 self._put(np.zeros(populations.scratch_size(lanes))),
                 0,
                 -1 if D else x,

@@ -145,7 +145,9 @@ class Arena:
 
     def allocate(self) -> None:
         """Make the array, with all constants in it."""
-        self.numbers = np.zeros(self._size, self.dtype)
+        room = np.zeros(self._size + ALIGNED, self.dtype)
+        first = -(room.ctypes.data // self.dtype.itemsize) % ALIGNED
+        self.numbers = room[first : first + self._size]
         for offset, values in self._constants:
             self.numbers[offset : offset + values.size] = values
         self._constants.clear()

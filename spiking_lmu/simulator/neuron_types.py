@@ -15,7 +15,8 @@ from .arena import NotCompiled, Place
 from .fusion import Population
 from .instructions import Instruction, Room, translates
 from .kernels.poisson_events import eligible, event_table, rate_table
-from .kernels.populations import KINDS, decoder_table, parameters, scratch_size
+from .kernels.populations import decoder_table, scratch_size
+from .kernels.steps import KINDS, parameters
 
 __all__ = ["neurons", "population"]
 

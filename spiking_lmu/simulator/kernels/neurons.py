@@ -16,28 +16,9 @@ from .bits import bits_of, float_of
 from .compilation import compiled
 from .random_numbers import poisson, uniform
 
-SMALL = 0.125  # arguments for which short series are exact
 LARGEST = 1e300
 ROOT_BITS = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 LOG_2 = 6.93147180369123816490e-01  # with the lower half of the digits left out
-
-
-@compiled(fastmath={"contract"})
-def _expm1_small(x: float) -> float:
-    """``exp(x) - 1`` for abs(x) <= SMALL: Taylor's series to the ninth power."""
-    z = x * x
-    low = (1 / 2 + x * (1 / 6)) + z * (1 / 24 + x * (1 / 120))
-    high = (1 / 720 + x * (1 / 5040)) + z * (1 / 40320 + x * (1 / 362880))
-    return x + z * (low + z * z * high)
-
-
-@compiled(fastmath={"contract"})
-def _half_log_small(s: float) -> float:
-    """``log((1 + s) / (1 - s)) / 2`` for abs(s) <= SMALL / 2."""
-    z = s * s
-    low = 1 / 3 + z * (1 / 5)
-    high = (1 / 7 + z * (1 / 9)) + z * z * (1 / 11 + z * (1 / 13))
-    return s + s * z * (low + z * z * high)
 
 
 @compiled(fastmath={"contract"})
@@ -131,31 +112,35 @@ def lif(
 
 
 @compiled
-def lif_small(
-    J: float,
-    voltage: float,
-    refractory_time: float,
-    dt: float,
-    tau_rc: float,
-    tau_ref: float,
-    min_voltage: float,
+def lif_by_series(
+    J: float, voltage: float, refractory_time: float, constants: Any
 ) -> tuple[bool, float, float]:
-    """As `lif`, for ``dt <= SMALL * tau_rc`` and voltages that are no more than 1.
+    """As `lif`, for voltages that are no more than 1, with the `lif_series` of a type.
 
     Without branches, so that loops are vectorized.
     """
+    dt, after, min_voltage, decay, since = constants
     refractory_time -= dt
     delta_t = min(max(dt - refractory_time, 0.0), dt)
-    voltage -= (J - voltage) * _expm1_small(delta_t * (-1.0 / tau_rc))
+    voltage -= (J - voltage) * (delta_t * _polynomial(delta_t, decay))
     spikes, over = voltage > 1.0, voltage - 1.0
-    part = _half_log_small(over / (over - 2.0 * (J - 1.0)))
-    t_spike = dt + (2.0 * tau_rc) * part
+    s = over / (over - 2.0 * (J - 1.0))
+    late = after + s * _polynomial(s * s, since)
     voltage = min_voltage if voltage < min_voltage else voltage
     return (
         spikes,
         0.0 if spikes else voltage,
-        tau_ref + t_spike if spikes else refractory_time,
+        late if spikes else refractory_time,
     )
+
+
+@compiled(fastmath={"contract"})
+def _polynomial(x: float, coefficients: Any) -> float:
+    """A polynomial, whose coefficient of the highest power comes first."""
+    total = 0.0
+    for coefficient in coefficients:
+        total = total * x + coefficient
+    return total
 
 
 @compiled

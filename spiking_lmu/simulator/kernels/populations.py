@@ -9,72 +9,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import nengo
 import numpy as np
 
 from . import neurons
 from .compilation import compiled
 from .lanes import n_lanes
-from .random_numbers import SIZE
+from .steps import (
+    ADAPTIVE_LIF,
+    IZHIKEVICH,
+    LIF,
+    SPIKING_RECTIFIED_LINEAR,
+    any_above_threshold,
+    has_series,
+    series,
+    steps,
+)
 
 CHUNK = 1024  # numbers at a time
 FEW_OUTPUTS = 8
-
-# kinds of neurons
-(
-    RECTIFIED_LINEAR,
-    SPIKING_RECTIFIED_LINEAR,
-    SIGMOID,
-    TANH,
-    LIF_RATE,
-    LIF,
-    ADAPTIVE_LIF_RATE,
-    ADAPTIVE_LIF,
-    IZHIKEVICH,
-    REGULAR_SPIKING,
-    STOCHASTIC_SPIKING,
-    POISSON_SPIKING,
-) = range(12)
-
-KINDS: dict[type, int] = {
-    nengo.RectifiedLinear: RECTIFIED_LINEAR,
-    nengo.SpikingRectifiedLinear: SPIKING_RECTIFIED_LINEAR,
-    nengo.Sigmoid: SIGMOID,
-    nengo.Tanh: TANH,
-    nengo.LIFRate: LIF_RATE,
-    nengo.LIF: LIF,
-    nengo.AdaptiveLIFRate: ADAPTIVE_LIF_RATE,
-    nengo.AdaptiveLIF: ADAPTIVE_LIF,
-    nengo.Izhikevich: IZHIKEVICH,
-    nengo.RegularSpiking: REGULAR_SPIKING,
-    nengo.StochasticSpiking: STOCHASTIC_SPIKING,
-    nengo.PoissonSpiking: POISSON_SPIKING,
-}
-
-# the attributes of Nengo's types that follow dt in their parameters
-ATTRIBUTES: dict[int, tuple[str, ...]] = {
-    RECTIFIED_LINEAR: ("amplitude",),
-    SPIKING_RECTIFIED_LINEAR: ("amplitude",),
-    SIGMOID: ("tau_ref",),
-    TANH: ("tau_ref",),
-    LIF_RATE: ("tau_rc", "tau_ref", "amplitude"),
-    LIF: ("tau_rc", "tau_ref", "amplitude", "min_voltage"),
-    ADAPTIVE_LIF_RATE: ("tau_rc", "tau_ref", "amplitude", "tau_n", "inc_n"),
-    ADAPTIVE_LIF: ("tau_rc", "tau_ref", "amplitude", "min_voltage", "tau_n", "inc_n"),
-    IZHIKEVICH: ("tau_recovery", "coupling", "reset_voltage", "reset_recovery"),
-    REGULAR_SPIKING: ("amplitude",),
-    STOCHASTIC_SPIKING: ("amplitude",),
-    POISSON_SPIKING: ("amplitude",),
-}
-
-
-def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
-    """The numbers that the step of a neuron type requires, to be put into the arena.
-
-    The first is dt.
-    """
-    names = ATTRIBUTES[KINDS[type(neuron_type)]]
-    return [dt, *(float(getattr(neuron_type, name)) for name in names)]
 
 
 def decoder_table(decoders: np.ndarray) -> np.ndarray:
@@ -127,7 +79,7 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         and code[at + COUNTER] < 0
     ):
         if lanes is None:
-            if code[at + KIND] == LIF and _lif_at_once(code, at, arena):
+            if code[at + KIND] == LIF and _lif(code, at, arena):
                 return
         elif code[at + KIND] == SPIKING_RECTIFIED_LINEAR and code[at + X + 2] == 1:
             _integrate_and_fire(code, at, arena, n_lane)
@@ -145,7 +97,20 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             out_at = code[at + OUTPUT] + shift
         if code[at + N_DIMENSIONS] > 0:
             _encode(code, at, arena, start, count, arena[J_at : J_at + m], lanes)
-        _steps(code, at, arena, words, J_at, out_at, shift, m, n_lane)
+        steps(
+            code[at + KIND],
+            code[at + PARAMETERS],
+            arena,
+            J_at,
+            out_at,
+            code[at + STATES] + shift,
+            code[at + STATES + 1] + shift,
+            code[at + STATES + 2] + shift,
+            m,
+            n_lane,
+            words,
+            code[at + STREAM],
+        )
         out = arena[out_at : out_at + m]
         if code[at + N_OUTPUTS] > 0:
             _decode(code, at, arena, start, count, out, lanes)
@@ -276,101 +241,41 @@ def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
         arena[counter + (i % n_lane) * lane] += abs(out[i]) / height
 
 
-@compiled(forceinline=True)
-def _steps(
-    code: Any,
-    at: int,
-    arena: Any,
-    words: Any,
-    J_at: int,
-    out_at: int,
-    shift: int,
-    m: int,
-    n_lane: int,
-) -> None:
-    """Outputs and states of m numbers."""
-    kind, p = code[at + KIND], code[at + PARAMETERS]
-    J, out = arena[J_at : J_at + m], arena[out_at : out_at + m]
-    first = code[at + STATES] + shift
-    second, third = code[at + STATES + 1] + shift, code[at + STATES + 2] + shift
-    dt = arena[p]
-    p += 1
-    if kind == LIF:
-        voltage, refractory_time = arena[first : first + m], arena[second : second + m]
-        tau_rc, tau_ref, amplitude = arena[p], arena[p + 1], arena[p + 2]
-        height = amplitude / dt
-        _lif(
-            J, out, voltage, refractory_time, dt, tau_rc, tau_ref, height, arena[p + 3]
+@compiled
+def _lif(code: Any, at: int, arena: Any) -> bool:
+    """All of a step of `nengo.LIF` at once, in a single network, if it has series."""
+    n, p = code[at + N], code[at + PARAMETERS]
+    voltage = arena[code[at + STATES] : code[at + STATES] + n]
+    if not has_series(arena, p) or any_above_threshold(voltage):
+        return False
+    times = arena[code[at + STATES + 1] : code[at + STATES + 1] + n]
+    encoders = arena[code[at + ENCODERS] : code[at + ENCODERS] + n]
+    bias = arena[code[at + BIAS] : code[at + BIAS] + n]
+    decoders = arena[code[at + DECODERS] : code[at + DECODERS] + n]
+    x, constants = arena[code[at + X]], series(arena, p)
+    total = _lif_total(x, encoders, bias, decoders, voltage, times, constants)
+    arena[code[at + OUTPUTS]] += total * (arena[p + 3] / arena[p])
+    return True
+
+
+@compiled(fastmath={"reassoc", "nsz", "contract"})
+def _lif_total(
+    x: float,
+    encoders: Any,
+    bias: Any,
+    decoders: Any,
+    voltage: Any,
+    refractory_time: Any,
+    constants: Any,
+) -> float:
+    """A step of LIF neurons, and the sum of the decoders of those that spike."""
+    total = 0.0
+    for i in range(len(voltage)):
+        spikes, voltage[i], refractory_time[i] = neurons.lif_by_series(
+            bias[i] + encoders[i] * x, voltage[i], refractory_time[i], constants
         )
-    elif kind == SPIKING_RECTIFIED_LINEAR:
-        _spiking_rectified_linear(J, out, arena[first : first + m], dt, arena[p])
-    elif kind == LIF_RATE:
-        _lif_rate(J, out, arena[p], arena[p + 1], arena[p + 2])
-    elif kind == RECTIFIED_LINEAR:
-        amplitude = arena[p]
-        for i in range(m):
-            out[i] = neurons.rectified_linear(J[i], amplitude)
-    elif kind == SIGMOID:
-        tau_ref = arena[p]
-        for i in range(m):
-            out[i] = neurons.sigmoid(J[i], tau_ref)
-    elif kind == TANH:
-        tau_ref = arena[p]
-        for i in range(m):
-            out[i] = neurons.tanh(J[i], tau_ref)
-    elif kind == REGULAR_SPIKING:
-        voltage, amplitude = arena[first : first + m], arena[p]
-        for i in range(m):
-            out[i], voltage[i] = neurons.regular_spiking(
-                J[i], voltage[i], dt, amplitude
-            )
-    elif kind == STOCHASTIC_SPIKING:
-        for i in range(m):
-            stream = code[at + STREAM] + SIZE * (i % n_lane)
-            out[i] = neurons.stochastic_spiking(J[i], dt, arena[p], words, stream)
-    elif kind == POISSON_SPIKING:
-        for i in range(m):
-            stream = code[at + STREAM] + SIZE * (i % n_lane)
-            out[i] = neurons.poisson_spiking(J[i], dt, arena[p], words, stream)
-    elif kind == ADAPTIVE_LIF_RATE:
-        adaptation = arena[first : first + m]
-        for i in range(m):
-            out[i] = J[i] - adaptation[i]
-        _lif_rate(out, out, arena[p], arena[p + 1], arena[p + 2])
-        for i in range(m):
-            adaptation[i] = neurons.adapted(
-                adaptation[i], out[i], dt, arena[p + 3], arena[p + 4]
-            )
-    elif kind == ADAPTIVE_LIF:
-        adaptation = arena[third : third + m]
-        voltage, refractory_time = arena[first : first + m], arena[second : second + m]
-        for i in range(m):
-            spikes, voltage[i], refractory_time[i] = neurons.lif(
-                J[i] - adaptation[i],
-                voltage[i],
-                refractory_time[i],
-                dt,
-                arena[p],
-                arena[p + 1],
-                arena[p + 3],
-            )
-            out[i] = spikes * (arena[p + 2] / dt)
-            adaptation[i] = neurons.adapted(
-                adaptation[i], out[i], dt, arena[p + 4], arena[p + 5]
-            )
-    elif kind == IZHIKEVICH:
-        for i in range(m):
-            spikes, arena[first + i], arena[second + i] = neurons.izhikevich(
-                J[i],
-                arena[first + i],
-                arena[second + i],
-                dt,
-                arena[p],
-                arena[p + 1],
-                arena[p + 2],
-                arena[p + 3],
-            )
-            out[i] = spikes / dt
+        total += decoders[i] if spikes else 0.0
+    return total
 
 
 @compiled
@@ -390,86 +295,3 @@ def _integrate_and_fire(code: Any, at: int, arena: Any, n_lane: int) -> None:
             )
             arena[to + b] += decoder * spikes
         voltage += size
-
-
-@compiled(fastmath={"reassoc", "nsz"})
-def _lif_at_once(code: Any, at: int, arena: Any) -> bool:
-    """All of a step of LIF neurons with one input and output; False if it cannot."""
-    n, p = code[at + N], code[at + PARAMETERS]
-    dt, tau_rc, tau_ref = arena[p], arena[p + 1], arena[p + 2]
-    height, min_voltage = arena[p + 3] / dt, arena[p + 4]
-    first, second = code[at + STATES], code[at + STATES + 1]
-    voltage = arena[first : first + n]
-    if not _short_steps(voltage, dt, tau_rc):
-        return False
-    refractory_time = arena[second : second + n]
-    encoders, biases = code[at + ENCODERS], code[at + BIAS]
-    encoder, bias = arena[encoders : encoders + n], arena[biases : biases + n]
-    decoder = arena[code[at + DECODERS] : code[at + DECODERS] + n]
-    x, total = arena[code[at + X]], 0.0
-    for i in range(n):
-        spikes, voltage[i], refractory_time[i] = neurons.lif_small(
-            bias[i] + encoder[i] * x,
-            voltage[i],
-            refractory_time[i],
-            dt,
-            tau_rc,
-            tau_ref,
-            min_voltage,
-        )
-        total += decoder[i] if spikes else 0.0
-    arena[code[at + OUTPUTS]] += total * height
-    return True
-
-
-@compiled
-def _short_steps(voltage: Any, dt: float, tau_rc: float) -> bool:
-    """Whether `neurons.lif_small` may be used."""
-    n_above = 0  # voltages above 1 are initial states of users
-    for i in range(len(voltage)):
-        n_above += voltage[i] > 1.0
-    return n_above == 0 and dt <= neurons.SMALL * tau_rc
-
-
-@compiled
-def _spiking_rectified_linear(
-    J: Any, out: Any, voltage: Any, dt: float, amplitude: float
-) -> None:
-    for i in range(len(J)):
-        out[i], voltage[i] = neurons.spiking_rectified_linear(
-            J[i], voltage[i], dt, amplitude
-        )
-
-
-@compiled
-def _lif_rate(
-    J: Any, out: Any, tau_rc: float, tau_ref: float, amplitude: float
-) -> None:
-    for i in range(len(J)):
-        out[i] = neurons.lif_rate(J[i], tau_rc, tau_ref, amplitude)
-
-
-@compiled
-def _lif(
-    J: Any,
-    out: Any,
-    voltage: Any,
-    refractory_time: Any,
-    dt: float,
-    tau_rc: float,
-    tau_ref: float,
-    height: float,
-    min_voltage: float,
-) -> None:
-    if _short_steps(voltage, dt, tau_rc):
-        for i in range(len(J)):
-            spikes, voltage[i], refractory_time[i] = neurons.lif_small(
-                J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
-            )
-            out[i] = height if spikes else 0.0
-    else:
-        for i in range(len(J)):
-            spikes, voltage[i], refractory_time[i] = neurons.lif(
-                J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
-            )
-            out[i] = height if spikes else 0.0

@@ -1,0 +1,272 @@
+"""A time step of many neurons of a kind, whose numbers lie side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import nengo
+import numpy as np
+from numpy.polynomial import Chebyshev, Polynomial
+
+from . import neurons
+from .compilation import compiled
+from .random_numbers import SIZE
+
+LONGEST = 0.2  # time steps for which LIF neurons have series, in units of tau_rc
+
+(
+    RECTIFIED_LINEAR,
+    SPIKING_RECTIFIED_LINEAR,
+    SIGMOID,
+    TANH,
+    LIF_RATE,
+    LIF,
+    ADAPTIVE_LIF_RATE,
+    ADAPTIVE_LIF,
+    IZHIKEVICH,
+    REGULAR_SPIKING,
+    STOCHASTIC_SPIKING,
+    POISSON_SPIKING,
+) = range(12)
+
+KINDS: dict[type, int] = {
+    nengo.RectifiedLinear: RECTIFIED_LINEAR,
+    nengo.SpikingRectifiedLinear: SPIKING_RECTIFIED_LINEAR,
+    nengo.Sigmoid: SIGMOID,
+    nengo.Tanh: TANH,
+    nengo.LIFRate: LIF_RATE,
+    nengo.LIF: LIF,
+    nengo.AdaptiveLIFRate: ADAPTIVE_LIF_RATE,
+    nengo.AdaptiveLIF: ADAPTIVE_LIF,
+    nengo.Izhikevich: IZHIKEVICH,
+    nengo.RegularSpiking: REGULAR_SPIKING,
+    nengo.StochasticSpiking: STOCHASTIC_SPIKING,
+    nengo.PoissonSpiking: POISSON_SPIKING,
+}
+
+# the attributes of Nengo's types that follow dt in their parameters
+ATTRIBUTES: dict[int, tuple[str, ...]] = {
+    RECTIFIED_LINEAR: ("amplitude",),
+    SPIKING_RECTIFIED_LINEAR: ("amplitude",),
+    SIGMOID: ("tau_ref",),
+    TANH: ("tau_ref",),
+    LIF_RATE: ("tau_rc", "tau_ref", "amplitude"),
+    LIF: ("tau_rc", "tau_ref", "amplitude", "min_voltage"),
+    ADAPTIVE_LIF_RATE: ("tau_rc", "tau_ref", "amplitude", "tau_n", "inc_n"),
+    ADAPTIVE_LIF: ("tau_rc", "tau_ref", "amplitude", "min_voltage", "tau_n", "inc_n"),
+    IZHIKEVICH: ("tau_recovery", "coupling", "reset_voltage", "reset_recovery"),
+    REGULAR_SPIKING: ("amplitude",),
+    STOCHASTIC_SPIKING: ("amplitude",),
+    POISSON_SPIKING: ("amplitude",),
+}
+
+
+def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
+    """The numbers that the step of a neuron type requires, to be put into the arena.
+
+    The first is dt. The `lif_series` of LIF neurons come last.
+    """
+    names = ATTRIBUTES[KINDS[type(neuron_type)]]
+    own = [float(getattr(neuron_type, name)) for name in names]
+    series = lif_series(neuron_type, dt) if type(neuron_type) is nengo.LIF else []
+    return [dt, *own, *series]
+
+
+def lif_series(neuron_type: nengo.LIF, dt: float) -> list[float]:
+    """The constants of `neurons.lif_by_series`, behind a 1; or a 0, without constants.
+
+    The decay ``expm1(-t / tau_rc)`` of a time t, and the time since a spike, are
+    polynomials that differ from them by rounding errors, for times up to dt.
+    """
+    tau_rc, tau_ref = neuron_type.tau_rc, neuron_type.tau_ref
+    if dt > LONGEST * tau_rc:
+        return [0.0]
+
+    def decay(t: np.ndarray) -> np.ndarray:
+        return np.expm1(-t / tau_rc) / t
+
+    def since(z: np.ndarray) -> np.ndarray:
+        return 2 * tau_rc * np.arctanh(np.sqrt(z)) / np.sqrt(z)
+
+    largest = np.tanh(dt / tau_rc / 2) ** 2
+    return [
+        1.0,
+        *(dt, tau_ref + dt, neuron_type.min_voltage),
+        *_polynomial(decay, 6, dt),
+        *_polynomial(since, 3, largest),
+    ]
+
+
+def _polynomial(
+    function: Callable[[np.ndarray], np.ndarray], degree: int, end: float
+) -> list[float]:
+    """Coefficients of a polynomial that is close to a function between 0 and `end`.
+
+    That of the highest power comes first.
+    """
+    nodes = Chebyshev.interpolate(lambda u: function(u * end), degree, [0, 1])
+    coefficients = [float(c) for c in nodes.convert(kind=Polynomial).coef]
+    coefficients += [0.0] * (degree + 1 - len(coefficients))
+    return [c / end**k for k, c in enumerate(coefficients)][::-1]
+
+
+@compiled
+def has_series(arena: Any, p: int) -> bool:
+    """Whether LIF neurons with parameters at p have `lif_series`."""
+    return arena[p + 5] == 1.0
+
+
+@compiled(forceinline=True)
+def series(arena: Any, p: int) -> Any:
+    """The `lif_series` of LIF neurons with parameters at p."""
+    p += 6
+    low = (arena[p + 3], arena[p + 4], arena[p + 5], arena[p + 6])
+    decay = (*low, arena[p + 7], arena[p + 8], arena[p + 9])
+    since = (arena[p + 10], arena[p + 11], arena[p + 12], arena[p + 13])
+    return arena[p], arena[p + 1], arena[p + 2], decay, since
+
+
+@compiled
+def any_above_threshold(voltage: Any) -> bool:
+    """Whether any voltages are above 1, which only initial ones can be."""
+    n = 0
+    for i in range(len(voltage)):
+        n += voltage[i] > 1.0
+    return n > 0
+
+
+@compiled(forceinline=True)
+def steps(
+    kind: int,
+    p: int,
+    arena: Any,
+    J_at: int,
+    out_at: int,
+    first: int,
+    second: int,
+    third: int,
+    m: int,
+    n_lane: int,
+    words: Any,
+    streams: int,
+) -> None:
+    """Outputs and states of m neurons of a kind, with parameters at p.
+
+    Their currents, outputs, and up to three states begin at the other places. The
+    neurons take turns with the random streams of `n_lane` lanes.
+    """
+    J, out = arena[J_at : J_at + m], arena[out_at : out_at + m]
+    dt = arena[p]
+    p += 1
+    if kind == LIF:
+        voltage, refractory_time = arena[first : first + m], arena[second : second + m]
+        _lif(J, out, voltage, refractory_time, arena, p - 1)
+    elif kind == SPIKING_RECTIFIED_LINEAR:
+        _spiking_rectified_linear(J, out, arena[first : first + m], dt, arena[p])
+    elif kind == LIF_RATE:
+        _lif_rate(J, out, arena[p], arena[p + 1], arena[p + 2])
+    elif kind == RECTIFIED_LINEAR:
+        amplitude = arena[p]
+        for i in range(m):
+            out[i] = neurons.rectified_linear(J[i], amplitude)
+    elif kind == SIGMOID:
+        tau_ref = arena[p]
+        for i in range(m):
+            out[i] = neurons.sigmoid(J[i], tau_ref)
+    elif kind == TANH:
+        tau_ref = arena[p]
+        for i in range(m):
+            out[i] = neurons.tanh(J[i], tau_ref)
+    elif kind == REGULAR_SPIKING:
+        voltage, amplitude = arena[first : first + m], arena[p]
+        for i in range(m):
+            out[i], voltage[i] = neurons.regular_spiking(
+                J[i], voltage[i], dt, amplitude
+            )
+    elif kind == STOCHASTIC_SPIKING:
+        for i in range(m):
+            stream = streams + SIZE * (i % n_lane)
+            out[i] = neurons.stochastic_spiking(J[i], dt, arena[p], words, stream)
+    elif kind == POISSON_SPIKING:
+        for i in range(m):
+            stream = streams + SIZE * (i % n_lane)
+            out[i] = neurons.poisson_spiking(J[i], dt, arena[p], words, stream)
+    elif kind == ADAPTIVE_LIF_RATE:
+        adaptation = arena[first : first + m]
+        for i in range(m):
+            out[i] = J[i] - adaptation[i]
+        _lif_rate(out, out, arena[p], arena[p + 1], arena[p + 2])
+        for i in range(m):
+            adaptation[i] = neurons.adapted(
+                adaptation[i], out[i], dt, arena[p + 3], arena[p + 4]
+            )
+    elif kind == ADAPTIVE_LIF:
+        adaptation = arena[third : third + m]
+        voltage, refractory_time = arena[first : first + m], arena[second : second + m]
+        for i in range(m):
+            spikes, voltage[i], refractory_time[i] = neurons.lif(
+                J[i] - adaptation[i],
+                voltage[i],
+                refractory_time[i],
+                dt,
+                arena[p],
+                arena[p + 1],
+                arena[p + 3],
+            )
+            out[i] = spikes * (arena[p + 2] / dt)
+            adaptation[i] = neurons.adapted(
+                adaptation[i], out[i], dt, arena[p + 4], arena[p + 5]
+            )
+    elif kind == IZHIKEVICH:
+        for i in range(m):
+            spikes, arena[first + i], arena[second + i] = neurons.izhikevich(
+                J[i],
+                arena[first + i],
+                arena[second + i],
+                dt,
+                arena[p],
+                arena[p + 1],
+                arena[p + 2],
+                arena[p + 3],
+            )
+            out[i] = spikes / dt
+
+
+@compiled
+def _spiking_rectified_linear(
+    J: Any, out: Any, voltage: Any, dt: float, amplitude: float
+) -> None:
+    for i in range(len(J)):
+        out[i], voltage[i] = neurons.spiking_rectified_linear(
+            J[i], voltage[i], dt, amplitude
+        )
+
+
+@compiled
+def _lif_rate(
+    J: Any, out: Any, tau_rc: float, tau_ref: float, amplitude: float
+) -> None:
+    for i in range(len(J)):
+        out[i] = neurons.lif_rate(J[i], tau_rc, tau_ref, amplitude)
+
+
+@compiled
+def _lif(
+    J: Any, out: Any, voltage: Any, refractory_time: Any, arena: Any, p: int
+) -> None:
+    dt, height = arena[p], arena[p + 3] / arena[p]
+    if has_series(arena, p) and not any_above_threshold(voltage):
+        constants = series(arena, p)
+        for i in range(len(J)):
+            spikes, voltage[i], refractory_time[i] = neurons.lif_by_series(
+                J[i], voltage[i], refractory_time[i], constants
+            )
+            out[i] = height if spikes else 0.0
+    else:
+        tau_rc, tau_ref, min_voltage = arena[p + 1], arena[p + 2], arena[p + 4]
+        for i in range(len(J)):
+            spikes, voltage[i], refractory_time[i] = neurons.lif(
+                J[i], voltage[i], refractory_time[i], dt, tau_rc, tau_ref, min_voltage
+            )
+            out[i] = height if spikes else 0.0
