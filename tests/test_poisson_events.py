@@ -104,9 +104,20 @@ TYPES = {
 }
 
 
+BLOCKS = pytest.mark.parametrize("n_blocks", [1, 6], indirect=True)
+
+
+@pytest.fixture
+def n_blocks(request, monkeypatch):
+    """Populations of 50 neurons have as many blocks, the last one not full."""
+    if request.param > 1:
+        monkeypatch.setattr(events, "BLOCK", 27)  # 9 neurons with one output
+
+
+@BLOCKS
 @pytest.mark.parametrize("name", TYPES)
 @pytest.mark.parametrize("moving", [False, True])
-def test_each_neuron_spikes_as_often_as_its_rate_says(name, moving):
+def test_each_neuron_spikes_as_often_as_its_rate_says(name, moving, n_blocks):
     population = Population(*TYPES[name][:1], rates=TYPES[name][1])
     x = 1.2 * np.sin(np.arange(4000) * 0.01) if moving else np.full(4000, 0.3)
     total, mean = population.counts(x).sum(axis=0), population.expected(x).sum(axis=0)
@@ -116,8 +127,9 @@ def test_each_neuron_spikes_as_often_as_its_rate_says(name, moving):
     assert _likely(np.sum((total - mean) ** 2 / mean), len(mean))
 
 
+@BLOCKS
 @pytest.mark.parametrize("name", ["lif", "linear", "many"])
-def test_numbers_of_spikes_in_a_step_are_poisson(name):
+def test_numbers_of_spikes_in_a_step_are_poisson(name, n_blocks):
     population = Population(*TYPES[name][:1], rates=TYPES[name][1])
     counts = population.counts(np.full(10000, 0.5))
     mean = population.expected([0.5])[0]
@@ -135,7 +147,8 @@ def test_intervals_are_geometric():
     assert _fits(intervals, np.arange(1, 25), stats.geom(-np.expm1(-mean[i])))
 
 
-def test_spikes_are_correlated_neither_in_time_nor_among_neurons():
+@BLOCKS
+def test_spikes_are_correlated_neither_in_time_nor_among_neurons(n_blocks):
     population = Population(n=40)
     counts = population.counts(np.full(20000, -0.6))
     mean = population.expected([-0.6])[0]
@@ -150,7 +163,8 @@ def test_spikes_are_correlated_neither_in_time_nor_among_neurons():
         assert np.abs(products).max() < stats.norm.isf(UNLIKELY / products.size)
 
 
-def test_outputs_are_the_decoded_spikes_and_vary_as_theory_says():
+@BLOCKS
+def test_outputs_are_the_decoded_spikes_and_vary_as_theory_says(n_blocks):
     x = np.full(20000, 0.2)
     for n_outputs in (1, 3):
         population = Population(n_outputs=n_outputs)
@@ -167,7 +181,8 @@ def test_outputs_are_the_decoded_spikes_and_vary_as_theory_says():
         assert population.arena[population.counter] == pytest.approx(spikes.sum() * DT)
 
 
-def test_outputs_alone_are_those_with_spikes():
+@BLOCKS
+def test_outputs_alone_are_those_with_spikes(n_blocks):
     x = np.sin(np.arange(1000) * 0.01)
     with_spikes, alone = Population(), Population()
     _, out = with_spikes.run(x)
@@ -206,8 +221,9 @@ def test_outputs_are_added_to_what_is_there():
     )
 
 
+@BLOCKS
 @pytest.mark.parametrize("n_outputs", [1, 2])
-def test_each_lane_is_a_network_of_its_own(n_outputs):
+def test_each_lane_is_a_network_of_its_own(n_outputs, n_blocks):
     x = np.random.RandomState(1).uniform(-1, 1, (300, 3))
     many = Population(lanes=3, n_outputs=n_outputs)
     spikes, out = many.run(x, lanes=3)
@@ -266,6 +282,37 @@ def test_tables_bound_the_rates_at_all_values(name, spread):
     # bounds are no wider than cells make them
     near = (np.abs(x) < 2) & (bound > 0)
     assert np.median(rate.max(axis=1)[near] / bound[near]) > 0.95
+
+
+def test_bounds_of_blocks_are_those_of_their_neurons(monkeypatch):
+    neuron_type, rates = TYPES["lif"]
+    rng = np.random.RandomState(4)
+    gain, bias = neuron_type.gain_bias(rng.uniform(*rates, 50), rng.uniform(-1, 1, 50))
+    gain *= rng.choice([-1, 1], 50)
+    monkeypatch.setattr(events, "BLOCK", 27)
+    table, order = events.event_table(gain, bias, np.zeros((50, 1)), neuron_type, DT)
+    assert tuple(table[[events.ROWS, events.N_BLOCKS]]) == (9, 6)
+    bounds = table[int(table[events.BOUNDS]) :].reshape(events.CELLS, 6)
+    x = np.linspace(-2, 2, 500)
+    cell = ((1 + x / (np.abs(x) + table[events.SCALE])) * events.CELLS / 2).astype(int)
+    rate = neuron_type.rates(x[:, None] * np.ones(50), gain, bias)[:, order]
+    highest = np.maximum.reduceat(rate, np.arange(0, 50, 9), axis=1)
+    bound = bounds[cell]
+    assert np.all(highest <= bound)
+    assert np.median(highest[bound > 0] / bound[bound > 0]) > 0.95
+    np.testing.assert_array_equal(bounds.max(axis=1), _cells(table)[:, events.BOUND])
+
+
+def test_many_neurons_spike_as_often_as_their_rates_say():
+    population = Population(n=30_000)  # in several blocks that are fetched in advance
+    assert population.arena[population.code[3] + events.N_BLOCKS] > 4
+    n_steps = 300
+    spikes, out = population.run(np.full(n_steps, 0.3))
+    total, mean = spikes.sum(axis=0) * DT, n_steps * population.expected([0.3])[0]
+    assert np.all(total[mean == 0] == 0)
+    of = mean > 5
+    assert _likely(np.sum((total[of] - mean[of]) ** 2 / mean[of]), of.sum())
+    np.testing.assert_allclose(out, spikes @ population.decoders, atol=1e-9)
 
 
 def test_a_population_that_is_never_active_is_silent():

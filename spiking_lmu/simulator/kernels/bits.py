@@ -1,4 +1,4 @@
-"""What Numba has no function for: bits of numbers, and products of 128 bits."""
+"""What Numba has no function for: bits, products of 128 bits, and fetching ahead."""
 
 from __future__ import annotations
 
@@ -40,3 +40,21 @@ def high_product(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.trunc(high, ir.IntType(64))
 
     return types.uint64(types.uint64, types.uint64), codegen
+
+
+@intrinsic
+def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
+    """Have the processor fetch an element of an array that is needed soon."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        of = context.make_array(signature.args[0])(context, builder, args[0])
+        place = builder.gep(of.data, [args[1]])
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        to_read, second_cache, data = (ir.Constant(word, i) for i in (0, 2, 1))
+        place = builder.bitcast(place, byte)
+        builder.call(fetch, [place, to_read, second_cache, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen

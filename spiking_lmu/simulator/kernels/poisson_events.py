@@ -19,6 +19,10 @@ value x alone. `event_tables` finds both, once, for cells of x:
 Most candidates are accepted or rejected without computing a rate. The currents are
 divided into cells too, 64 for each factor of two, with a lower and an upper bound on
 the rate in each. Only if the drawn number lies between the two is the rate computed.
+
+Candidates are neurons in random order. Where the table of a population is larger than
+what a processor keeps at hand, they are drawn block by block, each of which fits there
+and has a bound of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from typing import Any
 import nengo
 import numpy as np
 
-from .bits import bits_of, high_product
+from .bits import bits_of, high_product, prefetch
 from .compilation import compiled
 from .random_numbers import (
     SIZE,
@@ -49,15 +53,20 @@ SHIFT = 52 - DIGITS  # the upper bits of a float are the number of its cell
 FIRST_BITS = (1023 + LOWEST) << DIGITS
 
 # The table of a population: a header, cells of x, then a row for each neuron: slope of
-# its current, current above the threshold at x = 0, decoders.
-DT, HEIGHT, SCALE, N_CELLS = range(4)
-HEADER = 4
+# its current, current above the threshold at x = 0, decoders. If there are several
+# blocks of rows, then for each cell of x a bound on the rates in each block. The header
+# says how many rows a block has, how many blocks there are, and where the bounds begin.
+DT, HEIGHT, SCALE, N_CELLS, ROWS, N_BLOCKS, BOUNDS = range(7)
+HEADER = 8
 # A cell of x: first of the neurons that can be active, their number, a bound on their
 # rates, mean number of candidates
 FIRST, COUNT, BOUND, MEAN = range(4)
 CELL = 4
 CELLS = 256
 
+BLOCK = 2**14  # numbers in a block of rows, 128 KB: a part of the second cache
+ALIGNED = 8  # numbers in a line of the cache
+FETCHED = 32 * ALIGNED  # numbers that are fetched at a time
 MANY_OUTPUTS = 8
 MOST = 4.0  # candidates of a neuron in a step; with more, each neuron draws its number
 FARTHEST = 1e300  # values x beyond are moved there
@@ -133,16 +142,18 @@ def event_table(
     left, right = _values(edges[:-1], -GUARD, scale), _values(edges[1:], GUARD, scale)
     first = np.searchsorted(crossings[:n_negative], left)
     last = n_negative + np.searchsorted(crossings[n_negative:], right, side="right")
-    j = np.maximum(
-        _largest(gain[:n_negative], offset[:n_negative], left),
-        _largest(gain[n_negative:], offset[n_negative:], right),
-    )
-    bound = np.where(j > 0, _rates(neuron_type, j * (1 + GUARD)), 0) * (1 + GUARD)
+    rows = np.column_stack([gain, offset, np.asarray(decoders, float)[order]])
+    block = max(BLOCK // rows.shape[1], 1)
+    largest = _largest(gain, offset, n_negative, left, right, block)
+    bounds = _rates(neuron_type, largest.ravel() * (1 + GUARD)).reshape(largest.shape)
+    bounds = np.where(largest > 0, bounds, 0) * (1 + GUARD)
+    bound, n_blocks = bounds.max(axis=1), bounds.shape[1]
     mean = np.where(bound * dt <= MOST, bound * dt * (last - first), np.inf)
     cells = np.column_stack([first, last - first, bound, mean])
-    header = [dt, neuron_type.amplitude / dt, scale, CELLS]
-    rows = np.column_stack([gain, offset, np.asarray(decoders, float)[order]])
-    return np.concatenate([header, cells.ravel(), rows.ravel()]), order
+    where = HEADER + cells.size + rows.size
+    header = [dt, neuron_type.amplitude / dt, scale, CELLS, block, n_blocks, where, 0]
+    parts = [header, cells.ravel(), rows.ravel()]
+    return np.concatenate([*parts, bounds.ravel()] if n_blocks > 1 else parts), order
 
 
 def _sorted(gain: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
@@ -167,10 +178,27 @@ def _values(s: np.ndarray, more: float, scale: float) -> np.ndarray:
     return np.clip(x, -FARTHEST, FARTHEST)
 
 
-def _largest(gain: np.ndarray, offset: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The largest of the neurons' currents above the threshold at each x."""
+def _largest(
+    gain: np.ndarray,
+    offset: np.ndarray,
+    n_negative: int,
+    left: np.ndarray,
+    right: np.ndarray,
+    block: int,
+) -> np.ndarray:
+    """The largest of the currents above the threshold: (cells, blocks of neurons).
+
+    Those with negative slopes are largest at the left edge of a cell.
+    """
+    largest = np.empty((len(left), -(-len(gain) // block)))
+    j = np.empty(len(gain))
     with np.errstate(over="ignore"):
-        return np.array([np.max(gain * value + offset, initial=0) for value in x])
+        for k, (low, high) in enumerate(zip(left, right, strict=True)):
+            np.multiply(gain[:n_negative], low, out=j[:n_negative])
+            np.multiply(gain[n_negative:], high, out=j[n_negative:])
+            j += offset
+            largest[k] = np.maximum.reduceat(j, np.arange(0, len(j), block))
+    return np.maximum(largest, 0)
 
 
 @compiled
@@ -211,7 +239,7 @@ def poisson_events(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> No
 @compiled
 def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
     x = float(arena[code[at + X] + lane * code[at + X + 2]])
-    table, rates = code[at + TABLE], code[at + RATE_TABLE]
+    table = code[at + TABLE]
     stream = code[at + STREAM] + SIZE * lane
     n_outputs, with_spikes = code[at + N_OUTPUTS], code[at + SPIKES] >= 0
     nothing = math.nan if math.isnan(x) else 0.0
@@ -230,19 +258,28 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
     x = min(max(x, -FARTHEST), FARTHEST)
     part = (1.0 + x / (abs(x) + arena[table + SCALE])) * (0.5 * CELLS)
     cell = table + HEADER + CELL * min(int(part), CELLS - 1)
-    rows = table + HEADER + CELL * CELLS
-    rows += int(arena[cell + FIRST]) * (2 + n_outputs)
     mean = float(arena[cell + MEAN])
     if mean == 0.0:
         return
+    first, n_active = int(arena[cell + FIRST]), int(arena[cell + COUNT])
+    alone = n_outputs == 1 and not with_spikes
+    total, count = 0.0, 0.0
     if mean == math.inf:
-        count = _each(code, at, arena, words, lane, x, cell, rows)
-    elif n_outputs == 1 and not with_spikes:
+        count += _each(code, at, arena, words, lane, x, first, n_active)
+    elif arena[table + N_BLOCKS] == 1.0:
+        bound = float(arena[cell + BOUND])
         n = int(poisson(mean, words, stream))
-        total, count = _one_output(n, x, arena, words, stream, cell, rows, rates)
-        arena[_output(code, at, 0, lane)] += total * arena[table + HEIGHT]
+        total, count = _drawn(
+            code, at, arena, words, lane, alone, n, x, first, n_active, bound
+        )
     else:
-        count = _candidates(code, at, arena, words, lane, x, cell, rows)
+        bounds = table + int(arena[table + BOUNDS])
+        bounds += (cell - table - HEADER) // CELL * int(arena[table + N_BLOCKS])
+        total, count = _in_blocks(
+            code, at, arena, words, lane, alone, x, first, first + n_active, bounds
+        )
+    if alone:
+        arena[_output(code, at, 0, lane)] += total * arena[table + HEIGHT]
     if code[at + COUNTER] >= 0:
         arena[code[at + COUNTER] + lane * code[at + COUNTER + 1]] += count
 
@@ -250,6 +287,80 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
 @compiled
 def _output(code: Any, at: int, k: int, lane: int) -> int:
     return code[at + OUTPUTS + 3 * k] + lane * code[at + OUTPUTS + 3 * k + 2]
+
+
+@compiled
+def _row(code: Any, at: int, i: int) -> int:
+    """Where the row of the neuron at position i of the table begins."""
+    width = 2 + code[at + N_OUTPUTS]
+    return code[at + TABLE] + HEADER + CELL * CELLS + i * width
+
+
+@compiled
+def _drawn(
+    code: Any,
+    at: int,
+    arena: Any,
+    words: Any,
+    lane: int,
+    alone: bool,
+    n: int,
+    x: float,
+    first: int,
+    n_active: int,
+    bound: float,
+) -> tuple[float, int]:
+    """Work on n candidates among some neurons; number of those that were accepted.
+
+    Where there is one output alone, the sum of their decoders is given too.
+    """
+    if alone:
+        stream, rates = code[at + STREAM] + SIZE * lane, code[at + RATE_TABLE]
+        rows = _row(code, at, first)
+        return _one_output(n, x, arena, words, stream, rows, n_active, bound, rates)
+    return 0.0, _candidates(code, at, arena, words, lane, n, x, first, n_active, bound)
+
+
+@compiled
+def _in_blocks(
+    code: Any,
+    at: int,
+    arena: Any,
+    words: Any,
+    lane: int,
+    alone: bool,
+    x: float,
+    first: int,
+    end: int,
+    bounds: int,
+) -> tuple[float, int]:
+    """Draw candidates among some neurons and work on them, block by block."""
+    table, stream = code[at + TABLE], code[at + STREAM] + SIZE * lane
+    block, total, count = int(arena[table + ROWS]), 0.0, 0
+    while first < end:
+        n_active = min(block - first % block, end - first)
+        bound = float(arena[bounds + first // block])
+        n = int(poisson(bound * arena[table + DT] * n_active, words, stream))
+        # with many candidates, all of the next block is fetched meanwhile, bit by bit
+        fetched = _row(code, at, first + n_active)
+        fetched_end = _row(code, at, min(first + n_active + block, end))
+        parts = 1
+        if n > n_active // 8:
+            parts += (fetched_end - fetched) // FETCHED
+        for part in range(parts, 0, -1):
+            if parts > 1:
+                for k in range(fetched, min(fetched + FETCHED, fetched_end), ALIGNED):
+                    prefetch(arena, k)
+                fetched += FETCHED
+            now = n // part
+            more, accepted = _drawn(
+                code, at, arena, words, lane, alone, now, x, first, n_active, bound
+            )
+            n -= now
+            total += more
+            count += accepted
+        first += n_active
+    return total, count
 
 
 @compiled(forceinline=True)
@@ -272,16 +383,16 @@ def _one_output(
     arena: Any,
     words: Any,
     stream: int,
-    cell: int,
     rows: Any,
+    n_active: Any,
+    bound: float,
     rates: int,
 ) -> tuple[float, int]:
     """Sum of the decoders, and number, of the accepted ones among n candidates."""
     total, count = 0.0, 0
     s0, s1 = words[stream], words[stream + 1]
     s2, s3 = words[stream + 2], words[stream + 3]
-    n_active, bound = np.uint64(arena[cell + COUNT]), float(arena[cell + BOUND])
-    rows = np.uint64(rows)
+    rows, n_active = np.uint64(rows), np.uint64(n_active)
     for _ in range(n):
         # the upper half of the product is the neuron, the lower half a fraction
         word, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
@@ -302,17 +413,18 @@ def _candidates(
     arena: Any,
     words: Any,
     lane: int,
+    n: int,
     x: float,
-    cell: int,
-    rows: int,
+    first: int,
+    n_active: Any,
+    bound: float,
 ) -> int:
     """As `_one_output`, for any number of outputs and with spikes."""
     stream, rates = code[at + STREAM] + SIZE * lane, code[at + RATE_TABLE]
-    n = int(poisson(float(arena[cell + MEAN]), words, stream))
-    count, first, n_outputs = 0, int(arena[cell + FIRST]), code[at + N_OUTPUTS]
+    count, n_outputs = 0, code[at + N_OUTPUTS]
+    rows, n_active = _row(code, at, first), np.uint64(n_active)
     s0, s1 = words[stream], words[stream + 1]
     s2, s3 = words[stream + 2], words[stream + 3]
-    n_active, bound = np.uint64(arena[cell + COUNT]), float(arena[cell + BOUND])
     for _ in range(n):
         word, s0, s1, s2, s3 = advance(s0, s1, s2, s3)
         i = np.int64(high_product(word, n_active))
@@ -336,18 +448,18 @@ def _each(
     words: Any,
     lane: int,
     x: float,
-    cell: int,
-    rows: int,
+    first: int,
+    n_active: int,
 ) -> float:
     """Numbers of spikes of one neuron after the other, where there are many."""
     stream, dt = code[at + STREAM] + SIZE * lane, arena[code[at + TABLE] + DT]
     count = 0.0
-    for i in range(int(arena[cell + COUNT])):
-        row = rows + i * (2 + code[at + N_OUTPUTS])
+    for i in range(first, first + n_active):
+        row = _row(code, at, i)
         j = arena[row] * x + arena[row + 1]
         n = poisson(rate_at(j, arena, code[at + RATE_TABLE]) * dt, words, stream)
         if n != 0.0:
-            _spike(code, at, arena, lane, int(arena[cell + FIRST]) + i, row, n)
+            _spike(code, at, arena, lane, i, row, n)
         count += n
     return count
 
