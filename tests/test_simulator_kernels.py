@@ -311,16 +311,16 @@ def test_populations_encode_and_decode(name, n_dimensions, n_outputs):
         np.testing.assert_allclose(out, expected[0] @ decoders, rtol=1e-9, atol=1e-7)
 
 
-@pytest.mark.parametrize("n_dimensions", [1, 2, 9])
+@pytest.mark.parametrize("n_dimensions, n_outputs", [(1, 1), (1, 2), (2, 2), (9, 9)])
 @pytest.mark.parametrize("lanes", [1, 3, 16, 1500])
 @pytest.mark.parametrize("name", ["lif", "integrate-and-fire", "lif-rate"])
-def test_lanes_are_networks_of_their_own(name, lanes, n_dimensions):
+def test_lanes_are_networks_of_their_own(name, lanes, n_dimensions, n_outputs):
     rng, neuron_type = np.random.RandomState(1), TYPES[name]
     n, steps = (3, 5) if lanes > 100 else (131, 40)
     encoders, bias = 3 * rng.randn(n, n_dimensions), rng.uniform(-1, 3, n)
     if name == "integrate-and-fire":
         encoders, bias = 100 * encoders, 100 * bias
-    decoders = rng.randn(n, n_dimensions)
+    decoders = rng.randn(n, n_outputs)
     x = rng.uniform(-1, 1, (steps, n_dimensions, lanes))
     initial, _ = _nengo(neuron_type, np.ones((1, n)))
     shared = initial, encoders, bias, decoders

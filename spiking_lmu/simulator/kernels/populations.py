@@ -73,13 +73,15 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             for b in range(n_lane):
                 arena[to + b] = 0.0
     if (
-        code[at + N_DIMENSIONS] == code[at + N_OUTPUTS] == 1
+        code[at + N_DIMENSIONS] == 1
+        and 1 <= code[at + N_OUTPUTS] <= 2
         and code[at + J] < 0
         and code[at + OUTPUT] < 0
         and code[at + COUNTER] < 0
     ):
         if lanes is None:
-            if code[at + KIND] == LIF and _lif(code, at, arena):
+            one_output = code[at + N_OUTPUTS] == 1
+            if code[at + KIND] == LIF and one_output and _lif(code, at, arena):
                 return
         elif code[at + KIND] == SPIKING_RECTIFIED_LINEAR and code[at + X + 2] == 1:
             _integrate_and_fire(code, at, arena, n_lane)
@@ -280,18 +282,30 @@ def _lif_total(
 
 @compiled
 def _integrate_and_fire(code: Any, at: int, arena: Any, n_lane: int) -> None:
-    """All of a step of `nengo.SpikingRectifiedLinear` at once, in a minibatch."""
-    p = code[at + PARAMETERS]
+    """All of a step of `nengo.SpikingRectifiedLinear` at once, in a minibatch.
+
+    For one output or two, of which the second counts spikes, say.
+    """
+    n, p = code[at + N], code[at + PARAMETERS]
     dt, amplitude = arena[p], arena[p + 1]
-    encoder, bias = code[at + ENCODERS], code[at + BIAS]
+    encoder, bias, decoder = code[at + ENCODERS], code[at + BIAS], code[at + DECODERS]
     size, voltage = np.uint64(n_lane), np.uint64(code[at + STATES])
     x, to = np.uint64(code[at + X]), np.uint64(code[at + OUTPUTS])
-    for i in range(code[at + N]):
-        gain, constant = arena[encoder + i], arena[bias + i]
-        decoder = arena[code[at + DECODERS] + i]
-        for b in range(size):
-            spikes, arena[voltage + b] = neurons.spiking_rectified_linear(
-                constant + gain * arena[x + b], arena[voltage + b], dt, amplitude
-            )
-            arena[to + b] += decoder * spikes
+    for i in range(n):
+        gain, constant, weight = arena[encoder + i], arena[bias + i], arena[decoder + i]
+        if code[at + N_OUTPUTS] == 1:
+            for b in range(size):
+                spikes, arena[voltage + b] = neurons.spiking_rectified_linear(
+                    constant + gain * arena[x + b], arena[voltage + b], dt, amplitude
+                )
+                arena[to + b] += weight * spikes
+        else:
+            other, other_weight = code[at + OUTPUTS + 3], arena[decoder + n + i]
+            other = np.uint64(other)
+            for b in range(size):
+                spikes, arena[voltage + b] = neurons.spiking_rectified_linear(
+                    constant + gain * arena[x + b], arena[voltage + b], dt, amplitude
+                )
+                arena[to + b] += weight * spikes
+                arena[other + b] += other_weight * spikes
         voltage += size
