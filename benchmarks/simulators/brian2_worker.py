@@ -124,7 +124,7 @@ class Worker:
     def steps(self, n: int) -> dict[str, Any]:
         """All the steps that were compiled, from the start, scaled to n of them."""
         done = subprocess.run(
-            [Path(self.folder.name, "main"), "results/"],
+            [Path(self.folder.name, "main")],
             cwd=self.folder.name,
             check=True,
             capture_output=True,
