@@ -39,7 +39,7 @@ from models import CLASSICAL, MEMORIES  # noqa: E402
 from workers import SIMULATORS, Unavailable, Worker  # noqa: E402
 
 LONGEST = 15.0  # seconds that one measurement may take
-WARM_UP = 20  # steps
+WARM_UP = 100  # steps, whose output is compared
 SIZES = (100, 316, 1000, 3162, 10_000, 31_623, 100_000, 316_228, 1_000_000)
 SCALED = "lmu 6x{} poisson 20-40"
 
@@ -55,22 +55,30 @@ def measure(
         try:
             built = build(worker, model)
             worker.ask("steps", WARM_UP)
+            output = worker.ask("output", WARM_UP)["values"]
             once = worker.ask("steps", WARM_UP)["seconds"] / WARM_UP
         except Unavailable as reason:
             found[name] = {"skipped": str(reason)}
             continue
         affordable = int(LONGEST / max(once, 1e-9))
         steps[worker] = int(np.clip(affordable, WARM_UP, 1000 * seconds))
-        found[name] = {"build": built, "runs": []}
+        found[name] = {"build": built, "output": np.array(output), "runs": []}
     for _ in range(rounds):
         for worker, n in steps.items():
             ran = worker.ask("steps", n)
             found[worker.simulator]["runs"].append(ran["seconds"] * 1000 / n)
             found[worker.simulator]["peak_gigabytes"] = ran.get("peak_gigabytes")
-    for one in found.values():
-        if "runs" in one:
-            one["seconds"] = min(one["runs"])
+    outputs = {n: one.pop("output") for n, one in found.items() if "output" in one}
+    for name, output in outputs.items():
+        found[name]["seconds"] = min(found[name]["runs"])
+        if "nengo" in outputs:
+            found[name]["difference"] = difference(output, outputs["nengo"])
     return found
+
+
+def difference(output: np.ndarray, reference: np.ndarray) -> float:
+    """The root mean square of a difference, relative to the reference's."""
+    return float(np.linalg.norm(output - reference) / np.linalg.norm(reference))
 
 
 def build(worker: Worker, model: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Worker:
 
     def compile(self, memory: dict[str, np.ndarray]) -> None:
         kind, order = str(memory["kind"]), len(memory["recurrent"])
-        self.neurons = len(memory["bias"])
+        self.neurons, self.readout = len(memory["bias"]), memory["readout"]
         b2.device.reinit()
         b2.device.activate()
         b2.set_device("cpp_standalone", build_on_run=False)
@@ -135,8 +135,9 @@ class Worker:
         return {"seconds": seconds, "wall": seconds}
 
     def output(self, n: int) -> dict[str, Any]:
-        b2.device.has_been_run = True
-        return {"values": np.asarray(self.monitor.x).T[-n:].tolist()}
+        """The state in the first n steps."""
+        b2.get_device().has_been_run = True
+        return {"values": (self.readout @ self.monitor.x)[:, :n].T.tolist()}
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ def export(name: str, path: Path) -> None:
         # a spike of Nengo is as high as a step is short
         decoder=np.concatenate([decoders[e] for e in memory.ensembles]) / memory.dt,
         recurrent=recurrent,
+        readout=memory.realization.T,
         feed=feed[:, 0],
         decay=np.exp(-memory.dt / memory.synapse.tau),
         signal=signal.output.run_steps(STEPS, dt=memory.dt)[:, 0],

@@ -97,9 +97,9 @@ class Worker:
         return timed(lambda: self.sim.run_steps(n, progress_bar=False))[0]
 
     def output(self, n: int) -> dict[str, Any]:
-        """What the probe recorded in the last n steps."""
+        """What the probe recorded in the first n steps of the last run."""
         values = self.sim.data[self.network.output]
-        return {"values": values.reshape(-1, values.shape[-1])[-n:].tolist()}
+        return {"values": values.reshape(-1, values.shape[-1])[:n].tolist()}
 
 
 def timed(function: Callable[[], Any]) -> tuple[dict[str, Any], Any]:
