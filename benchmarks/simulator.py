@@ -38,7 +38,7 @@ from memory_arrays import export  # noqa: E402
 from models import CLASSICAL, MEMORIES  # noqa: E402
 from workers import SIMULATORS, Unavailable, Worker  # noqa: E402
 
-LONGEST = 15.0  # seconds that one measurement may take
+LONGEST = 3.0  # seconds that one measurement may take
 WARM_UP = 100  # steps, whose output is compared
 SIZES = (100, 316, 1000, 3162, 10_000, 31_623, 100_000, 316_228, 1_000_000)
 SCALED = "lmu 6x{} poisson 20-40"
@@ -111,6 +111,7 @@ def compare(
     """Print a row of ratios for each model, and their mean over the classical ones."""
     ratios: dict[str, list[float]] = {name: [] for name in simulators}
     reasons: dict[tuple[str, str], list[str]] = {}
+    differences: dict[tuple[str, str], list[float]] = {}
     with started(simulators) as workers:
         names = [worker.simulator for worker in workers]
         print(
@@ -122,7 +123,10 @@ def compare(
             for name, one in found.items():
                 if "skipped" in one:
                     reasons.setdefault((name, one["skipped"]), []).append(model)
-                elif model in CLASSICAL:
+                    continue
+                kind = "Poisson" if "poisson" in model else "other"
+                differences.setdefault((name, kind), []).append(one["difference"])
+                if model in CLASSICAL:
                     ratios[name].append(found["nengo"]["seconds"] / one["seconds"])
     for label, summary in (("geometric mean", geometric_mean), ("least", min)):
         cells = [
@@ -130,6 +134,10 @@ def compare(
             for r in map(ratios.get, names[1:])
         ]
         print(f"{'classical, ' + label:26} {'':7} {'':8} " + "".join(cells))
+    for (name, kind), values in differences.items():
+        print(
+            f"{name:12} outputs of {kind:9} models differ by {max(values):.1e} at most"
+        )
     for (name, reason), skipped in reasons.items():
         print(f"{name} skipped {len(skipped)} ({', '.join(skipped[:3])} ...): {reason}")
 
