@@ -25,7 +25,7 @@ LOOKS = {
 
 def draw(measurements: Path) -> None:
     """Draw what ``simulator.py --scaling`` wrote."""
-    found = json.loads(measurements.read_text())["measurements"]
+    found = json.loads(measurements.read_text())
     with style.rc():
         figure = style.new_figure("single", 0.85)
         ax = figure.subplots()
@@ -46,7 +46,5 @@ def draw(measurements: Path) -> None:
 
 def curve(found: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
     return [
-        (one["build"]["neurons"], one["seconds"])
-        for one in found
-        if one["simulator"] == name
+        (one["neurons"], one["seconds"]) for one in found if one["simulator"] == name
     ]

@@ -93,7 +93,8 @@ class Worker:
         return {**seconds, "neurons": self.network.n_neurons, "fallbacks": fallbacks}
 
     def steps(self, n: int) -> dict[str, Any]:
-        self.sim.clear_probes()
+        if hasattr(self.sim, "clear_probes"):  # NengoDL's has no such method
+            self.sim.clear_probes()
         return timed(lambda: self.sim.run_steps(n, progress_bar=False))[0]
 
     def output(self, n: int) -> dict[str, Any]:
