@@ -41,7 +41,7 @@ def _interpreter(fingerprint: str) -> Any:
         begin: int,
         end: int,
         first: int,
-        n_steps: int,
+        last: int,
         dt: float,
         arena: Any,
         words: Any,
@@ -51,12 +51,13 @@ def _interpreter(fingerprint: str) -> Any:
         recorded: Any,
         lanes: Any,
     ) -> None:
-        """Some steps of the instructions between `begin` and `end`."""
+        """Go on from `begin` in the step `first` to `end` in the step `last`."""
         # a variable of the closure, and so a part of the key in Numba's cache
         _ = fingerprint
-        for row in range(first, first + n_steps):
-            here = begin
-            while here < end:
+        for row in range(first, last + 1):
+            here = begin if row == first else 0
+            stop = end if row == last else len(code)
+            while here < stop:
                 opcode = code[here]
                 at = here + 2
                 here += code[here + 1]
@@ -157,12 +158,13 @@ def compiled(minibatch: bool, announce: bool = True) -> Any:
         if announce:
             word.start()
         try:
-            lanes = types.int64 if minibatch else types.none
-            dispatcher.compile(_signature(lanes))
-            dispatcher.disable_compile()  # never anew for an integer time step, say
+            signature = _signature(types.int64 if minibatch else types.none)
+            dispatcher.compile(signature)
         finally:
             word.cancel()
-        _COMPILED[minibatch] = dispatcher
+        # without the look at the types of arguments, which takes longer than a step of
+        # a small network, and never compiled anew, for an integer time step, say
+        _COMPILED[minibatch] = dispatcher.get_overload(signature)
     return _COMPILED[minibatch]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.builder import Model
-from nengo.builder.operator import Operator, TimeUpdate
+from nengo.builder.operator import Operator, SimPyFunc, TimeUpdate
 from nengo.builder.probe import SimProbe
 from nengo.builder.processes import SimProcess
 from nengo.builder.signal import Signal
@@ -20,6 +20,7 @@ from .arena import Arena, ArenaSignals, NotCompiled
 from .fusion import populations
 from .instructions import Instruction, Room, translate
 from .neuron_types import population
+from .python_functions import function_step
 from .schedule import Schedule, Task, in_order, schedule
 from .sources import Feed, Sources
 
@@ -230,7 +231,10 @@ class Program:
             rngs.append(np.random.RandomState(lane_seed(seed, lane)))
             for operator in self.order:
                 if lane == 0 or operator in self._stepped_alone:
-                    made = operator.make_step(signals, self.model.dt, rngs[-1])
+                    if type(operator) is SimPyFunc:
+                        made = function_step(operator, signals)
+                    else:
+                        made = operator.make_step(signals, self.model.dt, rngs[-1])
                     steps[operator].append(made)
                 elif isinstance(operator, SimProcess):
                     operator.process.get_rng(rngs[-1])  # draws as its step would

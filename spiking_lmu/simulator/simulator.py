@@ -292,27 +292,25 @@ class Simulator(nengo.Simulator):
         at_start = self.n_steps
         interpret = compiled(self.minibatch_size is not None, self.progress_bar)
 
-        def run(begin: int, end: int, first: int, steps: int) -> None:
-            interpret(
-                schedule.code,
-                begin,
-                end,
-                first,
-                steps,
-                self.dt,
-                program.arena.numbers,
-                sources.words,
-                clock,
-                fed,
-                starts,
-                recorded,
-                self.minibatch_size,
-            )
+        # what is the same in all calls is looked up once
+        constant = (
+            self.dt,
+            program.arena.numbers,
+            sources.words,
+            clock,
+            fed,
+            starts,
+            recorded,
+            self.minibatch_size,
+        )
+
+        def run(begin: int, end: int, first: int, last: int) -> None:
+            interpret(schedule.code, begin, end, first, last, *constant)
 
         at_once = schedule.all_compiled and not program.others
         try:
             if at_once:
-                run(0, len(schedule.code), 0, n)
+                run(0, len(schedule.code), 0, n - 1)
             else:
                 self._step_by_step(n, schedule, run)
         finally:
@@ -334,23 +332,45 @@ class Simulator(nengo.Simulator):
     def _step_by_step(
         self, n: int, schedule: Schedule, run: Callable[[int, int, int, int], None]
     ) -> None:
+        program = self._program
+        assert program is not None
         stretches = [
-            (begin, end, [step for o in operators for step in self._python[o]])
-            for begin, end, operators in schedule.stretches
+            (end, [step for o in operators for step in self._python[o]])
+            for _, end, operators in schedule.stretches
+            if operators
         ]
+        size, others, dt = len(schedule.code), program.others, self.dt
+        before = program.lanes[0][self.model.step].item()
+        # compiled steps have come to the place `here` in the step `at`
+        here = at = 0
         with np.errstate(invalid="raise", divide="ignore"):
             for row in range(n):
-                for begin, end, python in stretches:
-                    if end > begin:
-                        run(begin, end, row, 1)
+                for end, python in stretches:
+                    # with the end of the last step, if that is still to be done
+                    if end > here or row > at:
+                        run(here, end, at, row)
+                        here, at = end, row
+                    # only now: a step that fails does not count
+                    self._n_steps = before + row
+                    self._time = self._n_steps * dt
                     for step in python:
                         step()
-                # only now: a step that fails does not count
-                self._probe_step_time()
-                for probe in self._program.others:  # type: ignore[union-attr]
-                    if self.n_steps % self._program.period(probe) < 1:  # type: ignore
-                        signal = self.model.sig[probe]["in"]
-                        self._sim_data[probe].append(self._program.values(signal))  # type: ignore
+                if others:
+                    run(here, size, at, row)
+                    here, at = 0, row + 1
+                    self._probe_step_time()
+                    self._sample_others()
+            if at < n:
+                run(here, size, at, n - 1)
+            self._probe_step_time()
+
+    def _sample_others(self) -> None:
+        program = self._program
+        assert program is not None
+        for probe in program.others:
+            if self.n_steps % program.period(probe) < 1:
+                signal = self.model.sig[probe]["in"]
+                self._sim_data[probe].append(program.values(signal))
 
     def _collect(self, recorded: np.ndarray, begins: list[int]) -> None:
         program = self._program
