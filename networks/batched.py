@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,11 +214,15 @@ class BatchedMemory:
         check_flag("progress", progress)
         at_once = min(AT_ONCE, len(x))
         states, spikes = np.empty((len(x), self.memory.output.size_out)), 0.0
-        simulator = Simulator(
+        poisson = isinstance(self.memory.neuron_type, nengo.PoissonSpiking)
+        kind = Simulator if poisson else ShortFloatSimulator
+        simulator = kind(
             None, model=self._model, progress_bar=False, minibatch_size=at_once
         )
         bar = tqdm(total=len(x), unit="sequence", disable=not progress)
-        with simulator as sim, bar:
+        with simulator as sim, bar, warnings.catch_warnings():
+            # a single value beyond the expected ones is no fault of a whole data set
+            warnings.filterwarnings("ignore", "the input of .* is ")
             output = sim.signals[sim.model.sig[self.memory.output]["out"]]
             for k in range(0, len(x), at_once):
                 part = x[k : k + at_once]
@@ -242,6 +247,16 @@ class BatchedMemory:
         r, d = self.memory.realization, self.memory.order
         P = error_covariance(r, spiking_noise(r, self.populations[:d], poisson=True))
         return r.T @ P @ r.T.T
+
+
+class ShortFloatSimulator(Simulator):
+    """A simulator that calculates in 32 bits, twice as fast in minibatches.
+
+    They are enough for sequences of some thousand steps. Poisson populations are faster
+    event by event, which requires 64 bits.
+    """
+
+    _dtype = np.float32
 
 
 def _start_anew(sim: Simulator, rng: np.random.RandomState) -> None:

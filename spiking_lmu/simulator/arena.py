@@ -49,7 +49,8 @@ class Arena:
     operators : iterable of nengo.builder.Operator
         All operators of the network.
     dtype : numpy.dtype
-        Type of the numbers. Signals of other types have arrays of their own.
+        Type of the numbers. Signals other than of 64-bit floats have arrays of their
+        own.
     minibatch_size : int, optional
         Number of networks side by side. What operators write is there once for each of
         them, and the numbers of one element lie next to each other.
@@ -96,7 +97,7 @@ class Arena:
         for base in sorted(
             bases, key=lambda b: (b not in resets, b not in written, b.readonly)
         ):
-            if base.sparse or base.dtype != self.dtype:
+            if base.sparse or base.dtype != np.float64:
                 continue
             many = base in written and minibatch_size is not None
             lanes = minibatch_size if many and minibatch_size else 1

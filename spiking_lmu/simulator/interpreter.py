@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 
 from . import opcodes as do
@@ -120,19 +121,21 @@ def _interpreter(fingerprint: str) -> Any:
     return run
 
 
-def _signature(lanes: Any) -> tuple[Any, ...]:
+def _signature(floats: np.dtype, minibatch: bool) -> tuple[Any, ...]:
     integers = types.Array(types.int64, 1, "C")
-    floats = types.Array(types.float64, 1, "C")
+    arena = types.Array(numba.from_dtype(floats), 1, "C")
+    values = types.Array(types.float64, 1, "C")
     words = types.Array(types.uint64, 1, "C")
     counts = (types.int64,) * 4
-    arrays = (floats, words, integers, floats, integers, floats)
+    arrays = (arena, words, integers, values, integers, values)
+    lanes = types.int64 if minibatch else types.none
     return (integers, *counts, types.float64, *arrays, lanes)
 
 
-_COMPILED: dict[bool, Any] = {}
+_COMPILED: dict[tuple[np.dtype, bool], Any] = {}
 
 
-def compiled(minibatch: bool, announce: bool = True) -> Any:
+def compiled(minibatch: bool, announce: bool = True, dtype: Any = np.float64) -> Any:
     """The interpreter for one network, or for many side by side.
 
     The first use on a machine compiles it, which takes some time. Later ones load it.
@@ -142,8 +145,11 @@ def compiled(minibatch: bool, announce: bool = True) -> Any:
     minibatch : bool
     announce : bool
         Whether to say on stderr that it is being compiled.
+    dtype : numpy.dtype
+        Type of the arena's numbers.
     """
-    if minibatch not in _COMPILED:
+    key = np.dtype(dtype), minibatch
+    if key not in _COMPILED:
         function = _interpreter(_fingerprint())
         try:
             dispatcher = numba.njit(function, cache=True, nogil=True)
@@ -158,14 +164,14 @@ def compiled(minibatch: bool, announce: bool = True) -> Any:
         if announce:
             word.start()
         try:
-            signature = _signature(types.int64 if minibatch else types.none)
+            signature = _signature(*key)
             dispatcher.compile(signature)
         finally:
             word.cancel()
         # without the look at the types of arguments, which takes longer than a step of
         # a small network, and never compiled anew, for an integer time step, say
-        _COMPILED[minibatch] = dispatcher.get_overload(signature)
-    return _COMPILED[minibatch]
+        _COMPILED[key] = dispatcher.get_overload(signature)
+    return _COMPILED[key]
 
 
 def _announce() -> None:

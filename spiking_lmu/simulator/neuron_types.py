@@ -38,7 +38,8 @@ def population(found: Population, room: Room) -> list[Instruction]:
         If its neurons have no kernel.
     """
     *before, last = found.neurons
-    by_events = before and found.x.size == 1 and found.currents is None
+    exact = room.arena.dtype == np.float64  # as tables of events require
+    by_events = exact and before and found.x.size == 1 and found.currents is None
     if by_events and eligible(last.neurons):
         return [_poisson_events(found, last, room)]
     if not before:

@@ -63,6 +63,8 @@ class Program:
     optimize : bool
         Whether to fuse populations.
     minibatch_size : int, optional
+    dtype : numpy.dtype
+        Type of the arena's numbers.
 
     Attributes
     ----------
@@ -93,13 +95,14 @@ class Program:
         dependents: Mapping[Operator, Iterable[Operator]],
         optimize: bool,
         minibatch_size: int | None = None,
+        dtype: Any = np.float64,
     ) -> None:
         self.model, self.order, self.dependents = model, order, dependents
         self.minibatch_size, self.n_lanes = minibatch_size, minibatch_size or 1
         shared = {signal for o in order if type(o) is TimeUpdate for signal in o.sets}
         self.without_inputs = self._without_inputs()
         given = {signal.base for signal in self.without_inputs.values()}
-        self.arena = Arena(order, np.dtype(np.float64), minibatch_size, shared, given)
+        self.arena = Arena(order, np.dtype(dtype), minibatch_size, shared, given)
         if minibatch_size is not None and not self._holds_all_written():
             raise ValidationError(
                 "requires signals of 64-bit floats (see the precision of nengo.rc)",
@@ -198,7 +201,7 @@ class Program:
             return
         period = self.period(probe)
         operands = [signal.size, *place.code, len(self.recorded) + 1]
-        operands.append(self.room.constant(period))
+        operands.append(int(np.float64(period).view(np.int64)))
         instruction = Instruction(opcodes.RECORD, operands)
         size = signal.size * self.n_lanes
         self.recorded.append(Recorded(probe, size, period, instruction))
@@ -280,7 +283,7 @@ class Program:
             replaced: set[Signal] = set()
             for node in given:
                 signal = self.without_inputs[node]
-                if signal.dtype != self.arena.dtype:
+                if signal.dtype != np.float64:
                     raise ValidationError(
                         f"requires signals of 64-bit floats, but that of {node} has "
                         f"the type {signal.dtype} (see the precision of nengo.rc)",

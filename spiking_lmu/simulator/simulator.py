@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import nengo
 import numpy as np
+import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
 from nengo.exceptions import SimulatorClosed
 from nengo.utils.progress import Progress, ProgressTracker
+from threadpoolctl import threadpool_limits
 
 from spiking_lmu.simulators import given_outputs
 from spiking_lmu.validation import check_integer
@@ -81,6 +84,10 @@ class Simulator(nengo.Simulator):
     >>> with spiking_lmu.Simulator(network, minibatch_size=2) as sim:
     ...     sim.run_steps(1000, data={stimulus: signals})  # (2, 1000, size)
     """
+
+    # Type of the arena's numbers. 32 bits are too few for the time of long runs, on
+    # which some processes depend.
+    _dtype: Any = np.float64
 
     def __init__(
         self,
@@ -159,7 +166,12 @@ class Simulator(nengo.Simulator):
             self.seed = seed
         if self._program is None:
             self._program = Program(
-                self.model, self.step_order, self.dg, self._fuse, self.minibatch_size
+                self.model,
+                self.step_order,
+                self.dg,
+                self._fuse,
+                self.minibatch_size,
+                self._dtype,
             )
             self.signals = self._program.signals
         self.rng, self._python = self._program.reset(self.seed)
@@ -257,7 +269,7 @@ class Simulator(nengo.Simulator):
         outputs = [self.model.sig[node]["out"] for node in feeds]
         before = [self.signals[signal].copy() for signal in outputs]
         try:
-            with ProgressTracker(progress_bar, progress) as tracker:
+            with ProgressTracker(progress_bar, progress) as tracker, self._one_thread():
                 while done < steps:
                     n = min(max(int(self._pace), 1), steps - done, self._most(schedule))
                     now = {feed: v[done : done + n] for feed, v in rows.items()}
@@ -268,6 +280,12 @@ class Simulator(nengo.Simulator):
             # no operator sets what a constant node gives
             for signal, values in zip(outputs, before, strict=True):
                 self.signals[signal] = values
+
+    def _one_thread(self) -> Any:
+        """Let BLAS in minibatches add in one order on any number of cores."""
+        if self.minibatch_size is None:
+            return nullcontext()
+        return threadpool_limits(limits=1, user_api="blas")
 
     def _most(self, schedule: Schedule) -> int:
         """Most steps between two looks: what is fed and recorded stays small."""
@@ -290,7 +308,9 @@ class Simulator(nengo.Simulator):
             room += record.size * (int(n / max(record.period, 1)) + 1)
         recorded = np.empty(room)
         at_start = self.n_steps
-        interpret = compiled(self.minibatch_size is not None, self.progress_bar)
+        interpret = compiled(
+            self.minibatch_size is not None, self.progress_bar, self._dtype
+        )
 
         # what is the same in all calls is looked up once
         constant = (

@@ -6,6 +6,7 @@ from typing import Any
 
 from numba import njit
 
+from .bits import float_of
 from .lanes import n_lanes
 
 
@@ -86,11 +87,10 @@ def feed(
 def record(code: Any, at: int, arena: Any, values: Any, clock: Any, lanes: Any) -> None:
     """Write a probed signal to its record, if it is time to.
 
-    Operands: n, signal, number of the probe, parameters (period in steps). ``clock[0]``
-    is the number of the step; ``clock[2 * probe + 1]`` says where the probe's next row
-    begins.
+    Operands: n, signal, k, and the bits of the period in steps. ``clock[0]`` is the
+    number of the step; ``clock[k]`` says where the probe's next row begins.
     """
-    if clock[0] % arena[code[at + 5]] >= 1:
+    if clock[0] % float_of(code[at + 5]) >= 1:
         return
     n, x, x_stride, x_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
     to = clock[code[at + 4]]

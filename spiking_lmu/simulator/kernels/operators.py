@@ -13,6 +13,7 @@ from .lanes import n_lanes
 # meaning.
 FAST_SUMS = {"reassoc", "contract", "nsz"}
 MANY = 64  # products of a matrix and a vector that are worth an array for the sums
+FOR_BLAS = 1024  # in a minibatch
 
 
 @njit
@@ -179,7 +180,15 @@ def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
                 arena[y + i * y_stride] += total
     elif a_lane == 0 and x_lane == 1:
         n = n_lanes(lanes)
-        if rows * columns < MANY:
+        if rows * columns >= FOR_BLAS and x_stride == y_stride == n:
+            A = arena[a : a + rows * columns].reshape(rows, columns)
+            X = arena[x : x + columns * n].reshape(columns, n)
+            product = np.empty((rows, n), arena.dtype)
+            np.dot(A, X, product)
+            Y = arena[y : y + rows * n]
+            for i in range(rows * n):
+                Y[i] += product.flat[i]
+        elif rows * columns < MANY:
             for i in range(rows):
                 to, row = y + i * y_stride, a + i * columns
                 _add_columns(arena, to, arena, row, columns, x, x_stride, n)
