@@ -64,7 +64,8 @@ def spiking_rectified_linear(
     J: float, voltage: float, dt: float, amplitude: float
 ) -> tuple[float, float]:
     """`nengo.SpikingRectifiedLinear`: output, voltage."""
-    voltage += (0.0 if J <= 0.0 else J) * dt
+    zero = dt - dt  # of the same type: floats of 32 bits remain so
+    voltage += (zero if J <= zero else J) * dt
     n = np.floor(voltage)
     return (amplitude / dt) * n, voltage - n
 
