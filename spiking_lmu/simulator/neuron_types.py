@@ -84,7 +84,7 @@ def _population(
         operands += [encoders.shape[1], room.constant(encoders.T), room.constant(bias)]
         operands += room.place(encoded.x).code
     decoders = np.empty((0, n)) if decoded is None else decoded.stacked_decoders
-    operands += [len(decoders), room.constant(decoder_table(decoders)), 1, ABSENT, 0]
+    operands += [len(decoders), room.constant(decoder_table(decoders))]
     operands += [] if decoded is None else _outputs(decoded, room)
     return Instruction(opcodes.POPULATION, operands)
 
@@ -105,9 +105,6 @@ def _poisson_events(found: Population, operator: SimNeurons, room: Room) -> Inst
         room.constant(table),
         room.shared(("rates", kind.base_type), lambda: rate_table(kind)),
         room.sources.stream(*operator.state_extra.values()),
-        1,
-        ABSENT,
-        0,
         *spikes.code,
         n,
     ]

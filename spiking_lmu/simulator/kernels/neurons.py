@@ -65,7 +65,7 @@ def spiking_rectified_linear(
 ) -> tuple[float, float]:
     """`nengo.SpikingRectifiedLinear`: output, voltage."""
     zero = dt - dt  # of the same type: floats of 32 bits remain so
-    voltage += (zero if J <= zero else J) * dt
+    voltage += (zero if zero >= J else J) * dt
     n = np.floor(voltage)
     return (amplitude / dt) * n, voltage - n
 

@@ -56,7 +56,7 @@ FIRST_BITS = (1023 + LOWEST) << DIGITS
 # its current, current above the threshold at x = 0, decoders. If there are several
 # blocks of rows, then for each cell of x a bound on the rates in each block. The header
 # says how many rows a block has, how many blocks there are, and where the bounds begin.
-DT, HEIGHT, SCALE, N_CELLS, ROWS, N_BLOCKS, BOUNDS = range(7)
+DT, HEIGHT, SCALE, ROWS, N_BLOCKS, BOUNDS = range(6)
 HEADER = 8
 # A cell of x: first of the neurons that can be active, their number, a bound on their
 # rates, mean number of candidates
@@ -151,7 +151,7 @@ def event_table(
     mean = np.where(bound * dt <= MOST, bound * dt * (last - first), np.inf)
     cells = np.column_stack([first, last - first, bound, mean])
     where = HEADER + cells.size + rows.size
-    header = [dt, neuron_type.amplitude / dt, scale, CELLS, block, n_blocks, where, 0]
+    header = [dt, neuron_type.amplitude / dt, scale, block, n_blocks, where, 0, 0]
     parts = [header, cells.ravel(), rows.ravel()]
     return np.concatenate([*parts, bounds.ravel()] if n_blocks > 1 else parts), order
 
@@ -214,20 +214,18 @@ def rate_at(j: float, arena: Any, rates: int) -> float:
 
 
 # operands of `poisson_events`; those of places are followed by stride and lane
-X, TABLE, RATE_TABLE, STREAM, ADDS, COUNTER = 0, 3, 4, 5, 6, 7
-SPIKES, N, ORDER, N_OUTPUTS, OUTPUTS = 9, 12, 13, 14, 15
+X, TABLE, RATE_TABLE, STREAM = 0, 3, 4, 5
+SPIKES, N, ORDER, N_OUTPUTS, OUTPUTS = 6, 9, 10, 11, 12
 
 
 @compiled
 def poisson_events(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """One time step of a population.
 
-    Operands: x (a place); table, table of rates, random stream; increments?; counter of
-    spikes (offset and lane); spikes (a place), number of neurons, their order (where
-    its n integers begin, counted from `at`); number of outputs, then the place of each.
-
-    An offset of -1 stands for no counter and no spikes. Without spikes, the order is
-    not used.
+    Operands: x (a place); table, table of rates, random stream; spikes (a place; an
+    offset of -1 if nobody reads them); number of neurons, their order (where its n
+    integers begin, counted from `at`; used for spikes only); number of outputs, then
+    the place of each. Outputs are incremented.
     """
     if lanes is None:
         _step(code, at, arena, words, 0)
@@ -243,9 +241,6 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
     stream = code[at + STREAM] + SIZE * lane
     n_outputs, with_spikes = code[at + N_OUTPUTS], code[at + SPIKES] >= 0
     nothing = math.nan if math.isnan(x) else 0.0
-    for k in range(n_outputs):
-        to = _output(code, at, k, lane)
-        arena[to] = nothing + arena[to] if code[at + ADDS] else nothing
     if with_spikes:
         spikes = code[at + SPIKES] + lane * code[at + SPIKES + 2]
         if code[at + SPIKES + 1] == 1:
@@ -254,6 +249,8 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
             for i in range(code[at + N]):
                 arena[spikes + i * code[at + SPIKES + 1]] = nothing
     if math.isnan(x):
+        for k in range(n_outputs):
+            arena[_output(code, at, k, lane)] = nothing
         return
     x = min(max(x, -FARTHEST), FARTHEST)
     part = (1.0 + x / (abs(x) + arena[table + SCALE])) * (0.5 * CELLS)
@@ -263,25 +260,23 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
         return
     first, n_active = int(arena[cell + FIRST]), int(arena[cell + COUNT])
     alone = n_outputs == 1 and not with_spikes
-    total, count = 0.0, 0.0
+    total = 0.0
     if mean == math.inf:
-        count += _each(code, at, arena, words, lane, x, first, n_active)
+        _each(code, at, arena, words, lane, x, first, n_active)
     elif arena[table + N_BLOCKS] == 1.0:
         bound = float(arena[cell + BOUND])
         n = int(poisson(mean, words, stream))
-        total, count = _drawn(
+        total = _drawn(
             code, at, arena, words, lane, alone, n, x, first, n_active, bound
         )
     else:
         bounds = table + int(arena[table + BOUNDS])
         bounds += (cell - table - HEADER) // CELL * int(arena[table + N_BLOCKS])
-        total, count = _in_blocks(
+        total = _in_blocks(
             code, at, arena, words, lane, alone, x, first, first + n_active, bounds
         )
     if alone:
         arena[_output(code, at, 0, lane)] += total * arena[table + HEIGHT]
-    if code[at + COUNTER] >= 0:
-        arena[code[at + COUNTER] + lane * code[at + COUNTER + 1]] += count
 
 
 @compiled
@@ -309,16 +304,18 @@ def _drawn(
     first: int,
     n_active: int,
     bound: float,
-) -> tuple[float, int]:
-    """Work on n candidates among some neurons; number of those that were accepted.
+) -> float:
+    """Work on n candidates among some neurons.
 
-    Where there is one output alone, the sum of their decoders is given too.
+    Where there is one output alone, the sum of the decoders of the accepted ones is
+    returned. Otherwise, their spikes are added to outputs and spikes.
     """
     if alone:
         stream, rates = code[at + STREAM] + SIZE * lane, code[at + RATE_TABLE]
         rows = _row(code, at, first)
         return _one_output(n, x, arena, words, stream, rows, n_active, bound, rates)
-    return 0.0, _candidates(code, at, arena, words, lane, n, x, first, n_active, bound)
+    _candidates(code, at, arena, words, lane, n, x, first, n_active, bound)
+    return 0.0
 
 
 @compiled
@@ -333,10 +330,10 @@ def _in_blocks(
     first: int,
     end: int,
     bounds: int,
-) -> tuple[float, int]:
+) -> float:
     """Draw candidates among some neurons and work on them, block by block."""
     table, stream = code[at + TABLE], code[at + STREAM] + SIZE * lane
-    block, total, count = int(arena[table + ROWS]), 0.0, 0
+    block, total = int(arena[table + ROWS]), 0.0
     while first < end:
         n_active = min(block - first % block, end - first)
         bound = float(arena[bounds + first // block])
@@ -353,14 +350,12 @@ def _in_blocks(
                     prefetch(arena, k)
                 fetched += FETCHED
             now = n // part
-            more, accepted = _drawn(
+            total += _drawn(
                 code, at, arena, words, lane, alone, now, x, first, n_active, bound
             )
             n -= now
-            total += more
-            count += accepted
         first += n_active
-    return total, count
+    return total
 
 
 @compiled(forceinline=True)
@@ -387,9 +382,9 @@ def _one_output(
     n_active: Any,
     bound: float,
     rates: int,
-) -> tuple[float, int]:
-    """Sum of the decoders, and number, of the accepted ones among n candidates."""
-    total, count = 0.0, 0
+) -> float:
+    """Sum of the decoders of the accepted ones among n candidates."""
+    total = 0.0
     s0, s1 = words[stream], words[stream + 1]
     s2, s3 = words[stream + 2], words[stream + 3]
     rows, n_active = np.uint64(rows), np.uint64(n_active)
@@ -400,10 +395,9 @@ def _one_output(
         j = arena[row] * x + arena[row + np.uint64(1)]
         accepted = _accepts(fraction(word * n_active), bound, j, arena, rates)
         total += arena[row + np.uint64(2)] * accepted
-        count += accepted
     words[stream], words[stream + 1] = s0, s1
     words[stream + 2], words[stream + 3] = s2, s3
-    return total, count
+    return total
 
 
 @compiled
@@ -418,10 +412,10 @@ def _candidates(
     first: int,
     n_active: Any,
     bound: float,
-) -> int:
+) -> None:
     """As `_one_output`, for any number of outputs and with spikes."""
     stream, rates = code[at + STREAM] + SIZE * lane, code[at + RATE_TABLE]
-    count, n_outputs = 0, code[at + N_OUTPUTS]
+    n_outputs = code[at + N_OUTPUTS]
     rows, n_active = _row(code, at, first), np.uint64(n_active)
     s0, s1 = words[stream], words[stream + 1]
     s2, s3 = words[stream + 2], words[stream + 3]
@@ -434,10 +428,8 @@ def _candidates(
         # to add nothing is faster than to guess whether there is something to add
         if accepted or n_outputs < MANY_OUTPUTS:
             _spike(code, at, arena, lane, first + i, row, float(accepted))
-        count += accepted
     words[stream], words[stream + 1] = s0, s1
     words[stream + 2], words[stream + 3] = s2, s3
-    return count
 
 
 @compiled
@@ -450,18 +442,15 @@ def _each(
     x: float,
     first: int,
     n_active: int,
-) -> float:
+) -> None:
     """Numbers of spikes of one neuron after the other, where there are many."""
     stream, dt = code[at + STREAM] + SIZE * lane, arena[code[at + TABLE] + DT]
-    count = 0.0
     for i in range(first, first + n_active):
         row = _row(code, at, i)
         j = arena[row] * x + arena[row + 1]
         n = poisson(rate_at(j, arena, code[at + RATE_TABLE]) * dt, words, stream)
         if n != 0.0:
             _spike(code, at, arena, lane, i, row, n)
-        count += n
-    return count
 
 
 @compiled(forceinline=True)

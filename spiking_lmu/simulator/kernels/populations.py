@@ -15,8 +15,6 @@ from . import neurons
 from .compilation import compiled
 from .lanes import n_lanes
 from .steps import (
-    ADAPTIVE_LIF,
-    IZHIKEVICH,
     LIF,
     SPIKING_RECTIFIED_LINEAR,
     any_above_threshold,
@@ -46,7 +44,7 @@ def scratch_size(lanes: int | None) -> int:
 # operands of `population`
 KIND, N, PARAMETERS, SCRATCH, STREAM, J, OUTPUT, STATES = range(8)
 N_DIMENSIONS, ENCODERS, BIAS, X = 10, 11, 12, 13
-N_OUTPUTS, DECODERS, ADDS, COUNTER, OUTPUTS = 16, 17, 18, 19, 21
+N_OUTPUTS, DECODERS, OUTPUTS = 16, 17, 18
 
 
 @compiled
@@ -58,26 +56,20 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     - kind, number of neurons, `parameters`, scratch, random stream;
     - currents, outputs of the neurons, first, second and third state;
     - number of dimensions D, encoders (D, n), biases (n,), x (a place);
-    - number of outputs K, `decoder_table`, increments?; counter of spikes (offset and
-      lane); the place of each output, which lanes do not share.
+    - number of outputs K, `decoder_table`, the place of each output, which lanes do not
+      share. Outputs are incremented.
 
     With D = 0 the currents are read. Otherwise they are made of x, and written if they
-    have an offset. An offset of -1 stands for what is not there: currents, outputs,
-    states and counter.
+    have an offset. An offset of -1 stands for what is not there: currents, outputs
+    and states.
     """
     n_lane = n_lanes(lanes)
     n = code[at + N]
-    if code[at + ADDS] == 0:
-        for k in range(code[at + N_OUTPUTS]):
-            to = code[at + OUTPUTS + 3 * k]
-            for b in range(n_lane):
-                arena[to + b] = 0.0
     if (
         code[at + N_DIMENSIONS] == 1
         and 1 <= code[at + N_OUTPUTS] <= 2
         and code[at + J] < 0
         and code[at + OUTPUT] < 0
-        and code[at + COUNTER] < 0
     ):
         if lanes is None:
             one_output = code[at + N_OUTPUTS] == 1
@@ -116,8 +108,6 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         out = arena[out_at : out_at + m]
         if code[at + N_OUTPUTS] > 0:
             _decode(code, at, arena, start, count, out, lanes)
-        if code[at + COUNTER] >= 0:
-            _count(code, at, arena, out, n_lane)
 
 
 @compiled(forceinline=True)
@@ -229,18 +219,6 @@ def _add_rows(
         w0, r0 = arena[weights + i * stride], np.uint64(i) * size
         for b in range(size):
             arena[to + b] += w0 * rows[r0 + b]
-
-
-@compiled(forceinline=True)
-def _count(code: Any, at: int, arena: Any, out: Any, n_lane: int) -> None:
-    """Add the number of spikes in each lane to the counter."""
-    counter, lane = code[at + COUNTER], code[at + COUNTER + 1]
-    p = code[at + PARAMETERS]
-    height = 1.0 / arena[p]
-    if code[at + KIND] != IZHIKEVICH:
-        height *= arena[p + 1 + 2 * (code[at + KIND] in (LIF, ADAPTIVE_LIF))]
-    for i in range(len(out)):
-        arena[counter + (i % n_lane) * lane] += abs(out[i]) / height
 
 
 @compiled
