@@ -147,13 +147,14 @@ def event_table(
     largest = _largest(gain, offset, n_negative, left, right, block)
     bounds = _rates(neuron_type, largest.ravel() * (1 + GUARD)).reshape(largest.shape)
     bounds = np.where(largest > 0, bounds, 0) * (1 + GUARD)
-    bound, n_blocks = bounds.max(axis=1), bounds.shape[1]
+    bound, n_blocks = bounds.max(axis=1), largest.shape[1]
     mean = np.where(bound * dt <= MOST, bound * dt * (last - first), np.inf)
     cells = np.column_stack([first, last - first, bound, mean])
     where = HEADER + cells.size + rows.size
     header = [dt, neuron_type.amplitude / dt, scale, block, n_blocks, where, 0, 0]
-    parts = [header, cells.ravel(), rows.ravel()]
-    return np.concatenate([*parts, bounds.ravel()] if n_blocks > 1 else parts), order
+    parts = [np.array(header), cells.ravel(), rows.ravel()]
+    parts += [bounds.ravel()] if n_blocks > 1 else []
+    return np.concatenate(parts), order
 
 
 def _sorted(gain: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
