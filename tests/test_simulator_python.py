@@ -14,6 +14,8 @@ VALUES = {
     "tuple": lambda t: (np.float64(t), True),
     "array": lambda t: np.array([t, -t, 1.0]),
     "integers": lambda t: np.arange(3),
+    "large numbers": lambda t: np.array([1e300, t, 1e300]),
+    "many": lambda t: np.full(40, t),
     "small float": lambda t: np.float32(t),
     "list of arrays": lambda t: [np.array(t), 2.0],
 }
@@ -40,6 +42,7 @@ REFUSED = {
     "infinity": [0.0, -np.inf],
     "nan in an array": np.array([np.nan, 0.0]),
     "whole number without a float": [10**400, 0],
+    "nan among many": np.full(40, np.nan),
     "too many": [1.0, 2.0, 3.0],
     "unlike": [[1.0], [1.0, 2.0]],
 }
@@ -48,10 +51,12 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_other_values_are_refused_as_in_nengo(name):
     def given(t):
-        return [t, t] if t < 0.0035 else REFUSED[name]
+        return np.full(n, t) if t < 0.0035 else REFUSED[name]
+
+    n = 40 if name == "nan among many" else 2
 
     with nengo.Network() as network:
-        probe = nengo.Probe(nengo.Node(given, size_out=2))
+        probe = nengo.Probe(nengo.Node(given, size_out=n))
     found = []
     for simulator in (nengo.Simulator, spiking_lmu.Simulator):
         with (
