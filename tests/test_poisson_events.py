@@ -6,6 +6,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
+from spiking_lmu.simulator.kernels import event_tables as tables
 from spiking_lmu.simulator.kernels import poisson_events as events
 from spiking_lmu.simulator.kernels.random_numbers import streams
 
@@ -40,20 +41,20 @@ class Population:
         )
         self.gain = gain * rng.choice([-1, 1], n)
         self.decoders = rng.randn(n, n_outputs) / n
-        table, self.order = events.event_table(
+        table, self.order = tables.event_table(
             self.gain, self.bias, self.decoders, self.neuron_type, DT
         )
-        rate_table = events.rate_table(self.neuron_type)
+        rate_table = tables.rate_table(self.neuron_type)
         self.lanes, self.n_outputs, self.n = lanes, n_outputs, n
         sizes = np.array([1, n_outputs, n]) * lanes
-        x, out, spikes, tables = np.concatenate([[0], np.cumsum(sizes)])
+        x, out, spikes, behind = np.concatenate([[0], np.cumsum(sizes)])
         outputs = [[out + k * lanes, lanes, 1] for k in range(n_outputs)]
         self.code = np.concatenate(
-            [[x, lanes, 1, tables, tables + len(table), 0]]
+            [[x, lanes, 1, behind, behind + len(table), 0]]
             + [[spikes, lanes, 1, n, 12 + 3 * n_outputs, n_outputs]]
             + [*outputs, self.order]
         )
-        self.arena = np.concatenate([np.zeros(tables), table, rate_table])
+        self.arena = np.concatenate([np.zeros(behind), table, rate_table])
         self.words = streams(np.random.SeedSequence(seed), lanes)
 
     def run(self, x, lanes=None):
@@ -112,7 +113,7 @@ BLOCKS = pytest.mark.parametrize("n_blocks", [1, 6], indirect=True)
 def n_blocks(request, monkeypatch):
     """Populations of 50 neurons have as many blocks, the last one not full."""
     if request.param > 1:
-        monkeypatch.setattr(events, "BLOCK", 27)  # 9 neurons with one output
+        monkeypatch.setattr(tables, "BLOCK", 27)  # 9 neurons with one output
 
 
 @BLOCKS
@@ -241,8 +242,11 @@ def test_beyond_all_limits_neurons_spike_at_their_highest_rate():
 
 
 def _cells(table):
-    first, last = events.HEADER, events.HEADER + events.CELL * events.CELLS
-    return table[first:last].reshape(-1, events.CELL)
+    first, last = (
+        tables.HEADER,
+        tables.HEADER + tables.CELL * tables.CELLS,
+    )
+    return table[first:last].reshape(-1, tables.CELL)
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -255,16 +259,16 @@ def test_tables_bound_the_rates_at_all_values(name, spread):
     )
     gain *= rng.choice([-1, 1], 60)
     gain[:3], bias[:3] = 0.0, [0.5, 1.5, 3.0]
-    table, order = events.event_table(gain, bias, np.zeros((60, 1)), neuron_type, DT)
+    table, order = tables.event_table(gain, bias, np.zeros((60, 1)), neuron_type, DT)
     assert sorted(order) == list(range(60))
-    cells, scale = _cells(table), table[events.SCALE]
+    cells, scale = _cells(table), table[tables.SCALE]
     x = np.concatenate(
         [rng.randn(2000) * size for size in (1e-3, 0.3, 2, 100, 1e6)] + [[0, 1e300]]
     )
-    cell = np.minimum((1 + x / (np.abs(x) + scale)) * events.CELLS / 2, 255).astype(int)
+    cell = np.minimum((1 + x / (np.abs(x) + scale)) * tables.CELLS / 2, 255).astype(int)
     with np.errstate(over="ignore"):
         rate = neuron_type.rates(x[:, None] * np.ones(60), gain, bias)[:, order]
-    bound = cells[cell, events.BOUND]
+    bound = cells[cell, tables.BOUND]
     assert np.all(rate <= bound[:, None])
     i, first, count = np.arange(60), *cells[cell][:, :2].T[:, :, None]
     assert np.all(rate[(i < first) | (i >= first + count)] == 0)
@@ -278,23 +282,23 @@ def test_bounds_of_blocks_are_those_of_their_neurons(monkeypatch):
     rng = np.random.RandomState(4)
     gain, bias = neuron_type.gain_bias(rng.uniform(*rates, 50), rng.uniform(-1, 1, 50))
     gain *= rng.choice([-1, 1], 50)
-    monkeypatch.setattr(events, "BLOCK", 27)
-    table, order = events.event_table(gain, bias, np.zeros((50, 1)), neuron_type, DT)
-    assert tuple(table[[events.ROWS, events.N_BLOCKS]]) == (9, 6)
-    bounds = table[int(table[events.BOUNDS]) :].reshape(events.CELLS, 6)
+    monkeypatch.setattr(tables, "BLOCK", 27)
+    table, order = tables.event_table(gain, bias, np.zeros((50, 1)), neuron_type, DT)
+    assert tuple(table[[tables.ROWS, tables.N_BLOCKS]]) == (9, 6)
+    bounds = table[int(table[tables.BOUNDS]) :].reshape(tables.CELLS, 6)
     x = np.linspace(-2, 2, 500)
-    cell = ((1 + x / (np.abs(x) + table[events.SCALE])) * events.CELLS / 2).astype(int)
+    cell = ((1 + x / (np.abs(x) + table[tables.SCALE])) * tables.CELLS / 2).astype(int)
     rate = neuron_type.rates(x[:, None] * np.ones(50), gain, bias)[:, order]
     highest = np.maximum.reduceat(rate, np.arange(0, 50, 9), axis=1)
     bound = bounds[cell]
     assert np.all(highest <= bound)
     assert np.median(highest[bound > 0] / bound[bound > 0]) > 0.95
-    np.testing.assert_array_equal(bounds.max(axis=1), _cells(table)[:, events.BOUND])
+    np.testing.assert_array_equal(bounds.max(axis=1), _cells(table)[:, tables.BOUND])
 
 
 def test_many_neurons_spike_as_often_as_their_rates_say():
     population = Population(n=30_000)  # in several blocks that are fetched in advance
-    assert population.arena[population.code[3] + events.N_BLOCKS] > 4
+    assert population.arena[population.code[3] + tables.N_BLOCKS] > 4
     n_steps = 300
     spikes, out = population.run(np.full(n_steps, 0.3))
     total, mean = spikes.sum(axis=0) * DT, n_steps * population.expected([0.3])[0]
@@ -306,18 +310,18 @@ def test_many_neurons_spike_as_often_as_their_rates_say():
 
 def test_a_population_that_is_never_active_is_silent():
     neuron_type = nengo.PoissonSpiking(nengo.LIFRate())
-    table, _ = events.event_table(
+    table, _ = tables.event_table(
         np.zeros(4), np.full(4, 0.5), np.ones((4, 1)), neuron_type, DT
     )
-    assert np.all(_cells(table)[:, events.MEAN] == 0)
+    assert np.all(_cells(table)[:, tables.MEAN] == 0)
 
 
 def test_eligible_types():
-    assert all(events.eligible(neuron_type) for neuron_type, _ in TYPES.values())
+    assert all(tables.eligible(neuron_type) for neuron_type, _ in TYPES.values())
     for neuron_type in (
         nengo.LIF(),
         nengo.PoissonSpiking(nengo.Sigmoid()),
         nengo.PoissonSpiking(nengo.AdaptiveLIFRate()),
         nengo.StochasticSpiking(nengo.LIFRate()),
     ):
-        assert not events.eligible(neuron_type)
+        assert not tables.eligible(neuron_type)

@@ -14,7 +14,7 @@ from . import opcodes
 from .arena import NotCompiled, Place
 from .fusion import Population
 from .instructions import Instruction, Room, translates
-from .kernels.poisson_events import eligible, event_table, rate_table
+from .kernels.event_tables import eligible, event_table, rate_table
 from .kernels.populations import decoder_table, scratch_size
 from .kernels.steps import KINDS, parameters
 
