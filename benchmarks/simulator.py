@@ -41,7 +41,7 @@ from workers import SIMULATORS, Unavailable, Worker  # noqa: E402
 LONGEST = 1.0  # seconds that one measurement may take
 WARM_UP = 100  # steps, whose output is compared
 SIZES = (100, 1000, 10_000, 100_000, 1_000_000)
-SCALED = "lmu 6x{} poisson 20-40"
+SCALED = {"poisson": "lmu 6x{} poisson 20-40", "lif": "lmu 6x{} lif 200-400"}
 
 
 def measure(
@@ -158,26 +158,30 @@ def geometric_mean(values: Sequence[float]) -> float:
 
 
 def scale(
-    sizes: Sequence[int], simulators: Sequence[str], seconds: float, rounds: int
+    kinds: Sequence[str],
+    sizes: Sequence[int],
+    simulators: Sequence[str],
+    seconds: float,
+    rounds: int,
 ) -> None:
     """Measure the memory from few neurons to many, and write what was found.
 
-    What was measured before, of other simulators and sizes, is kept.
+    What was measured before, of other neurons, sizes and simulators, is kept.
     """
-    found = []
-    for size in sizes:
-        model = SCALED.format(max(1, round(size / 6)))
-        with started(simulators) as workers:
-            for name, one in measure(model, workers, seconds, rounds).items():
+    kept = json.loads(MEASUREMENTS.read_text()) if MEASUREMENTS.exists() else []
+    for kind in kinds:
+        for size in sizes:
+            model = SCALED[kind].format(max(1, round(size / 6)))
+            with started(simulators) as workers:
+                found = measure(model, workers, seconds, rounds)
+            for name, one in found.items():
                 print(scaling_row(name, size, one), flush=True)
                 if "seconds" in one:
-                    found.append({"simulator": name, "target": size, **summary(one)})
-    again = {(one["simulator"], one["target"]) for one in found}
-    if MEASUREMENTS.exists():
-        before = json.loads(MEASUREMENTS.read_text())
-        found += [b for b in before if (b["simulator"], b["target"]) not in again]
-    exponents(found)
-    MEASUREMENTS.write_text(json.dumps(found, indent=1) + "\n")
+                    key = {"neuron_type": kind, "target": size, "simulator": name}
+                    kept = [k for k in kept if not key.items() <= k.items()]
+                    kept.append({**key, **summary(one)})
+            MEASUREMENTS.write_text(json.dumps(kept, indent=1) + "\n")
+    exponents(kept)
 
 
 def scaling_row(name: str, size: int, one: dict[str, Any]) -> str:
@@ -192,17 +196,19 @@ def scaling_row(name: str, size: int, one: dict[str, Any]) -> str:
     )
 
 
-def exponents(found: Sequence[dict[str, Any]]) -> None:
+def exponents(measured: Sequence[dict[str, Any]]) -> None:
     """Print the power of the number of neurons that the seconds grow with."""
-    for name in SIMULATORS:
-        points = [
-            (one["neurons"], one["seconds"])
-            for one in found
-            if one["simulator"] == name and one["target"] >= 1000
-        ]
-        if len(points) > 1:
-            slope = np.polyfit(*np.log(points).T, 1)[0]
-            print(f"{name:12} exponent {slope:.3f} from 1,000 neurons on")
+    for kind in SCALED:
+        for name in SIMULATORS:
+            points = [
+                (one["neurons"], one["seconds"])
+                for one in measured
+                if (one["neuron_type"], one["simulator"]) == (kind, name)
+                and one["target"] >= 1000
+            ]
+            if len(points) > 1:
+                slope = np.polyfit(*np.log(points).T, 1)[0]
+                print(f"{name:12} {kind:8} exponent {slope:.3f} from 1,000 neurons on")
 
 
 def summary(one: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +244,8 @@ def main() -> None:
         draw(MEASUREMENTS)
     elif given.scaling:
         sizes = [int(n) for n in listed(given.sizes, SIZES)]
-        scale(sizes, simulators, given.seconds, given.rounds)
+        kinds = listed(given.neurons, tuple(SCALED))
+        scale(kinds, sizes, simulators, given.seconds, given.rounds)
     else:
         print("processors and load:", os.cpu_count(), os.getloadavg())
         compare(listed(given.models, models), simulators, given.seconds, given.rounds)

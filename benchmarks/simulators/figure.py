@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workers import REPOSITORY, SIMULATORS
+from workers import REPOSITORY
 
 from spiking_lmu.experiments import style
 
 PLACE = REPOSITORY / "docs" / "simulator_speed.png"
+TITLES = {
+    "poisson": "Poisson neurons, at most 20 to 40 Hz",
+    "lif": "LIF neurons, at most 200 to 400 Hz",
+}
 #: Name, colour and marker of each, in the order of the legend.
 LOOKS = {
     "nengo": ("Nengo", "#2f3338", "D"),
@@ -25,26 +29,36 @@ LOOKS = {
 
 def draw(measurements: Path) -> None:
     """Draw what ``simulator.py --scaling`` wrote."""
-    found = json.loads(measurements.read_text())
+    measured = json.loads(measurements.read_text())
     with style.rc():
-        figure = style.new_figure("single", 0.85)
-        ax = figure.subplots()
-        for name in SIMULATORS:
-            points = sorted(curve(found, name))
-            if points:
-                label, colour, marker = LOOKS[name]
-                ax.plot(*zip(*points), color=colour, marker=marker, label=label)
-        style.log_axis(ax.xaxis)
-        style.log_axis(ax.yaxis)
-        style.reference(ax, 1.0)
-        ax.set_xlabel("Neurons")
-        ax.set_ylabel("Seconds for a simulated second")
-        style.legend_above(ax, ncols=2)
+        figure = style.new_figure("double", 0.45)
+        axes = figure.subplots(1, 2, sharey=True)
+        for ax, (kind, title) in zip(axes, TITLES.items()):
+            for name, (_, colour, marker) in LOOKS.items():
+                ax.plot(*curve(measured, kind, name), color=colour, marker=marker)
+            style.log_axis(ax.xaxis)
+            style.reference(ax, 1.0)
+            ax.set_title(title)
+            ax.set_xlabel("Neurons")
+        style.log_axis(axes[0].yaxis)
+        axes[0].set_ylabel("Seconds for a simulated second")
+        style.letters(axes)
+        entries = [
+            style.entry(label, color=colour, marker=marker)
+            for label, colour, marker in LOOKS.values()
+        ]
+        style.legend_above(figure, entries, ncols=4)
     PLACE.write_bytes(style.render(figure, "png"))
     print(PLACE)
 
 
-def curve(found: list[dict[str, Any]], name: str) -> list[tuple[float, float]]:
-    return [
-        (one["neurons"], one["seconds"]) for one in found if one["simulator"] == name
-    ]
+def curve(
+    measured: list[dict[str, Any]], kind: str, name: str
+) -> tuple[list[float], list[float]]:
+    """Neurons and seconds of one simulator."""
+    points = sorted(
+        (one["neurons"], one["seconds"])
+        for one in measured
+        if (one["neuron_type"], one["simulator"]) == (kind, name)
+    )
+    return [n for n, _ in points], [seconds for _, seconds in points]
