@@ -235,6 +235,7 @@ def main() -> None:
     parser.add_argument(
         "--sizes", help="comma-separated numbers of neurons to scale to"
     )
+    parser.add_argument("--neurons", help="poisson or lif, instead of both, to scale")
     parser.add_argument("--figure", action="store_true", help="draw what was measured")
     given = parser.parse_args()
     simulators = listed(given.simulators, SIMULATORS)
