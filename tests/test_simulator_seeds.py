@@ -107,12 +107,13 @@ def test_random_processes_draw_as_in_nengo():
 
 
 @pytest.mark.slow  # another Python loads everything
-def test_another_process_gives_the_same_numbers():
-    # decoders are solved as here: by one thread, and anew
+@pytest.mark.parametrize("n_threads", ["1", "2"])
+def test_another_process_gives_the_same_numbers(n_threads):
+    # decoders are solved anew, as here, and by one thread however many there are
     code = "import nengo; nengo.rc.set('decoder_cache', 'enabled', 'False')\n"
     code += "import simulator_cases; print(simulator_cases.fingerprint())"
     folder = str(Path(simulator_cases.__file__).parent)
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), n_threads)
     other = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONHASHSEED": "1", "PYTHONPATH": folder, **threads},

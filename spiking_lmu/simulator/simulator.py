@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -12,7 +13,7 @@ import numpy as np
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
 from nengo.exceptions import SimulatorClosed
 from nengo.utils.progress import Progress, ProgressTracker
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from spiking_lmu.simulators import given_outputs
 from spiking_lmu.validation import check_integer
@@ -26,6 +27,11 @@ __all__ = ["Simulator"]
 
 STRETCH = 0.1  # seconds that compiled steps may take before Python has a look
 MOST_VALUES = 2**21  # numbers that may be recorded or fed between two looks
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 class Simulator(nengo.Simulator):
@@ -106,8 +112,10 @@ class Simulator(nengo.Simulator):
         self._fuse = bool(optimize)
         self._program: Program | None = None
         self._pace = 1.0  # steps in a stretch; measured while it runs
-        # ends with `reset`, which makes the program
-        super().__init__(network, dt, seed, model, progress_bar, optimize=False)
+        # the last bit of decoders depends on the number of threads that solve for them
+        with _blas().limit(limits=1, user_api="blas"):
+            # ends with `reset`, which makes the program
+            super().__init__(network, dt, seed, model, progress_bar, optimize=False)
         self.optimize = optimize
         self.data = Data(self._sim_data)
 
@@ -285,7 +293,7 @@ class Simulator(nengo.Simulator):
         """Let BLAS in minibatches add in one order on any number of cores."""
         if self.minibatch_size is None:
             return nullcontext()
-        return threadpool_limits(limits=1, user_api="blas")
+        return _blas().limit(limits=1, user_api="blas")
 
     def _most(self, schedule: Schedule) -> int:
         """Most steps between two looks: what is fed and recorded stays small."""
