@@ -32,7 +32,7 @@ def draw(measurements: Path) -> None:
     measured = json.loads(measurements.read_text())
     with style.rc():
         figure = style.new_figure("double", 0.45)
-        axes = figure.subplots(1, 2, sharey=True)
+        axes = figure.subplots(1, 2, sharex=True, sharey=True)
         for ax, (kind, title) in zip(axes, TITLES.items()):
             for name, (_, colour, marker) in LOOKS.items():
                 ax.plot(*curve(measured, kind, name), color=colour, marker=marker)
