@@ -1,6 +1,7 @@
 """What a simulator records, and its signals, against nengo.Simulator."""
 
 import tracemalloc
+from itertools import pairwise
 
 import nengo
 import numpy as np
@@ -208,3 +209,23 @@ def test_a_function_gets_numbers_of_its_own():
     with simulator(spiking_lmu.Simulator, network) as sim:
         sim.run_steps(5)
     np.testing.assert_allclose(np.ravel(seen), sim.trange())
+
+
+@pytest.mark.parametrize("optimize", [False, True])
+def test_populations_that_follow_each_other_without_a_synapse(optimize):
+    with nengo.Network(seed=0) as network:
+        ensembles = [nengo.Ensemble(30, 1) for _ in range(3)]
+        chain = [nengo.Node([0.8]), *ensembles, nengo.Node(size_in=1)]
+        for before, after in pairwise(chain):
+            nengo.Connection(before, after, synapse=None)
+        network.plots = {
+            str(i): nengo.Probe(link, synapse=0.01) for i, link in enumerate(chain)
+        }
+
+    def run(sim):
+        sim.run_steps(100)
+        return recorded(sim)
+
+    expected, actual = both(network, run, optimize)
+    assert expected["4"][-1] > 0.4
+    assert_same(actual, expected)

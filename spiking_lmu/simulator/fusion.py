@@ -68,19 +68,22 @@ def populations(operators: Iterable[Operator]) -> list[Population]:
             writers[signal.base].append(operator)
         for signal in operator.reads:
             readers[signal.base].append(operator)
-    found = (
-        _population(operator, writers, readers)
-        for operator in operators
-        if type(operator) is SimNeurons
-    )
-    return [population for population in found if population is not None]
+    found: list[Population] = []
+    taken: set[Operator] = set()  # a copy between two populations belongs to one
+    for operator in operators:
+        if type(operator) is SimNeurons:
+            population = _population(operator, writers, readers, taken)
+            if population is not None:
+                found.append(population)
+                taken.update(population.operators)
+    return found
 
 
 Users = dict[Signal, list[Operator]]
 
 
 def _population(
-    neurons: SimNeurons, writers: Users, readers: Users
+    neurons: SimNeurons, writers: Users, readers: Users, taken: set[Operator]
 ) -> Population | None:
     J = neurons.J
     if J.is_view or len(writers[J]) != 2:
@@ -102,11 +105,11 @@ def _population(
         return None
     decoding = [o for o in users if type(o) is DotInc and _is_product(o)]
     decoding = [o for o in decoding if o.X is output]
-    x, into = _source(encoding, writers, readers)
+    x, into = _source(encoding, writers, readers, taken)
     operators = [*into, bias, encoding, *stages, *decoding]
     decoders = []
     for product in decoding:
-        Y, out_of = _destination(product, writers, readers)
+        Y, out_of = _destination(product, writers, readers, taken)
         operators += out_of
         decoders.append((product.A, Y))
     return Population(
@@ -122,7 +125,7 @@ def _population(
 
 
 def _source(
-    encoding: DotInc, writers: Users, readers: Users
+    encoding: DotInc, writers: Users, readers: Users, taken: set[Operator]
 ) -> tuple[Signal, list[Operator]]:
     """Where the encoded value comes from, and the operators that bring it.
 
@@ -130,7 +133,7 @@ def _source(
     """
     x = encoding.X
     reset, copy = _reset_and(Copy, writers[x])
-    if copy is None or x.is_view or readers[x] != [encoding]:
+    if copy is None or copy in taken or x.is_view or readers[x] != [encoding]:
         return x, []
     if not (_is_increment(copy) and copy.dst is x and copy.src.shape == x.shape):
         return x, []
@@ -138,7 +141,7 @@ def _source(
 
 
 def _destination(
-    decoding: DotInc, writers: Users, readers: Users
+    decoding: DotInc, writers: Users, readers: Users, taken: set[Operator]
 ) -> tuple[Signal, list[Operator]]:
     """Where a decoded value goes, and the operators that bring it there."""
     Y = decoding.Y
@@ -146,7 +149,9 @@ def _destination(
     if product is not decoding or Y.is_view or len(readers[Y]) != 1:
         return Y, []
     (copy,) = readers[Y]
-    if not (type(copy) is Copy and _is_increment(copy) and copy.src is Y):
+    if type(copy) is not Copy or copy in taken:
+        return Y, []
+    if not (_is_increment(copy) and copy.src is Y):
         return Y, []
     if copy.dst.shape != Y.shape:
         return Y, []
