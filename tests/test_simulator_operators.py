@@ -293,7 +293,7 @@ def test_processes(process):
         (Piecewise({0.01: lambda t: [t, 1]}), "a Piecewise with functions"),
         (Piecewise({0: [0, 1], 0.1: [2, 5]}, interpolation="linear"), "interpolation"),
     ],
-    ids=str,
+    ids=["synapse", "functions", "interpolation"],
 )
 def test_processes_in_python(process, reason):
     with nengo.Network(seed=0) as network:
