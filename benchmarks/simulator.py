@@ -137,7 +137,7 @@ def compare(
     for name, values in differences.items():
         print(f"{name}: outputs without random spikes differ by {max(values):.0e}")
     for (name, reason), skipped in reasons.items():
-        print(f"{name} skipped {len(skipped)} ({', '.join(skipped[:3])} ...): {reason}")
+        print(f"{name} skipped {', '.join(skipped)}: {reason}")
 
 
 def row(model: str, found: dict[str, dict[str, Any]]) -> str:
@@ -248,6 +248,7 @@ def main() -> None:
         kinds = listed(given.neurons, tuple(SCALED))
         scale(kinds, sizes, simulators, given.seconds, given.rounds)
     else:
+        simulators = list(dict.fromkeys(["nengo", *simulators]))
         print("processors and load:", os.cpu_count(), os.getloadavg())
         compare(listed(given.models, models), simulators, given.seconds, given.rounds)
 
