@@ -1,5 +1,6 @@
 """A small precision experiment."""
 
+from spiking_lmu.experiments.arguments import checked
 from spiking_lmu.experiments.precision.trials import DESIGNS, make_tasks
 
 TIMES = ["build_seconds", "run_seconds"]
@@ -24,7 +25,8 @@ ARGUMENTS = {
 
 
 def tasks_of(**changes):
-    return make_tasks(**{**ARGUMENTS, **changes})
+    """The tasks of arguments that are checked first, as `Experiment.plan` does."""
+    return make_tasks(**checked(make_tasks, {**ARGUMENTS, **changes}))
 
 
 def options(**changes):
