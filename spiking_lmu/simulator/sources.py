@@ -61,7 +61,8 @@ class Sources:
         numbers: list[int] = []
         for part in key:
             if isinstance(part, np.random.RandomState):
-                part = part.get_state()[1][:4]  # type: ignore[index]
+                state: Any = part.get_state()
+                part = state[1][:4]
             numbers += np.ravel(part).astype(int).tolist()
         self._keys.append((len(self._keys), *numbers))
         return (len(self._keys) - 1) * SIZE * self.n_lanes
