@@ -1,4 +1,4 @@
-"""A network that has some of everything, run by Nengo and by us."""
+"""What tests of the simulator share: comparisons, and a network with many parts."""
 
 import hashlib
 
@@ -8,6 +8,12 @@ import numpy as np
 import spiking_lmu
 
 BOTH = [nengo.Simulator, spiking_lmu.Simulator]
+LANES, SEED = 3, 5  # of minibatches
+
+
+def assert_close(found, expected):
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 
 
 class Feedback(nengo.Network):
