@@ -15,10 +15,12 @@ from tqdm import tqdm
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.simulator.program import lane_seed
 from spiking_lmu.simulator.simulator import Simulator
 from spiking_lmu.simulators import repeatable
 from spiking_lmu.validation import check_flag, check_integer, check_sequences, refusal
 
+from .counting import add_counter
 from .legendre_memory import LegendreMemory
 from .sequence import SequenceNetwork
 
@@ -179,13 +181,8 @@ class BatchedMemory:
         spiking = memory.neuron_type.spiking
         with nengo.Network(seed=seed) as network:
             nengo.Network.add(memory)
-            counter = nengo.Node(size_in=1)
+            counter = add_counter(memory.all_ensembles if spiking else ())
             self._counted = nengo.Probe(counter)
-            for ensemble in memory.all_ensembles if spiking else ():
-                ones = np.ones((1, ensemble.n_neurons))
-                nengo.Connection(
-                    ensemble.neurons, counter, transform=ones, synapse=None
-                )
         with repeatable(network, memory.dt, seed) as sim:
             self._model = sim.model
             self.populations = memory.populations(sim.data)
@@ -228,7 +225,7 @@ class BatchedMemory:
                 part = x[k : k + at_once]
                 lanes = np.resize(part, (at_once, *part.shape[1:]))
                 shown = np.repeat(lanes, presentation, axis=1)
-                sim.reset(self.seed + k)
+                sim.reset(lane_seed(self.seed, k))
                 _start_anew(sim, np.random.RandomState([self.seed, k]))
                 sim.run_steps(shown.shape[1], data={self.memory.input: shown})
                 states[k : k + at_once] = output.T[: len(part)]

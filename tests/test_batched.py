@@ -146,6 +146,18 @@ def test_equal_seeds_give_equal_states():
     assert not np.array_equal(first, BatchedMemory(memory, seed=3).run(x))
 
 
+def test_parts_have_spikes_of_their_own_for_every_seed(monkeypatch):
+    monkeypatch.setattr("spiking_lmu.networks.batched.AT_ONCE", 2)
+    memory = make_memory(poisson())
+    x = np.repeat(make_inputs(1, 30), 4, axis=0)
+    for seed in (0, 2**32 - 1):
+        states = BatchedMemory(memory, seed).run(x)
+        assert len(np.unique(states, axis=0)) == 4
+    # the second part of one seed is no part of another seed
+    first = BatchedMemory(memory, 0).run(x)
+    assert not np.array_equal(first[2:], BatchedMemory(memory, 2).run(x)[:2])
+
+
 def test_parts_of_a_batch(monkeypatch):
     """What is run together does not matter, where nothing is random."""
     memory, x = make_memory(nengo.LIFRate(), n_neurons=37), make_inputs(7, 20)

@@ -19,7 +19,7 @@ from spiking_lmu.experiments import classification, command, deployment
 from spiking_lmu.experiments.deployment import experiment, targets, trials
 from spiking_lmu.experiments.deployment.figures import labels
 from spiking_lmu.experiments.deployment.report import show
-from spiking_lmu.experiments.deployment.targets import add_counter
+from spiking_lmu.experiments.deployment.targets import add_spike_probe
 from spiking_lmu.experiments.deployment.trials import run_task
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 from spiking_lmu.training.weights import draw_weights
@@ -124,7 +124,7 @@ def test_the_counter_counts_all_spikes(folder):
     x = np.random.default_rng(0).random((3, STEPS, 1))
     for memory in ("lif", "poisson-relu", "relu"):
         frozen = freeze(network, memory, 10, x, 3, seed=1)
-        counter = add_counter(frozen)
+        counter = add_spike_probe(frozen)
         with frozen:
             spikes = [nengo.Probe(e.neurons) for e in frozen.lmu.memory.ensembles]
         frozen.stimulus.output = [0.4]
@@ -132,7 +132,7 @@ def test_the_counter_counts_all_spikes(folder):
             sim.run_steps(40)
         counted = sum(sim.data[p].sum() * sim.dt for p in spikes)
         assert sim.data[counter][-1, 0] == pytest.approx(counted) != 0
-    assert add_counter(freeze(network, "rate", 10, x)) is None
+    assert add_spike_probe(freeze(network, "rate", 10, x)) is None
 
 
 @pytest.mark.parametrize("target", ["nengo", "compiled"])

@@ -17,9 +17,10 @@ from nengo.dists import Uniform
 from spiking_lmu.decoders import PoissonL2
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.sweeps import backends
-from spiking_lmu.experiments.sweeps.backends import SIMULATORS, Model, add_counter
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, Model
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import rmse
+from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
     NEURON_TYPES,
     alternating_encoders,

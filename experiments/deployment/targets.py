@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from spiking_lmu.experiments.classification.chip import run_on_chip
 from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
+from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import spike_height
 from spiking_lmu.simulators import repeatable
 from spiking_lmu.training.forms import choose_form
@@ -33,7 +34,7 @@ def run_nengo(
 ) -> Run:
     """On `nengo.Simulator` itself, one sequence after the other."""
     shown: dict[str, np.ndarray] = {}
-    dt, counter = network.dt, add_counter(network)
+    dt, counter = network.dt, add_spike_probe(network)
     network.stimulus.output = lambda t: shown["items"][round(t / dt) - 1]
     values, spikes = [], 0.0
     with repeatable(network, dt, seed) as sim:
@@ -51,7 +52,7 @@ def run_dl(
     network: SequenceNetwork, inputs: np.ndarray, seed: int, progress: bool
 ) -> Run:
     """On NengoDL, unrolled in time, in minibatches."""
-    counter = add_counter(network)
+    counter = add_spike_probe(network)
     probes = [network.probe, *([] if counter is None else [counter])]
     form = choose_form(network, [network.stimulus], probes, "sequential")
     values, counts = [], []
@@ -88,7 +89,7 @@ NEEDS = {
 }
 
 
-def add_counter(network: SequenceNetwork) -> nengo.Probe | None:
+def add_spike_probe(network: SequenceNetwork) -> nengo.Probe | None:
     """A probe of how often the memory's neurons have fired since the beginning.
 
     One number: a record of each neuron would take gigabytes. For simulators of Nengo
@@ -98,10 +99,7 @@ def add_counter(network: SequenceNetwork) -> nengo.Probe | None:
     if not isinstance(memory, LegendreMemory) or not memory.neuron_type.spiking:
         return None
     with network:
-        counter = nengo.Node(size_in=1, label="spikes")
+        spike = network.dt / spike_height(memory.neuron_type)
+        counter = add_counter(memory.ensembles, "spikes", spike)
         nengo.Connection(counter, counter, synapse=0)  # a step later, the same
-        for ensemble in memory.ensembles:
-            height = spike_height(ensemble.neuron_type)
-            each = np.full((1, ensemble.n_neurons), network.dt / height)
-            nengo.Connection(ensemble.neurons, counter, transform=each, synapse=None)
         return nengo.Probe(counter)

@@ -14,9 +14,10 @@ import numpy as np
 from spiking_lmu import training
 from spiking_lmu.experiments.mackey_glass.recurrent import Learned
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, windows
-from spiking_lmu.experiments.sweeps.backends import SIMULATORS, add_counter, of_task
+from spiking_lmu.experiments.sweeps.backends import SIMULATORS, of_task
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
+from spiking_lmu.networks.counting import add_counter
 
 RATE = 3e-3  # at the beginning; it falls along half a cosine
 BATCH = 200  # steps in each update, in parallel form

@@ -24,6 +24,7 @@ from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
     ALLOCATIONS,
     NEURON_TYPES,
@@ -301,7 +302,7 @@ def make_model(
             task, recording, coordinates=coordinates, allocation=allocation
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
-        counter = backends.add_counter(memory.ensembles)
+        counter = add_counter(memory.ensembles)
         probes = {
             "state": nengo.Probe(memory.output, synapse=task["readout_synapse"]),
             "spikes": nengo.Probe(counter),

@@ -110,9 +110,10 @@ def compile_simulator(announce: bool = True, minibatch: bool = False) -> None:
     minibatch : bool
         Whether it is that for many networks side by side.
     """
-    from spiking_lmu.simulator.interpreter import compiled  # slow to import
+    # slow to import
+    from spiking_lmu.simulator.interpreter import load_interpreter
 
-    compiled(minibatch, announce)
+    load_interpreter(minibatch, announce)
 
 
 def run_each(
@@ -201,17 +202,6 @@ SIMULATORS: dict[str, Callable[[nengo.Network, float, int | None], Any]] = {
     "compiled": compiled,
     "nengo": repeatable,
 }
-
-
-def add_counter(
-    ensembles: Sequence[nengo.Ensemble], label: str = "spikes per second"
-) -> nengo.Node:
-    """A node, in the network around, that gives the sum of all spikes of a step."""
-    counter = nengo.Node(size_in=1, label=label)
-    for ensemble in ensembles:
-        every = np.ones((1, ensemble.n_neurons))
-        nengo.Connection(ensemble.neurons, counter, transform=every, synapse=None)
-    return counter
 
 
 _BACKENDS = {

@@ -24,7 +24,7 @@ from .kernels import (
     populations,
 )
 
-__all__ = ["compiled"]
+__all__ = ["load_interpreter"]
 
 ANNOUNCED_AFTER = 1.0  # seconds
 
@@ -135,7 +135,9 @@ def _signature(floats: np.dtype, minibatch: bool) -> tuple[Any, ...]:
 _COMPILED: dict[tuple[np.dtype, bool], Any] = {}
 
 
-def compiled(minibatch: bool, announce: bool = True, dtype: Any = np.float64) -> Any:
+def load_interpreter(
+    minibatch: bool, announce: bool = True, dtype: Any = np.float64
+) -> Any:
     """The interpreter for one network, or for many side by side.
 
     The first use on a machine compiles it, which takes some time. Later ones load it.

@@ -318,7 +318,7 @@ class Program:
 
 
 def lane_seed(seed: int, lane: int) -> int:
-    """Seed of one network of a minibatch; that of the first is the given one."""
+    """Seed of one of many runs with a seed; that of the first is the given one."""
     if lane == 0:
         return seed
     return int(np.random.SeedSequence([seed, lane]).generate_state(1)[0])

@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 from spiking_lmu.simulators import given_outputs
 from spiking_lmu.validation import check_integer
 
-from .interpreter import compiled
+from .interpreter import load_interpreter
 from .program import Fallback, Program
 from .recording import Data, Record
 from .schedule import Schedule
@@ -279,7 +279,7 @@ class Simulator(nengo.Simulator):
         try:
             with ProgressTracker(progress_bar, progress) as tracker, self._one_thread():
                 while done < steps:
-                    n = min(max(int(self._pace), 1), steps - done, self._most(schedule))
+                    n = min(max(int(self._pace), 1), steps - done, self._most())
                     now = {feed: v[done : done + n] for feed, v in rows.items()}
                     self._some_steps(n, schedule, now)
                     done += n
@@ -295,7 +295,7 @@ class Simulator(nengo.Simulator):
             return nullcontext()
         return _blas().limit(limits=1, user_api="blas")
 
-    def _most(self, schedule: Schedule) -> int:
+    def _most(self) -> int:
         """Most steps between two looks: what is fed and recorded stays small."""
         program = self._program
         assert program is not None
@@ -316,7 +316,7 @@ class Simulator(nengo.Simulator):
             room += record.size * (int(n / max(record.period, 1)) + 1)
         recorded = np.empty(room)
         at_start = self.n_steps
-        interpret = compiled(
+        interpret = load_interpreter(
             self.minibatch_size is not None, self.progress_bar, self._dtype
         )
 
