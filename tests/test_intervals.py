@@ -67,6 +67,13 @@ def test_shares_stay_between_their_bounds(values):
         assert mean - 1e-12 <= high <= 1 + 1e-12
 
 
+@pytest.mark.parametrize("unit", [1e-140, 1e-100, 1e100])
+def test_the_unit_of_the_values_does_not_matter(unit):
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    expected = unit * np.array(mean_interval(values))
+    np.testing.assert_allclose(mean_interval(unit * values), expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     "networks, items, noise", [(0.3, 1.0, 0.5), (1.0, 0.1, 0.5), (0.5, 0.5, 0.1)]
 )
