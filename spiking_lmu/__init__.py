@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .metrics import fit_scaling as fit_scaling
     from .metrics import nrmse as nrmse
     from .metrics import rmse as rmse
+    from .neurons import SystematicSpiking as SystematicSpiking
+    from .neurons import coordinated as coordinated
+    from .neurons import in_order as in_order
     from .neurons import poisson as poisson
     from .noise import error_covariance as error_covariance
     from .noise import predict_rmse as predict_rmse
@@ -50,7 +53,7 @@ __getattr__, __dir__, __all__ = on_first_use(
         "legendre": ("readout", "sampled_readout", "state_space"),
         "linear_systems": ("discretize", "map_to_synapse", "simulate"),
         "metrics": ("Floor", "Scaling", "fit_floor", "fit_scaling", "nrmse", "rmse"),
-        "neurons": ("poisson",),
+        "neurons": ("SystematicSpiking", "coordinated", "in_order", "poisson"),
         "noise": ("error_covariance", "predict_rmse", "required_neurons"),
         "realization": ("Realization", "realize", "realize_for"),
         "signals": ("Spectrum", "white_noise"),

@@ -119,7 +119,7 @@ def _variance_of_mean(table: np.ndarray) -> tuple[float, float]:
     largest = int(np.argmax(squares[:2]))
     if total <= squares[largest]:  # the smaller component may be zero
         return float(squares[largest]) / (a * b), float(freedoms[largest])
-    # Satterthwaite's ratio of squares, in units of the largest: tiny ones would underflow
+    # Satterthwaite's ratio of squares, in units of the largest: squares may underflow
     parts = squares / squares.max()
     freedom = (parts @ [1, 1, -1]) ** 2 / np.sum(parts**2 / freedoms)
     return float(total) / (a * b), float(freedom)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import nengo
 import numpy as np
-from nengo.dists import PDF, Distribution, Uniform, get_samples
+from nengo.dists import (
+    PDF,
+    DistOrArrayParam,
+    Distribution,
+    Uniform,
+    get_samples,
+)
 from nengo.exceptions import ValidationError
 from nengo.neurons import (
     AdaptiveLIF,
@@ -14,12 +20,26 @@ from nengo.neurons import (
     NeuronType,
     RatesToSpikesNeuronType,
 )
+from nengo.params import EnumParam
 from scipy.special import ndtri
 
 from .validation import check_choice, check_integer, check_number, refusal
 
 ALLOCATIONS = ("equal", "optimal")
-NEURON_TYPES = ("poisson", "lif", "relu", "poisson-relu", "rate")
+NEURON_TYPES = (
+    "poisson",
+    "coordinated",
+    "coordinated-golden",
+    "regular",
+    "lif",
+    "rate",
+    "relu",
+    "poisson-relu",
+    "coordinated-relu",
+    "coordinated-golden-relu",
+)
+SHIFTS = ("random", "golden")
+GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
 MOST_NEURONS = 10**9  # of one population
 
@@ -44,27 +64,147 @@ def poisson() -> nengo.PoissonSpiking:
     return nengo.PoissonSpiking(nengo.LIFRate())
 
 
+class SystematicSpiking(RatesToSpikesNeuronType):
+    r"""Turn rates into spikes that the neurons of a population share out among them.
+
+    In each step, the whole population draws one number U, uniformly from 0 to 1. With
+    :math:`C_k` the running sum :math:`r_1 \Delta t + \dots + r_k \Delta t` of the
+    expected numbers of spikes, neuron k spikes
+    :math:`\lfloor C_k + U \rfloor - \lfloor C_{k-1} + U \rfloor` times. In survey
+    statistics, this is systematic sampling.
+
+    Each neuron alone is as if it were independent: with :math:`r \Delta t < 1`, it
+    spikes with probability :math:`r \Delta t` in each step, whatever it did before.
+    Together, the neurons spike :math:`\lfloor C_n \rfloor` or
+    :math:`\lfloor C_n \rfloor + 1` times, and spread these spikes evenly along their
+    order. A value decoded from n neurons then errs by O(1/n) instead of
+    :math:`O(1/\sqrt n)`, if decoders vary little from each neuron to the next. The
+    neurons of a `networks.LegendreMemory` are in such an order. Those of other
+    ensembles must be sorted: `in_order` gives encoders and intercepts.
+
+    Parameters
+    ----------
+    base_type : nengo.neurons.NeuronType
+        Neurons that have the rates, such as ``nengo.LIFRate()``.
+    shift : str
+        ``"random"`` draws U anew in each step. ``"golden"`` draws it once, and then
+        adds the golden ratio modulo 1 in each step. The errors of successive steps
+        then nearly cancel in a slow synapse, but the neurons are no longer random from
+        step to step.
+    amplitude : float
+        Height of the spikes. Unlike that of Nengo's own types, it is part of the rates,
+        so that decoders account for it.
+    initial_state : dict, optional
+        As for every `nengo.neurons.NeuronType`.
+
+    References
+    ----------
+    .. [1] W. G. Madow, "On the theory of systematic sampling, II", Annals of
+       Mathematical Statistics 20(3), 1949.
+    """
+
+    # U of each neuron's population; the same for all neurons of a population
+    state: ClassVar[dict[str, Any]] = {"offset": Uniform(0, 1)}
+    shift = EnumParam("shift", values=SHIFTS)
+
+    def __init__(
+        self,
+        base_type: NeuronType,
+        shift: str = "random",
+        amplitude: float = 1.0,
+        initial_state: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(base_type, amplitude, initial_state)
+        self.shift = shift
+
+    def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
+        """Rates of the neurons in Hz, times the height of the spikes."""
+        return self.amplitude * self.base_type.rates(x, gain, bias)
+
+    def make_state(
+        self, n_neurons: int, rng: Any = np.random, dtype: Any = None
+    ) -> dict[str, Any]:
+        """The state of a population: one offset, and where the population begins.
+
+        Nengo's optimizer joins populations. They keep offsets of their own.
+        """
+        state = super().make_state(n_neurons, rng=rng, dtype=dtype)
+        state["offset"][...] = state["offset"][:1]
+        state["first"] = np.zeros_like(state["offset"])
+        state["first"][:1] = 1
+        if self.shift == "random":
+            state["rng"] = rng
+        return state
+
+    def step(
+        self,
+        dt: float,
+        J: np.ndarray,
+        output: np.ndarray,
+        offset: np.ndarray,
+        first: np.ndarray,
+        rng: Any = None,
+        **base_state: Any,
+    ) -> None:
+        """One step of neurons whose rates are J."""
+        begin = np.flatnonzero(first)
+        sizes = np.diff(begin, append=len(J))
+        if rng is not None:
+            offset[...] = np.repeat(rng.uniform(size=len(begin)), sizes)
+        else:
+            offset[...] = (offset + GOLDEN) % 1
+        expected = J * dt
+        total = np.cumsum(expected)
+        total += offset - np.repeat((total - expected)[begin], sizes)
+        reached = np.floor(total)
+        before = np.concatenate([[0], reached[:-1]])
+        before[begin] = 0
+        output[...] = (self.amplitude / dt) * (reached - before)
+
+
+def coordinated(shift: str = "random") -> SystematicSpiking:
+    """Neurons with the tuning curves of LIF neurons that coordinate their spikes.
+
+    They differ from `poisson` in which neurons spike together: see
+    `SystematicSpiking`.
+
+    Parameters
+    ----------
+    shift : str
+        ``"random"`` or ``"golden"``.
+    """
+    return SystematicSpiking(nengo.LIFRate(), check_choice("shift", shift, SHIFTS))
+
+
 def neuron_type(name: str) -> nengo.neurons.NeuronType:
     """A neuron type by its name on the command line.
 
     Parameters
     ----------
     name : str
-        With the tuning curves of LIF neurons, ``"poisson"``, ``"lif"`` and ``"rate"``
-        (``nengo.LIFRate``, without spikes). With rectified linear tuning curves,
-        ``"relu"`` (``nengo.SpikingRectifiedLinear``) and ``"poisson-relu"``.
+        With the tuning curves of LIF neurons, ``"poisson"``, ``"coordinated"`` and
+        ``"coordinated-golden"`` (`SystematicSpiking` with either shift), ``"regular"``
+        (``nengo.RegularSpiking``), ``"lif"`` and ``"rate"`` (``nengo.LIFRate``, without
+        spikes). With rectified linear tuning curves, ``"relu"``
+        (``nengo.SpikingRectifiedLinear``), ``"poisson-relu"``, ``"coordinated-relu"``
+        and ``"coordinated-golden-relu"``.
     """
     check_choice("neuron_type", name, NEURON_TYPES)
-    if name == "poisson":
-        return poisson()
-    if name == "poisson-relu":
-        return nengo.PoissonSpiking(nengo.RectifiedLinear())
-    types = {
-        "lif": nengo.LIF,
-        "relu": nengo.SpikingRectifiedLinear,
-        "rate": nengo.LIFRate,
-    }
-    return types[name]()
+    if name == "lif":
+        return nengo.LIF()
+    if name == "relu":
+        return nengo.SpikingRectifiedLinear()
+    rectified = name.endswith("-relu")
+    base = nengo.RectifiedLinear() if rectified else nengo.LIFRate()
+    spikes = name.removesuffix("-relu")
+    if spikes == "rate":
+        return base
+    if spikes == "poisson":
+        return nengo.PoissonSpiking(base)
+    if spikes == "regular":
+        return nengo.RegularSpiking(base)
+    golden = spikes == "coordinated-golden"
+    return SystematicSpiking(base, "golden" if golden else "random")
 
 
 def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:
@@ -178,10 +318,50 @@ def _evenly_in_asinh(headroom: float, n: int, limit: float) -> np.ndarray:
     return np.sinh(np.linspace(-edge, edge, n)) / headroom
 
 
-def alternating_encoders(n_neurons: int) -> np.ndarray:
-    """Encoders (n_neurons, 1) that prefer up and down in turn: no side is short."""
+class OrderedIntercepts(Distribution):
+    """Intercepts in the order of tuning of `in_order`, drawn from a distribution.
+
+    Parameters
+    ----------
+    intercepts : nengo.dists.Distribution or array_like
+    """
+
+    intercepts = DistOrArrayParam("intercepts", sample_shape=("*",))
+
+    def __init__(self, intercepts: Any) -> None:
+        super().__init__()
+        self.intercepts = intercepts
+
+    def sample(self, n: int, d: int | None = None, rng: Any = np.random) -> np.ndarray:
+        """Intercepts (n,), or (n, d): falling for n // 2 neurons, then rising."""
+        drawn = get_samples(self.intercepts, n, d, rng)
+        down, up = np.sort(drawn[: n // 2], axis=0), np.sort(drawn[n // 2 :], axis=0)
+        return np.concatenate([down[::-1], up])
+
+
+def in_order(n_neurons: int, intercepts: Distribution) -> dict[str, Any]:
+    """Encoders and intercepts of a one-dimensional ensemble in the order of tuning.
+
+    The first half prefers negative values: the neurons with the highest intercepts
+    come first. The second half prefers positive values: those with the highest
+    intercepts come last. Decoders of a smooth function then vary little from each
+    neuron to the next, which `SystematicSpiking` requires.
+
+    Parameters
+    ----------
+    n_neurons : int
+    intercepts : nengo.dists.Distribution
+        Relative to the radius, as for `nengo.Ensemble`.
+
+    Returns
+    -------
+    arguments : dict
+        ``encoders`` and ``intercepts`` for `nengo.Ensemble`.
+    """
     n_neurons = check_integer("n_neurons", n_neurons, high=MOST_NEURONS)
-    return np.where(np.arange(n_neurons) % 2, -1.0, 1.0)[:, None]
+    _check_distribution("intercepts", intercepts)
+    encoders = np.where(np.arange(n_neurons) < n_neurons // 2, -1.0, 1.0)[:, None]
+    return {"encoders": encoders, "intercepts": OrderedIntercepts(intercepts)}
 
 
 def tuning(
@@ -191,6 +371,8 @@ def tuning(
     intercepts: Distribution | None = None,
 ) -> dict[str, Any]:
     """Arguments of `nengo.Ensemble` that tune one population of a memory.
+
+    The neurons are in the order of `in_order`.
 
     Parameters
     ----------
@@ -209,8 +391,5 @@ def tuning(
     """
     if intercepts is None:
         intercepts = spread_intercepts(headroom, allocation)
-    return {
-        "encoders": alternating_encoders(n_neurons),
-        "intercepts": intercepts,
-        "eval_points": tuned_eval_points(headroom),
-    }
+    points = tuned_eval_points(headroom)
+    return {**in_order(n_neurons, intercepts), "eval_points": points}

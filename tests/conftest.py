@@ -14,8 +14,9 @@ from spiking_lmu.experiments import command
 require("nengo_loihi")
 # a cache written under another numpy breaks runs; set before any simulator is built
 nengo.rc.set("decoder_cache", "enabled", "False")
-# The time that an example takes says nothing on a busy machine. The suite draws the same
-# examples each time, so that a run can be repeated; --hypothesis-profile=fresh draws others.
+# The time that an example takes says nothing on a busy machine. The suite draws the
+# same examples each time, so that a run can be repeated. Others are drawn with
+# --hypothesis-profile=fresh.
 settings.register_profile("fresh", deadline=None)
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")

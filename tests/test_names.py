@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nengo.dists import Choice, Uniform
 
-from spiking_lmu import PoissonL2, Spectrum
+from spiking_lmu import PoissonL2, Spectrum, SystematicSpiking
 from spiking_lmu.networks import LMU, ExactMemory, LegendreMemory, SequenceNetwork
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 
@@ -33,7 +33,14 @@ NETWORKS = {
 EXAMPLES = {
     **{kind: [args] for kind, args in NETWORKS.items()},
     PoissonL2: [{}, {"noise_tau": 0.1, "weights": True, "height": 2.0}],
-}
+    SystematicSpiking: [
+        {"base_type": nengo.LIFRate()},
+        {
+            "base_type": nengo.RectifiedLinear(), "shift": "golden", "amplitude": 0.5,
+            "initial_state": {"offset": Choice([0.25])},
+        },
+    ],
+}  # fmt: skip
 EXAMPLES[LegendreMemory] += [
     {
         "theta": 0.2, "order": 3, "n_neurons": 10, "synapse": 0.05, "dt": 0.002,
@@ -180,7 +187,8 @@ def test_networks_follow_the_configuration_around_them(kind):
         )  # fmt: skip
         for e in memory.ensembles:
             assert e.neuron_type == config.neuron_type
-            assert (e.max_rates, e.intercepts) == (config.max_rates, config.intercepts)
+            assert e.max_rates == config.max_rates
+            assert e.intercepts.intercepts == config.intercepts
     for ensemble in network.all_ensembles:
         assert ensemble.noise is noise
     if kind is LMU:

@@ -1,14 +1,18 @@
 """Neurons' types and where they are tuned."""
 
+import warnings
+
 import nengo
 import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 from scipy.stats import chi2, kstest
 
+from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import (
     NEURON_TYPES,
-    alternating_encoders,
+    SystematicSpiking,
+    in_order,
     neuron_type,
     poisson,
     spread_intercepts,
@@ -25,6 +29,15 @@ def test_neuron_types_by_name():
     assert isinstance(types["relu"], nengo.SpikingRectifiedLinear)
     assert isinstance(types["rate"], nengo.LIFRate)
     assert [name for name in types if not types[name].spiking] == ["rate"]
+    for name in ("coordinated", "coordinated-relu"):
+        assert isinstance(types[name], SystematicSpiking)
+        assert types[name].shift == "random"
+        assert types[name.replace("ed", "ed-golden", 1)].shift == "golden"
+    assert isinstance(types["regular"], nengo.RegularSpiking)
+    for name, kind in types.items():
+        base = getattr(kind, "base_type", kind)
+        linear = isinstance(base, (nengo.RectifiedLinear, nengo.SpikingRectifiedLinear))
+        assert linear == name.endswith("relu")
 
 
 def test_poisson_rates_are_those_of_lif():
@@ -71,6 +84,115 @@ def test_poisson_spikes_are_poisson():
     assert np.abs(np.mean(normal[1:] * normal[:-1])) < 4 / np.sqrt(normal.size)
 
 
+def record(kind, J, n_steps, dt=0.001, seed=0):
+    """Numbers of spikes (n_steps, n) of a population whose rates are J."""
+    J = np.asarray(J, dtype=float)
+    output = np.empty(len(J))
+    state = kind.make_state(len(J), rng=np.random.RandomState(seed))
+    counts = []
+    for _ in range(n_steps):
+        kind.step(dt, J, output, **state)
+        counts.append(output * dt / kind.amplitude)
+    return np.array(counts)
+
+
+@pytest.mark.parametrize("shift", ["random", "golden"])
+def test_coordinated_spikes_are_systematic_samples(shift):
+    """Of neurons in a row, as many spike as are expected, rounded up or down."""
+    J = np.random.default_rng(0).uniform(0, 400, 100)
+    counts = record(SystematicSpiking(nengo.LIFRate(), shift), J, 200)
+    np.testing.assert_allclose(counts, np.round(counts), atol=1e-9)
+    assert set(np.round(counts.ravel())) == {0, 1}
+    for part in (slice(0, 7), slice(20, 60), slice(0, 100)):
+        expected = np.sum(J[part]) * 0.001
+        off = np.round(counts[:, part].sum(axis=1)) - expected
+        assert np.abs(off).max() < 1 + 1e-9
+
+
+def test_each_coordinated_neuron_is_poisson():
+    """Alone, a neuron is a coin of probability r dt, independent from step to step."""
+    J = np.random.default_rng(1).uniform(20, 300, 50)
+    n = 20_000
+    counts = np.round(record(SystematicSpiking(nengo.LIFRate()), J, n))
+    p = J * 0.001
+    mean = counts.mean(axis=0)
+    assert np.abs((mean - p) / np.sqrt(p * (1 - p) / n)).max() < 4.5
+    np.testing.assert_array_equal(counts, counts**2)
+    # steps do not know of each other: correlations up to ten steps later
+    normal = (counts - p) / np.sqrt(p * (1 - p))
+    for lag in (1, 2, 3, 10):
+        correlation = np.mean(normal[lag:] * normal[:-lag], axis=0)
+        assert np.abs(correlation).max() * np.sqrt(n) < 4.5
+    # so that intervals between spikes are geometric
+    for k in (0, 25, 49):
+        intervals = np.diff(np.flatnonzero(counts[:, k]))
+        tail = [np.mean(intervals > m) - (1 - p[k]) ** m for m in (1, 3, 10)]
+        assert np.abs(tail).max() < 4.5 * 0.5 / np.sqrt(len(intervals))
+
+
+def test_high_rates_give_several_coordinated_spikes():
+    counts = record(SystematicSpiking(nengo.RectifiedLinear()), [2500.0, 400.0], 5000)
+    np.testing.assert_allclose(np.unique(counts[:, 0]), [2, 3], atol=1e-9)
+    assert counts[:, 0].mean() == pytest.approx(2.5, abs=4 * 0.5 / np.sqrt(5000))
+
+
+def test_coordinated_spikes_may_be_negative():
+    counts = record(SystematicSpiking(nengo.Tanh()), [300.0, -300.0, -200.0], 5000)
+    assert set(np.round(np.unique(counts))) == {-1, 0, 1}
+    assert (counts[:, 0] >= 0).all() and (counts[:, 1:] <= 1e-12).all()
+    margin = 4 * 0.5 / np.sqrt(5000)
+    np.testing.assert_allclose(counts.mean(axis=0), [0.3, -0.3, -0.2], atol=margin)
+
+
+def test_golden_shifts_advance_by_the_golden_ratio():
+    """The sum of the spikes of many steps is off by no more than a few."""
+    counts = record(SystematicSpiking(nengo.LIFRate(), "golden"), [123.4, 321.0], 3000)
+    for n in (10, 100, 1000, 3000):
+        off = counts[:n].sum(axis=0) - n * 0.001 * np.array([123.4, 321.0])
+        assert np.abs(off).max() < 4  # of independent steps: up to 30
+
+
+def test_joined_populations_keep_their_own_shifts():
+    """Nengo's optimizer makes one step of two populations."""
+    kind = SystematicSpiking(nengo.RectifiedLinear())
+    with nengo.Network(seed=0) as model:
+        parts = [
+            nengo.Ensemble(
+                n, 1, neuron_type=kind, gain=np.ones(n), bias=np.full(n, 130.0)
+            )
+            for n in (7, 20)
+        ]
+        probes = [nengo.Probe(part.neurons) for part in parts]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Extra state has been modified")
+        sim = nengo.Simulator(model, progress_bar=False, optimize=True)
+    with sim:
+        assert sum("SimNeurons" in str(op) for op in sim.model.operators) == 2
+        sim.run_steps(2000, progress_bar=False)
+    for probe, n in zip(probes, (7, 20)):
+        total = sim.data[probe].sum(axis=1) * 0.001
+        assert np.abs(total - n * 0.13).max() < 1
+    one, other = (sim.data[probe][:, 0] for probe in probes)
+    assert np.abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(2000)
+
+
+@pytest.mark.parametrize("shift", ["random", "golden"])
+def test_decoders_account_for_the_height_of_coordinated_spikes(shift):
+    decoded = {}
+    for amplitude in (1.0, 0.25):
+        kind = SystematicSpiking(nengo.LIFRate(), shift, amplitude=amplitude)
+        with nengo.Network(seed=0) as model:
+            stimulus = nengo.Node(0.5)
+            ensemble = nengo.Ensemble(200, 1, neuron_type=kind)
+            nengo.Connection(stimulus, ensemble)
+            probe = nengo.Probe(ensemble, synapse=0.02)
+        with nengo.Simulator(model, progress_bar=False) as sim:
+            sim.run(0.5, progress_bar=False)
+        decoded[amplitude] = sim.data[probe][200:].mean()
+    assert decoded[0.25] == pytest.approx(0.5, abs=0.02)
+    assert decoded[0.25] == pytest.approx(decoded[1.0], abs=1e-9)
+
+
 # tuning
 
 
@@ -108,8 +230,28 @@ def test_evaluation_points_stay_within_the_radius():
     assert np.abs(tuned_eval_points(1.0)).max() == 1
 
 
-def test_alternating_encoders():
-    np.testing.assert_array_equal(alternating_encoders(3), [[1], [-1], [1]])
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_neurons_in_order_of_tuning(n):
+    order = in_order(n, nengo.dists.Uniform(-1, 1))
+    encoders = order["encoders"][:, 0]
+    intercepts = order["intercepts"].sample(n, rng=np.random.RandomState(0))
+    assert encoders.tolist() == [-1.0] * (n // 2) + [1.0] * (n - n // 2)
+    down, up = intercepts[encoders < 0], intercepts[encoders > 0]
+    assert (np.diff(down) <= 0).all() and (np.diff(up) >= 0).all()
+    drawn = nengo.dists.Uniform(-1, 1).sample(n, rng=np.random.RandomState(0))
+    np.testing.assert_array_equal(np.sort(intercepts), np.sort(drawn))
+
+
+def test_a_memory_has_its_neurons_in_order():
+    with nengo.Network(seed=0) as model:
+        memory = LegendreMemory(0.5, 3, 31)
+    with nengo.Simulator(model, progress_bar=False) as sim:
+        for ensemble in memory.ensembles:
+            built = sim.data[ensemble]
+            preferred = built.encoders[:, 0] * built.intercepts
+            for sign in (-1, 1):
+                side = preferred[built.encoders[:, 0] == sign]
+                assert (np.diff(side) >= 0).all() and len(side) > 5
 
 
 # what is refused
@@ -127,7 +269,7 @@ NO_HEADROOMS = [*NOT_POSITIVE, 0.99]
         ("headroom", tuned_eval_points, NO_HEADROOMS),
         (
             "n_neurons",
-            alternating_encoders,
+            lambda bad: in_order(bad, nengo.dists.Uniform(-1, 1)),
             [0, -1, 2.0, np.nan, "2", None, [], [2], True],
         ),
     ],

@@ -23,7 +23,7 @@ from spiking_lmu.metrics import rmse
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
     NEURON_TYPES,
-    alternating_encoders,
+    in_order,
     neuron_type,
 )
 from spiking_lmu.populations import Population, predictable
@@ -162,9 +162,8 @@ def make_model(
             1,
             neuron_type=neuron_type(kind),
             max_rates=MAX_RATES,
-            intercepts=INTERCEPTS,
-            encoders=alternating_encoders(n_neurons),
             label="channel",
+            **in_order(n_neurons, INTERCEPTS),
         )
         output = nengo.Node(size_in=1, label="decoded")
         nengo.Connection(stimulus, ensemble, synapse=None)

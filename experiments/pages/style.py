@@ -37,6 +37,11 @@ COLOURS = {
     "relu": "#009e73",
     "poisson-relu": "#56b4e9",
     "rate": "#2f3338",
+    "coordinated": "#4b0082",
+    "coordinated-golden": "#e6a817",
+    "regular": "#7a5230",
+    "coordinated-relu": "#c9c9c9",
+    "coordinated-golden-relu": "#f0d060",
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
 }
@@ -47,6 +52,11 @@ NAMES = {
     "relu": "integrate-and-fire",
     "poisson-relu": "rectified Poisson",
     "rate": "rate (no spikes)",
+    "coordinated": "coordinated",
+    "coordinated-golden": "coordinated, golden shift",
+    "regular": "regular",
+    "coordinated-relu": "rectified coordinated",
+    "coordinated-golden-relu": "rectified coordinated, golden shift",
 }
 #: A white rim, by which markers stand out from lines and from each other.
 RIMMED: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
@@ -56,6 +66,11 @@ MARKERS = {
     "relu": "^",
     "poisson-relu": "v",
     "rate": "D",
+    "coordinated": "P",
+    "coordinated-golden": "*",
+    "regular": "X",
+    "coordinated-relu": "p",
+    "coordinated-golden-relu": "h",
     "legendre": "s",
     "balanced": "o",
 }
