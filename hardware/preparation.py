@@ -22,7 +22,7 @@ from nengo.ensemble import Neurons
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.neurons import spike_height
+from spiking_lmu.neurons import SystematicSpiking, spike_height
 
 from .plan import Plan, ensemble_of
 from .rewiring import Rewiring
@@ -135,6 +135,13 @@ def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> N
         raise ValidationError(
             f"neurons of {ensemble} adapt, and those of the chip do not; choose "
             "nengo.LIF, or leave them on the host by nengo_loihi's on_chip",
+            attr="neuron_type",
+        )
+    if isinstance(neuron_type, SystematicSpiking):
+        raise ValidationError(
+            f"neurons of {ensemble} share a random number in each step, and those of "
+            "the chip have none in common; choose nengo.LIF or nengo.PoissonSpiking, "
+            "or leave them on the host by nengo_loihi's on_chip",
             attr="neuron_type",
         )
     if isinstance(neuron_type, nengo.PoissonSpiking):

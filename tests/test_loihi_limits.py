@@ -1,14 +1,16 @@
 """What Loihi cannot run is refused, and random neurons do what they can."""
 
 import nengo
+import nengo_loihi
 import numpy as np
 import pytest
+from nengo.builder.ensemble import get_activities
 from nengo.dists import Uniform
 from nengo.exceptions import BuildError, ValidationError
 
 from loihi_cases import DT, fed, make, run, simulator
 from spiking_lmu.hardware import loihi
-from spiking_lmu.neurons import poisson
+from spiking_lmu.neurons import coordinated, poisson
 
 
 def test_random_neurons_reach_others_through_nodes():
@@ -184,6 +186,43 @@ def test_neurons_that_no_chip_has(neuron_type):
     network, _ = fed(neuron_type=neuron_type)
     with pytest.raises(ValidationError, match=f"chip has no {name} neurons for .*x0"):
         simulator(network)
+
+
+@pytest.mark.parametrize("shift", ["random", "golden"])
+def test_no_chip_has_coordinated_neurons(shift):
+    """They are refused in memories and alone."""
+    alone = nengo.Network()
+    with alone:
+        ensemble = nengo.Ensemble(10, 1, neuron_type=coordinated(shift), label="alone")
+    for network, name in [(fed(neuron_type=coordinated(shift))[0], "x0"), (alone, "al")]:
+        refused = f"{name}.* share a random number .*choose nengo.LIF or nengo.Poisson"
+        with pytest.raises(ValidationError, match=refused):
+            simulator(network)
+        with pytest.raises(ValidationError, match=refused):
+            loihi.resources(network)
+    with alone:
+        nengo_loihi.add_params(alone)
+        alone.config[ensemble].on_chip = False
+        other = nengo.Ensemble(10, 1, neuron_type=poisson())
+        nengo.Connection(ensemble, other)
+    simulator(alone).close()
+
+
+@pytest.mark.parametrize("shift", ["random", "golden"])
+def test_coordinated_neurons_beside_a_memory_stay_on_the_host(shift):
+    network, memory = fed(n_neurons=10)
+    with network:
+        beside = nengo.Ensemble(50, 1, neuron_type=coordinated(shift), label="beside")
+        nengo.Connection(nengo.Node(0.5), beside, synapse=None)
+        nengo.Connection(beside, memory.input)
+        spikes = nengo.Probe(beside.neurons)
+    with simulator(network) as sim:
+        sim.run_steps(200)
+    rates = get_activities(sim.data[beside], beside, np.array([[0.5]]))
+    assert any("on the host: beside (SystematicSpiking)" in t for t in sim.changes)
+    expected = rates.sum() * DT
+    counts = sim.data[spikes][10:].sum(axis=1) * DT
+    assert set(counts.round(6)) == {np.floor(expected), np.floor(expected) + 1}
 
 
 @pytest.mark.parametrize("in_memory", [True, False])

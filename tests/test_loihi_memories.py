@@ -149,7 +149,10 @@ def test_slow_synapses_keep_the_window(neuron_type):
     network, memory = fed(n_neurons=200, neuron_type=neuron_type, synapse=0.9)
     with network:
         probe = nengo.Probe(memory.output, synapse=0.01)
-    found = {t: run(network, t).data[probe][SETTLED] for t in (*TARGETS, "nengo")}
+    found = {"nengo": run(network, "nengo").data[probe][SETTLED]}
+    for target in TARGETS:  # the mean of eight runs, against their noise
+        data = run(network, target, minibatch_size=8).data
+        found[target] = data[probe].mean(axis=0)[SETTLED]
 
     def window(states):
         """The theta whose linear memory the states are nearest to."""
