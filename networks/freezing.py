@@ -27,7 +27,8 @@ from .sequence import SequenceNetwork
 Network = TypeVar("Network", SequenceNetwork, LMU)
 
 MEMORY_TYPES = ("exact", *NEURON_TYPES)
-LINEAR = ("relu", "poisson-relu")  # rectified linear tuning curves
+# rectified linear tuning curves
+LINEAR = tuple(name for name in NEURON_TYPES if name.endswith("relu"))
 SEQUENCES = 200  # at most, to choose coordinates for
 MOMENTS = 100  # at most, of each sequence
 STEP = 1e-4  # of the differences that approximate slopes
@@ -53,10 +54,10 @@ def freeze(
         A trained network. `LMU.rebuilt` makes the hidden units of an `LMU` spike.
     memory_type : str
         ``"exact"``, or the neurons of the memory by the names of
-        `spiking_lmu.neurons.neuron_type`: ``"rate"``, ``"lif"``, ``"poisson"``, and
-        with rectified linear tuning curves ``"relu"`` (integrate-and-fire) and
-        ``"poisson-relu"``. These two have intercepts of 0 unless ``memory_args`` sets
-        others. Run the result on `hardware.loihi.Simulator` for Loihi.
+        `spiking_lmu.neurons.neuron_type`. With rectified linear tuning curves
+        (``"relu"``, ``"poisson-relu"``, ``"coordinated-relu"`` and
+        ``"coordinated-golden-relu"``) they have intercepts of 0 unless ``memory_args``
+        sets others. Run the result on `hardware.loihi.Simulator` for Loihi.
     n_neurons : int, optional
         Mean number of neurons for each state variable; required for neurons.
     inputs : (n, n_items, size_in) array_like, optional

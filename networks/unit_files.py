@@ -13,8 +13,9 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.archives import DamagedFile, open_saved, path_error, write_archive
+from spiking_lmu.neurons import SHIFTS, SystematicSpiking
 from spiking_lmu.training.weights import LARGEST_WEIGHT
-from spiking_lmu.validation import check_number, refusal
+from spiking_lmu.validation import check_choice, check_number, refusal
 
 KIND = "spiking_lmu.networks.LMU"
 #: Neuron types that a file may hold, by name.
@@ -30,6 +31,7 @@ NEURONS: dict[str, type[nengo.neurons.NeuronType]] = {
         nengo.PoissonSpiking,
         nengo.StochasticSpiking,
         nengo.RegularSpiking,
+        SystematicSpiking,
     )
 }
 SIZES = {"units", "order", "theta", "size_in", "memory_d", "dt", "amplitude", "scale"}
@@ -135,6 +137,8 @@ def _neurons(described: Any) -> nengo.neurons.NeuronType:
     for name, value in values.items():
         if name == "base_type":
             values[name] = _neurons(value)
+        elif name == "shift":
+            check_choice("shift", value, SHIFTS)
         else:
             check_number(name, value)
     return kind(**values)

@@ -25,6 +25,8 @@ What is mended, and what breaks without it:
   ``copy=False`` copies where it must, and whose ``fromstring`` reads bytes. The first
   raises a ValueError since numpy 2.0 ("Unable to avoid copy"). The second, for files
   of events, does since numpy 2.3 ("The binary mode of fromstring is removed").
+- NengoDL is told how to build `SystematicSpiking` in TensorFlow. It would otherwise
+  call Python in each step, without a generator of random numbers.
 - nengo-loihi 1.1.0 is imported without TensorFlow, unless NengoDL is there already. It
   would import TensorFlow with Keras 3, which NengoDL could not use any more.
 - What TensorFlow 2.21 and 2.22 write to stderr about processors and graphics cards,
@@ -181,7 +183,9 @@ def _import_nengo_dl() -> ModuleType:
         "subprocess": _Mended(subprocess, call=call),
     }
     with _modules(stand_ins), _without_notices():
-        return import_module("nengo_dl")
+        package = import_module("nengo_dl")
+    import_module("spiking_lmu.tensorflow_spikes")
+    return package
 
 
 def _import_nengo_loihi() -> ModuleType:

@@ -149,11 +149,12 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         """One step of neurons whose rates are J."""
         begin = np.flatnonzero(first)
         sizes = np.diff(begin, append=len(J))
-        if rng is not None:
+        if self.shift == "random":
             offset[...] = np.repeat(rng.uniform(size=len(begin)), sizes)
         else:
             offset[...] = (offset + GOLDEN) % 1
-        expected = J * dt
+        # in 64 bits: sums over many neurons must keep the slowest ones
+        expected = np.multiply(J, dt, dtype=np.float64)
         total = np.cumsum(expected)
         total += offset - np.repeat((total - expected)[begin], sizes)
         reached = np.floor(total)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
+from spiking_lmu import SystematicSpiking
 from spiking_lmu.data.archives import read_archive, write_archive
 from spiking_lmu.networks import LMU, LegendreMemory, freeze
 from unit_cases import changed
@@ -127,6 +128,7 @@ KEPT = [
     {"neuron_type": None, "e_h": None, "bias": None},
     {"neuron_type": nengo.PoissonSpiking(nengo.Tanh(tau_ref=0.004)), "synapse": 0.02},
     {"neuron_type": nengo.SpikingRectifiedLinear(), "scale": 50.0, "amplitude": 0.5},
+    {"neuron_type": SystematicSpiking(nengo.Tanh(tau_ref=0.004), "golden")},
 ]
 
 
@@ -178,6 +180,8 @@ DAMAGE = [
         None, "Tanh", {"type": "Direct"}, {"type": ["Tanh"]}, {"type": "Tanh"},
         {"type": "RectifiedLinear", "amplitude": "x"}, {"type": "Tanh", "tau_ref": []},
         {"type": "RectifiedLinear", "amplitude": -1},
+        *({"type": "SystematicSpiking", "base_type": {"type": "Tanh", "tau_ref": 1},
+           "amplitude": 1, "shift": shift} for shift in ("even", 3, None, ["golden"])),
     )),
     replaced("W_x", np.zeros((2, 5))), replaced("W_x", np.full((5, 2), np.nan)),
     replaced("W_x", np.full((5, 2), 1e300)), replaced("W_x", np.zeros((5, 2), int)),
@@ -197,7 +201,9 @@ def test_damaged_units_are_refused(tmp_path, damage):
 
 # recurrent noise lifts u beyond what is announced, for some steps
 @pytest.mark.filterwarnings("ignore:the input of")
-@pytest.mark.parametrize("memory", ["rate", "lif", "relu", "poisson-relu"])
+@pytest.mark.parametrize(
+    "memory", ["rate", "lif", "relu", "poisson-relu", "coordinated-golden-relu"]
+)
 def test_many_neurons_compute_as_the_exact_unit(memory):
     """A memory of neurons made for what the unit hears; better with more of them."""
     unit, x = trained_unit(bias=0.2), unit_inputs(4, 300)

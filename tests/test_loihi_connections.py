@@ -215,12 +215,13 @@ def test_whole_units_of_random_neurons_with_feedback(target):
             memory_args=IN_UNIT,
         )
         probe = heard(lmu)
-    sim = run(network, target)
+    sim = run(network, target, minibatch_size=8)
     assert any("'hidden'> stays on the host" in text for text in sim.changes)
+    found = sim.data[probe].mean(axis=0)[SETTLED]
     expected = run(network, "nengo").data[probe][SETTLED]
-    assert np.mean(sim.data[probe][SETTLED]) == pytest.approx(expected.mean(), rel=0.1)
-    # two draws of the same noise
-    assert nrmse(sim.data[probe][SETTLED], expected) < 0.1
+    assert np.mean(found) == pytest.approx(expected.mean(), rel=0.1)
+    # the mean of eight draws of the noise, and one more: two differ by 0.08 to 0.12
+    assert nrmse(found, expected) < 0.1
 
 
 def test_ensembles_can_be_kept_on_the_chip():

@@ -194,7 +194,10 @@ def test_no_chip_has_coordinated_neurons(shift):
     alone = nengo.Network()
     with alone:
         ensemble = nengo.Ensemble(10, 1, neuron_type=coordinated(shift), label="alone")
-    for network, name in [(fed(neuron_type=coordinated(shift))[0], "x0"), (alone, "al")]:
+    for network, name in [
+        (fed(neuron_type=coordinated(shift))[0], "x0"),
+        (alone, "al"),
+    ]:
         refused = f"{name}.* share a random number .*choose nengo.LIF or nengo.Poisson"
         with pytest.raises(ValidationError, match=refused):
             simulator(network)

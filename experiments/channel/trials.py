@@ -58,8 +58,10 @@ def make_tasks(
     neurons : sequence of int
         Numbers of neurons of the population.
     neuron_types : sequence of str
-        ``poisson``, ``lif``, ``rate``, ``relu`` (integrate-and-fire) or
-        ``poisson-relu`` (Poisson neurons with rectified linear tuning curves).
+        With the tuning curves of LIF neurons: ``poisson``, ``coordinated``,
+        ``coordinated-golden``, ``regular``, ``lif`` and ``rate`` (without spikes).
+        With rectified linear ones: ``poisson-relu``, ``coordinated-relu``,
+        ``coordinated-golden-relu`` and ``relu`` (integrate-and-fire).
     trials : int
         Runs of each combination, each with neurons of its own. Neuron types share
         them, so that they can be compared pair by pair.

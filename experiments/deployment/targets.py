@@ -81,6 +81,8 @@ TARGETS: dict[str, Callable[[SequenceNetwork, np.ndarray, int, bool], Run]] = {
     "dl": run_dl,
     "loihi": run_on_chip,
 }
+#: The neurons of memories that Loihi has, or equal ones.
+ON_CHIP = ("lif", "poisson", "regular", "relu", "poisson-relu")
 #: The packages that a target needs beside Nengo.
 NEEDS = {
     "compiled": ("numba",),

@@ -19,7 +19,7 @@ from spiking_lmu.data.datasets import Split
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
 from spiking_lmu.experiments.classification.trials import load
-from spiking_lmu.experiments.deployment.targets import TARGETS
+from spiking_lmu.experiments.deployment.targets import ON_CHIP, TARGETS
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
@@ -99,8 +99,11 @@ def make_tasks(
         Part of the data: ``test``, which was not used in training; or ``all``, for data
         that were not used in training at all.
     memory : str, optional
-        ``exact``, or the neurons of the memory: ``rate``, ``relu``, ``lif``,
-        ``poisson-relu`` or ``poisson``; by default those of the model, or ``lif``.
+        ``exact``, or the neurons of the memory, by default those of the model, or
+        ``lif``. With the tuning curves of LIF neurons: ``lif``, ``poisson``,
+        ``coordinated``, ``coordinated-golden``, ``regular`` and ``rate`` (without
+        spikes). With linear ones: ``relu`` (integrate-and-fire), ``poisson-relu``,
+        ``coordinated-relu`` and ``coordinated-golden-relu``.
     neurons : int, optional
         Number of neurons of the memory, over all state variables; by default that of
         the model, or 2000.
@@ -190,8 +193,8 @@ def _check_neurons(
     check_integer("presentation", settings["presentation"], high=10**4)
     check_number("synapse", settings["synapse"], low=0.001, high=100)
     check_number("rates", settings["rates"], low=10, high=2000)
-    if target == "loihi" and settings["memory"] in ("exact", "rate"):
-        allowed = "lif, relu, poisson-relu or poisson on a chip: it has spikes"
+    if target == "loihi" and settings["memory"] not in ON_CHIP:
+        allowed = f"{', '.join(ON_CHIP)} on a chip, which has no other neurons"
         raise refusal("memory", settings["memory"], allowed)
 
 
