@@ -260,7 +260,8 @@ def _start_anew(sim: Simulator, rng: np.random.RandomState) -> None:
     """Let neurons start in another random state for each sequence."""
     for operator in sim.model.operators:
         if isinstance(operator, SimNeurons):
-            n, lanes = operator.output.size, sim.minibatch_size
-            state = operator.neurons.make_state(n * lanes, rng)
+            n, lanes = operator.output.size, range(sim.minibatch_size)
+            states = [operator.neurons.make_state(n, rng) for _ in lanes]
             for name, signal in operator.state.items():
-                sim.signals[signal][...] = state[name].reshape(n, lanes)
+                values = [state[name] for state in states]
+                sim.signals[signal][...] = np.stack(values, axis=-1)

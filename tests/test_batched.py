@@ -17,7 +17,7 @@ from spiking_lmu.networks import (
     state_noise,
 )
 from spiking_lmu.networks.batched import BatchedMemory
-from spiking_lmu.neurons import poisson
+from spiking_lmu.neurons import coordinated, neuron_type, poisson
 from spiking_lmu.training.weights import draw_weights
 
 THETA = 0.1
@@ -71,6 +71,8 @@ def run_on_nengo(memory, x, presentation, seed=0):
                 if "voltage" in signals:
                     voltage = sim.signals[signals["voltage"]]
                     voltage[...] = rng.random(voltage.shape)
+                if "offset" in signals:
+                    sim.signals[signals["offset"]][...] = rng.random()
             sim.run_steps(shown.shape[1])
             states.append(sim.data[probe][-1])
             spikes.append(sum(sim.data[p].sum() for p in neurons) * memory.dt)
@@ -94,7 +96,16 @@ def test_rates_are_those_of_nengo(neuron_type, size_in, presentation):
 
 
 @pytest.mark.parametrize(
-    "neuron_type", [nengo.SpikingRectifiedLinear(), nengo.LIF(), poisson()], ids=repr
+    "neuron_type",
+    [
+        nengo.SpikingRectifiedLinear(),
+        nengo.LIF(),
+        poisson(),
+        coordinated(),
+        coordinated("golden"),
+        neuron_type("coordinated-relu"),
+    ],
+    ids=repr,
 )
 def test_errors_and_spikes_are_as_large_as_on_nengo(neuron_type):
     memory = make_memory(neuron_type, n_neurons=50)

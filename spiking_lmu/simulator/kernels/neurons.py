@@ -185,6 +185,12 @@ def regular_spiking(
 
 
 @compiled
+def fractional_part(x: float) -> float:
+    """The part of a number after the point."""
+    return x - np.floor(x)
+
+
+@compiled
 def stochastic_spiking(
     rate: float, dt: float, amplitude: float, words: Any, stream: int
 ) -> float:

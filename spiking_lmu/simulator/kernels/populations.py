@@ -38,7 +38,7 @@ def decoder_table(decoders: np.ndarray) -> np.ndarray:
 
 def scratch_size(lanes: int | None) -> int:
     """How many numbers `population` needs for its own use in the arena."""
-    return 2 * max(CHUNK, lanes or 1)
+    return 2 * max(CHUNK, lanes or 1) + 2 * (lanes or 1)
 
 
 # operands of `population`
@@ -104,6 +104,7 @@ def population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             n_lane,
             words,
             code[at + STREAM],
+            scratch + 2 * room,
         )
         out = arena[out_at : out_at + m]
         if code[at + N_OUTPUTS] > 0:

@@ -9,9 +9,11 @@ import nengo
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
+from spiking_lmu.neurons import GOLDEN, SystematicSpiking
+
 from . import neurons
 from .compilation import compiled
-from .random_numbers import SIZE
+from .random_numbers import SIZE, uniform
 
 LONGEST = 0.2  # time steps for which LIF neurons have series, in units of tau_rc
 
@@ -28,7 +30,8 @@ LONGEST = 0.2  # time steps for which LIF neurons have series, in units of tau_r
     REGULAR_SPIKING,
     STOCHASTIC_SPIKING,
     POISSON_SPIKING,
-) = range(12)
+    SYSTEMATIC_SPIKING,
+) = range(13)
 
 KINDS: dict[type, int] = {
     nengo.RectifiedLinear: RECTIFIED_LINEAR,
@@ -43,6 +46,7 @@ KINDS: dict[type, int] = {
     nengo.RegularSpiking: REGULAR_SPIKING,
     nengo.StochasticSpiking: STOCHASTIC_SPIKING,
     nengo.PoissonSpiking: POISSON_SPIKING,
+    SystematicSpiking: SYSTEMATIC_SPIKING,
 }
 
 # the attributes of Nengo's types that follow dt in their parameters
@@ -59,6 +63,7 @@ ATTRIBUTES: dict[int, tuple[str, ...]] = {
     REGULAR_SPIKING: ("amplitude",),
     STOCHASTIC_SPIKING: ("amplitude",),
     POISSON_SPIKING: ("amplitude",),
+    SYSTEMATIC_SPIKING: ("amplitude",),
 }
 
 
@@ -69,8 +74,11 @@ def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
     """
     names = ATTRIBUTES[KINDS[type(neuron_type)]]
     own = [float(getattr(neuron_type, name)) for name in names]
-    series = lif_series(neuron_type, dt) if type(neuron_type) is nengo.LIF else []
-    return [dt, *own, *series]
+    if type(neuron_type) is nengo.LIF:
+        own += lif_series(neuron_type, dt)
+    if type(neuron_type) is SystematicSpiking:
+        own.append(float(GOLDEN))
+    return [dt, *own]
 
 
 def lif_series(neuron_type: nengo.LIF, dt: float) -> list[float]:
@@ -150,11 +158,13 @@ def steps(
     n_lane: int,
     words: Any,
     streams: int,
+    carried: int,
 ) -> None:
     """Outputs and states of m neurons of a kind, with parameters at p.
 
     Their currents, outputs, and up to three states begin at the other places. The
-    neurons take turns with the random streams of `n_lane` lanes.
+    neurons take turns with the random streams of `n_lane` lanes. At `carried`, two
+    numbers of each lane are kept for the next neurons.
     """
     J, out = arena[J_at : J_at + m], arena[out_at : out_at + m]
     dt = arena[p]
@@ -192,6 +202,25 @@ def steps(
         for i in range(m):
             stream = streams + SIZE * (i % n_lane)
             out[i] = neurons.poisson_spiking(J[i], dt, arena[p], words, stream)
+    elif kind == SYSTEMATIC_SPIKING:
+        offset, begins = arena[first : first + m], arena[second : second + m]
+        sums = arena[carried : carried + n_lane]
+        shifts = arena[carried + n_lane : carried + 2 * n_lane]
+        for row in range(0, m, n_lane):
+            if begins[row] == 1.0:
+                for b in range(n_lane):
+                    if streams < 0:
+                        shifts[b] = neurons.fractional_part(
+                            offset[row + b] + arena[p + 1]
+                        )
+                    else:
+                        shifts[b] = uniform(words, streams + SIZE * b)
+                    sums[b] = shifts[b]
+            for b in range(n_lane):
+                out[row + b], sums[b] = neurons.regular_spiking(
+                    J[row + b], sums[b], dt, arena[p]
+                )
+                offset[row + b] = shifts[b]
     elif kind == ADAPTIVE_LIF_RATE:
         adaptation = arena[first : first + m]
         for i in range(m):
