@@ -15,6 +15,7 @@ from tqdm import tqdm
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
 from spiking_lmu.noise import error_covariance, spiking_noise
+from spiking_lmu.populations import predictable
 from spiking_lmu.simulator.program import lane_seed
 from spiking_lmu.simulator.simulator import Simulator
 from spiking_lmu.simulators import repeatable
@@ -100,7 +101,8 @@ def state_noise(
 
     Noise-aware training requires it: ``training.fit(..., noise={network.lmu.state:
     covariance})``. For Poisson neurons it comes from theory. For other neurons, it has
-    the form that Poisson spikes would cause, scaled to the errors of some sequences.
+    the form that theory gives it, or would give it if their spikes were Poisson, and is
+    scaled to the errors of some sequences.
 
     Parameters
     ----------
@@ -238,11 +240,14 @@ class BatchedMemory:
     def noise(self) -> np.ndarray:
         """Covariance of the noise in the state m of one memory, from theory.
 
-        The theory is for Poisson spikes. For other neurons, it gives the form of the
-        covariance but not its size.
+        For neurons without a theory, or without spikes, it is that of Poisson spikes,
+        which gives the form of the covariance but not its size.
         """
         r, d = self.memory.realization, self.memory.order
-        P = error_covariance(r, spiking_noise(r, self.populations[:d], poisson=True))
+        kind = self.memory.neuron_type
+        poisson = not (kind.spiking and predictable(kind))
+        q = spiking_noise(r, self.populations[:d], poisson)
+        P = error_covariance(r, q)
         return r.T @ P @ r.T.T
 
 

@@ -29,7 +29,12 @@ from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
 
 from .neurons import MAX_RATES, check_neurons, poisson
-from .populations import MAX_NEURONS, Population, count_variance, draw_population
+from .populations import (
+    MAX_NEURONS,
+    Population,
+    check_predictable,
+    draw_population,
+)
 from .realization import FEWEST_NEURONS, Realization, check_realization
 from .validation import (
     check_array,
@@ -86,11 +91,14 @@ def spiking_noise(
     check_populations(realization, populations)
     if not poisson:
         for population in populations:  # rates of some neuron types take very long
-            count_variance(population.neuron_type, np.zeros(0))
+            check_predictable(population.neuron_type)
     expected = np.diag(realization.covariance)
     noise = np.zeros(realization.order)
+    deviations = noise
     for _ in range(3):
-        deviations = np.sqrt(expected + noise)
+        last, deviations = deviations, np.sqrt(expected + noise)
+        if np.allclose(deviations, last, rtol=1e-3, atol=0):
+            break
         q = np.array(
             [
                 p.noise(s, realization.dt, poisson)
@@ -211,7 +219,7 @@ def predict_rmse(
     synapse = _check_synapse(synapse)
     neuron_type = poisson() if neuron_type is None else neuron_type
     check_neurons(neuron_type, max_rates, intercepts)
-    count_variance(neuron_type, np.zeros(0))  # refuses unknown neuron types
+    check_predictable(neuron_type)
     rng = np.random.RandomState(check_integer("seed", seed, low=0, high=2**32 - 1))
     neurons = realization.neurons(n_neurons * realization.order, allocation)
     if not neuron_type.spiking:

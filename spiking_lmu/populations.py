@@ -17,6 +17,7 @@ from scipy.special import ndtri
 from .decoders import blocks, decoder_solver
 from .neurons import (
     MAX_RATES,
+    SystematicSpiking,
     check_neurons,
     poisson,
     spike_height,
@@ -25,7 +26,7 @@ from .neurons import (
 from .validation import check_integer, check_number, refusal
 
 MAX_NEURONS = 10**6
-
+ACTIVITIES = 10**6  # in memory at once, unless one value of x alone has more
 
 # the middles of 1,000 equally likely intervals of a normal distribution
 _NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
@@ -33,10 +34,11 @@ _NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
 
 @singledispatch
 def count_variance(neuron_type: NeuronType, expected: np.ndarray) -> np.ndarray:
-    """Variance of the numbers of spikes of neurons in a step.
+    """Variance of the numbers of spikes of independent neurons in a step.
 
     Neuron types whose spikes are independent of each other and from step to step are
-    registered here; neurons that do not spike have none.
+    registered here; neurons that do not spike have none. Types that are not registered
+    have no such variance, or it is not all that matters (`decoded_variance`).
 
     Parameters
     ----------
@@ -59,8 +61,9 @@ def count_variance(neuron_type: NeuronType, expected: np.ndarray) -> np.ndarray:
             "neuron_type",
             neuron_type,
             "Poisson or other neurons with random, independent spikes "
-            "(nengo.PoissonSpiking, nengo.StochasticSpiking), or rates, since the "
-            "theory of noise includes no others",
+            "(nengo.PoissonSpiking, nengo.StochasticSpiking), coordinated neurons "
+            "(SystematicSpiking) with a random shift, or rates, since the theory of "
+            "noise includes no others",
         )
     return np.zeros(np.shape(expected))
 
@@ -77,10 +80,79 @@ def _(neuron_type: nengo.StochasticSpiking, expected: np.ndarray) -> np.ndarray:
     return part * (1 - part)
 
 
+@singledispatch
+def decoded_variance(
+    neuron_type: NeuronType, expected: np.ndarray, decoders: np.ndarray
+) -> np.ndarray:
+    r"""Variance of the decoded spikes of a whole population in a step.
+
+    Variances of independent neurons add up. `SystematicSpiking` neurons are not
+    independent: all of their spikes follow from one random number U. By summation by
+    parts, with :math:`C_k` the expected number of spikes of the neurons 1 to k, the
+    decoded sum is :math:`\sum_k J_k \lfloor C_k + U \rfloor`, where
+    :math:`J_k = w_k - w_{k+1}` and :math:`J_n = w_n`. As a function of U it is
+    constant but for n jumps, by :math:`J_k` where U reaches 1 less the fraction of
+    :math:`C_k`. Its mean and variance are those of a piecewise constant function,
+    without approximation.
+
+    Parameters
+    ----------
+    neuron_type : nengo.neurons.NeuronType
+        Those of which `count_variance` knows, or `SystematicSpiking`.
+    expected : (n_values, n) ndarray
+        Mean numbers of spikes of all neurons of the population in a step.
+    decoders : (n,) ndarray
+
+    Returns
+    -------
+    variance : (n_values,) ndarray
+        Of the sum of numbers of spikes times decoders.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If no theory of the neurons' spikes is known.
+    """
+    return count_variance(neuron_type, expected) @ decoders**2
+
+
+@decoded_variance.register
+def _(
+    neuron_type: SystematicSpiking, expected: np.ndarray, decoders: np.ndarray
+) -> np.ndarray:
+    steps = np.append(decoders[:-1] - decoders[1:], decoders[-1:])
+    reached = np.cumsum(expected, axis=1) % 1
+    order = np.argsort(reached, axis=1)
+    edges = np.take_along_axis(reached, order, axis=1)
+    # where 1 - U lies between two edges, the neurons of the higher ones have jumped
+    values = np.zeros((len(edges), len(decoders) + 1))
+    np.cumsum(steps[order[:, ::-1]], axis=1, out=values[:, -2::-1])
+    widths = np.diff(edges, axis=1, prepend=0, append=1)
+    mean = np.sum(widths * values, axis=1, keepdims=True)
+    return np.asarray(np.sum(widths * (values - mean) ** 2, axis=1))
+
+
+def check_predictable(neuron_type: NeuronType) -> None:
+    """Refuse neurons whose noise is not known, or not white in time.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If no theory of the neurons' spikes is known.
+    """
+    decoded_variance(neuron_type, np.zeros((0, 0)), np.zeros(0))
+    if isinstance(neuron_type, SystematicSpiking) and neuron_type.shift == "golden":
+        allowed = (
+            "coordinated neurons with a random shift: with the golden shift, errors of "
+            "successive steps depend on each other, and the noise is not white in time"
+        )
+        raise refusal("neuron_type", neuron_type, allowed)
+
+
 def predictable(neuron_type: NeuronType) -> bool:
     """Whether theory knows the noise of these neurons."""
     try:
-        count_variance(neuron_type, np.zeros(0))
+        check_predictable(neuron_type)
     except ValidationError:
         return False
     return True
@@ -152,13 +224,17 @@ class Population:
         """
         height = spike_height(self.neuron_type)
         total = np.zeros(len(x))
-        for part in blocks(len(self.gain)):
-            expected = self.rates(x, part) * (dt / height)
-            variance = np.abs(expected)
-            if not poisson:
-                variance = count_variance(self.neuron_type, expected)
-            total += variance @ (self.decoders[part] * (height / dt)) ** 2
-        return total
+        # a few values at a time: the spikes of coordinated neurons depend on all others
+        rows = max(1, ACTIVITIES // len(self.gain))
+        for part in (slice(k, k + rows) for k in range(0, len(x), rows)):
+            expected = self.rates(x[part]) * (dt / height)
+            if poisson:
+                total[part] = np.abs(expected) @ self.decoders**2
+            else:
+                total[part] = decoded_variance(
+                    self.neuron_type, expected, self.decoders
+                )
+        return total * (height / dt) ** 2
 
     def noise(self, deviation: float, dt: float, poisson: bool = False) -> float:
         """Mean of `variance`, for x normal with this deviation."""

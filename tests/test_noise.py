@@ -9,7 +9,12 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.decoders import PoissonL2, noise_tau
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import simulate
-from spiking_lmu.neurons import poisson, tuned_eval_points
+from spiking_lmu.neurons import (
+    SystematicSpiking,
+    coordinated,
+    poisson,
+    tuned_eval_points,
+)
 from spiking_lmu.noise import (
     error_covariance,
     noise_rmse,
@@ -151,6 +156,9 @@ def test_population_decodes_its_value():
         nengo.PoissonSpiking(nengo.Tanh()),
         nengo.StochasticSpiking(nengo.LIFRate()),
         nengo.StochasticSpiking(nengo.RectifiedLinear(amplitude=7)),
+        coordinated(),
+        SystematicSpiking(nengo.Tanh(), amplitude=0.3),
+        SystematicSpiking(nengo.RectifiedLinear(amplitude=7)),  # several spikes a step
     ],
     ids=str,
 )
@@ -184,13 +192,27 @@ def test_noise_is_that_of_simulated_spikes(neuron_type):
     assert spiking_noise(r, [population])[0] == pytest.approx(expected, rel=0.02)
 
 
+def spikes(kind, expected, rng):
+    """Numbers of spikes (trials, n)."""
+    if isinstance(kind, nengo.PoissonSpiking):
+        return rng.poisson(expected)
+    shared = rng.uniform(size=(len(expected), 1))
+    reached = np.floor(np.cumsum(expected, axis=1) + shared)
+    return np.diff(reached, axis=1, prepend=0)
+
+
 @pytest.mark.parametrize(
-    "coordinates, allocation", [("legendre", "equal"), ("balanced", "optimal")]
+    "coordinates, allocation, kind",
+    [
+        ("legendre", "equal", poisson()),
+        ("balanced", "optimal", poisson()),
+        ("balanced", "optimal", coordinated()),
+    ],
 )
-def test_theory_meets_simulated_spikes(coordinates, allocation):
-    """The whole loop of Poisson neurons, 24 runs at once, without any simulator."""
+def test_theory_meets_simulated_spikes(coordinates, allocation, kind):
+    """The whole loop of neurons, 24 runs at once, without any simulator."""
     r = memory(3, coordinates)
-    drawn = populations(r, 100, allocation=allocation)
+    drawn = populations(r, 100, allocation=allocation, neuron_type=kind)
     recurrent, feed = r.transforms
     a, trials, rng = np.exp(-DT / TAU), 24, np.random.default_rng(0)
     u = white_noise(3, DT, 1 / THETA, 0.4, seed=0)
@@ -199,12 +221,15 @@ def test_theory_meets_simulated_spikes(coordinates, allocation):
     for n in range(len(u)):
         error = x - x.mean(axis=0)  # what is common to all runs is distortion
         if n >= 1000:
-            rates = [p.rates(v) @ p.decoders**2 for p, v in zip(drawn, x.T)]
-            variances += np.mean(rates, axis=1) / DT / (len(u) - 1000)
+            q = [p.variance(v, DT) for p, v in zip(drawn, x.T)]
+            variances += np.mean(q, axis=1) / (len(u) - 1000)
             squares += np.sum((error @ r.T.T) ** 2) / (trials - 1)
             assert np.all(np.abs(x.mean(axis=0) - ideal[n]) < r.radii)
         decoded = np.column_stack(
-            [rng.poisson(p.rates(v) * DT) @ p.decoders / DT for p, v in zip(drawn, x.T)]
+            [
+                spikes(kind, p.rates(v) * DT, rng) @ p.decoders / DT
+                for p, v in zip(drawn, x.T)
+            ]
         )
         x = a * x + (1 - a) * (decoded @ recurrent.T + feed[:, 0] * u[n])
     measured = np.sqrt(squares / (len(u) - 1000))
@@ -258,6 +283,7 @@ def test_neurons_that_do_not_spike_are_not_noisy():
 
 
 NO_THEORY = [
+    coordinated("golden"),
     nengo.LIF(),
     nengo.AdaptiveLIF(),
     nengo.SpikingRectifiedLinear(),
@@ -273,7 +299,9 @@ def test_neurons_without_a_theory_are_refused(neuron_type):
         lambda: predict_rmse(r, 50, neuron_type=neuron_type),
         lambda: required_neurons(0.1, r, neuron_type=neuron_type),
     ):
-        with pytest.raises(ValidationError, match="^neuron_type: must be Poisson"):
+        with pytest.raises(
+            ValidationError, match="^neuron_type: must be .*Poisson|random shift"
+        ):
             call()
 
 

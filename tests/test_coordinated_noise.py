@@ -1,0 +1,116 @@
+"""The noise of coordinated spikes: what theory says of it, against spikes."""
+
+import nengo
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nengo.exceptions import ValidationError
+
+from spiking_lmu.neurons import GOLDEN, SystematicSpiking, coordinated
+from spiking_lmu.populations import (
+    check_predictable,
+    decoded_variance,
+    draw_population,
+    predictable,
+)
+
+DT = 0.001
+
+
+def spike_counts(expected, offsets):
+    """Numbers of spikes (n_offsets, n) by definition."""
+    reached = np.floor(np.cumsum(expected) + offsets[:, None])
+    return np.diff(reached, axis=1, prepend=0)
+
+
+# negative spikes, silent neurons, several spikes a step; exact in binary, so that
+# sums do not depend on their order
+EXPECTED = st.lists(
+    st.integers(-160, 160).map(lambda k: k / 64), min_size=1, max_size=25
+).map(np.array)
+
+
+@given(EXPECTED, st.integers(0, 10**6))
+def test_variance_is_that_over_the_shared_number(expected, seed):
+    decoders = np.random.default_rng(seed).normal(size=len(expected))
+    # jumps lie at multiples of 1/64: the middles of 64 intervals give exact means
+    sums = spike_counts(expected, (np.arange(64) + 0.5) / 64) @ decoders
+    found = decoded_variance(coordinated(), expected[None], decoders)
+    np.testing.assert_allclose(found, sums.var(), rtol=1e-9, atol=1e-12)
+    assert sums.mean() == pytest.approx(expected @ decoders)  # no bias
+
+
+def test_variance_of_any_rates_is_that_over_the_shared_number():
+    rng = np.random.default_rng(0)
+    expected = rng.uniform(-0.3, 1.5, size=(5, 60))
+    decoders = rng.normal(size=60)
+    offsets = (np.arange(100_000) + 0.5) / 100_000
+    sums = [spike_counts(row, offsets) @ decoders for row in expected]
+    found = decoded_variance(coordinated(), expected, decoders)
+    # each of 60 jumps is misplaced by at most half a hundred-thousandth
+    bound = 4 * np.abs(np.diff(decoders, append=0)).sum() ** 2 / 100_000
+    np.testing.assert_allclose(found, np.var(sums, axis=1), atol=bound)
+
+
+@given(EXPECTED, st.floats(-10, 10))
+def test_equal_decoders_see_the_total_alone(expected, weight):
+    """Which is one of two successive numbers."""
+    part = expected.sum() % 1
+    found = decoded_variance(
+        coordinated(), expected[None], np.full(len(expected), weight)
+    )
+    assert found == pytest.approx(weight**2 * part * (1 - part), abs=1e-12)
+
+
+@given(EXPECTED, st.integers(0, 24))
+def test_each_neuron_alone_varies_as_if_independent(expected, k):
+    alone = np.eye(25)[k][: len(expected)]
+    part = (alone @ expected) % 1
+    found = decoded_variance(coordinated(), expected[None], alone)
+    assert found == pytest.approx(part * (1 - part), abs=1e-12)
+    independent = nengo.StochasticSpiking(nengo.LIFRate())
+    assert found == pytest.approx(
+        decoded_variance(independent, expected[None], alone), abs=1e-12
+    )
+
+
+def test_neurons_that_do_not_spike_have_no_variance():
+    found = decoded_variance(coordinated(), np.zeros((3, 9)), np.ones(9))
+    np.testing.assert_array_equal(found, np.zeros(3))
+    assert decoded_variance(coordinated(), np.zeros((2, 0)), np.zeros(0)).size == 2
+
+
+@pytest.mark.parametrize("height", [1.0, 0.02])
+def test_noise_of_a_population_falls_faster_than_that_of_independent_neurons(height):
+    kind = SystematicSpiking(nengo.LIFRate(), amplitude=height)
+    ratios = []
+    for n in (100, 1000):
+        rng = np.random.RandomState(0)
+        population = draw_population(n, 1.0, 4.5, 0.1, rng, neuron_type=kind)
+        ratios.append(
+            population.noise(1 / 4.5, DT) / population.noise(1 / 4.5, DT, True)
+        )
+        x = np.linspace(-0.9, 0.9, 50)
+        together = population.variance(x, DT)
+        # a few values at a time or one alone: the same
+        assert population.variance(x[7:8], DT) == pytest.approx(together[7])
+    assert ratios[1] < 0.4 * ratios[0] < 0.1
+
+
+def test_only_a_random_shift_makes_noise_that_is_white_in_time():
+    assert predictable(coordinated())
+    assert not predictable(coordinated("golden"))
+    rng = np.random.default_rng(0)
+    expected, decoders = rng.uniform(0, 0.2, 50), rng.normal(size=50)
+    q = decoded_variance(coordinated("golden"), expected[None], decoders)
+    # in any one step, the golden shift is as uniform as a random one
+    offsets = np.arange(20_000) * GOLDEN % 1
+    sums = spike_counts(expected, offsets) @ decoders
+    assert sums.var() == pytest.approx(q[0], rel=0.01)
+    assert np.corrcoef(sums[1:], sums[:-1])[0, 1] < -0.2
+
+
+def test_refuses_the_golden_shift_where_noise_must_be_white():
+    with pytest.raises(ValidationError, match="^neuron_type: must be .* random shift"):
+        check_predictable(coordinated("golden"))
