@@ -102,7 +102,7 @@ def test_only_a_random_shift_makes_noise_that_is_white_in_time():
     assert predictable(coordinated())
     assert not predictable(coordinated("golden"))
     rng = np.random.default_rng(0)
-    expected, decoders = rng.uniform(0, 0.2, 50), rng.normal(size=50)
+    expected, decoders = rng.uniform(0, 0.2, 50), np.linspace(-1, 1, 50)
     q = decoded_variance(coordinated("golden"), expected[None], decoders)
     # in any one step, the golden shift is as uniform as a random one
     offsets = np.arange(20_000) * GOLDEN % 1
