@@ -38,6 +38,7 @@ NEURON_TYPES = (
     "coordinated-relu",
     "coordinated-golden-relu",
 )
+COORDINATED = tuple(name for name in NEURON_TYPES if name.startswith("coordinated"))
 SHIFTS = ("random", "golden")
 GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz

@@ -9,7 +9,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu.data.recordings import load_signal
 from spiking_lmu.experiments import channel
-from spiking_lmu.experiments.experiment import Experiment
+from spiking_lmu.experiments.experiment import Experiment, Otherwise
 from spiking_lmu.experiments.precision.figures import plot
 from spiking_lmu.experiments.sweeps.backends import needs
 from spiking_lmu.experiments.sweeps.backends import prepare as prepare_backend
@@ -20,9 +20,10 @@ __all__ = ["FULL_GRID", "experiment", "plot", "run"]
 FULL_GRID: dict[str, Any] = {
     "orders": (3, 6, 12, 24, 48),
     "neurons": (10, 20, 50, 100, 200, 500, 1000, 2000, 5000),
-    "neuron_types": ("poisson", "lif", "relu", "rate"),
+    "neuron_types": ("poisson", "coordinated", "lif", "relu", "rate"),
     "trials": 20,
 }
+ON_CHIP = {"neuron_types": ("poisson", "lif")}
 
 
 def prepare(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +42,9 @@ experiment = Experiment.of_folder(
     prepare=prepare,
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",
+    otherwise=Otherwise(
+        "with --backend loihi", lambda given: given["backend"] == "loihi", ON_CHIP
+    ),
     folders={"network": "memory", "signal": None, "backend": "compiled"},
     needs=needs,
     before=prepare_backend,

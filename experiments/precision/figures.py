@@ -2,279 +2,269 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.means import by_type
 from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.pages.templates import initial
-from spiking_lmu.experiments.precision.laws import floor_study, floors, gains, grid
-from spiking_lmu.experiments.precision.trials import (
-    as_recording,
-    make_input,
-    make_model,
-    warm_up,
-)
-from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.experiments.precision import laws
 from spiking_lmu.intervals import mean_interval
-from spiking_lmu.legendre import sampled_readout, state_space
-from spiking_lmu.linear_systems import discretize, simulate
-from spiking_lmu.signals import lowpass
+from spiking_lmu.neurons import COORDINATED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LARGEST_EXAMPLE = 2000  # neurons, in the run that is shown in full
+ABREAST = 3  # panels
+SPIKES = {
+    "poisson": "Independent Poisson spikes",
+    "coordinated": "Coordinated Poisson spikes",
+}
+HALF = (-0.5, r"$\propto 1/\sqrt{m}$")
+ONE = (-1.0, r"$\propto 1/m$")
 
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """RMSE against m, one panel a design, with the theory and the 1/sqrt(m) guide.
+    """RMSE against m, one panel a network, with the theory and a guide for its slope.
 
-    Of Poisson neurons, or of the first type where there are none.
+    See `networks`.
     """
-    trials = _of_one_type(grid(frame))
-    designs = list(trials["design"].unique())
-    figure = style.new_figure("double", 0.46 if len(designs) > 1 else 0.6)
-    axes = figure.subplots(1, len(designs), sharey=True, squeeze=False)[0]
+    trials = laws.grid(frame)
+    shown = networks(trials)
+    columns = min(len(shown), ABREAST)
+    rows = -(-len(shown) // columns)
+    figure = style.new_figure("double", (0.44 if columns > 1 else 0.6) * rows)
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     colours = style.order_colours(trials["order"])
-    for ax, design in zip(axes, designs):
-        panel = trials[trials["design"] == design]
-        for order, cell in panel.groupby("order"):
-            _cells(ax, cell, "total_neurons", colours[order], f"$d = {order}$")
-        ax.set_title(_design_title(design))
-        ax.set_xlabel("Neurons in all, $m$")
+    panels = dict(zip(shown, axes.flat))
+    for (kind, design), ax in panels.items():
+        for order, cell in _network(trials, kind, design).groupby("order"):
+            _cells(ax, cell, "total_neurons", colours[order])
         style.log_axes(ax)
-    for ax, design in zip(axes, designs):
-        _guide(ax, trials[trials["design"] == design])
-    axes[0].set_ylabel("RMSE of the state")
-    axes[-1].legend(
-        *_reversed_legend(axes[0]), loc="upper left", bbox_to_anchor=(1.01, 1)
-    )
+        ax.set_title(_title(kind, design), fontsize=8.5, linespacing=1.25)
+    for (kind, design), ax in panels.items():
+        _guide(ax, _network(trials, kind, design), "total_neurons", *_slope(kind))
+    for ax in axes.flat[len(shown) :]:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("Neurons in all, $m$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("RMSE of the state")
+    entries = [
+        style.entry(f"$d = {order}$", color=color, marker="o", **style.RIMMED)
+        for order, color in colours.items()
+    ]
+    style.legend_above(figure, entries)
     return figure
 
 
-def _of_one_type(trials: pd.DataFrame) -> pd.DataFrame:
-    kinds = trials["neuron_type"]
-    return trials[kinds == ("poisson" if "poisson" in set(kinds) else kinds.iloc[0])]
+def networks(trials: pd.DataFrame) -> list[tuple[str, str]]:
+    """Neuron types and designs that are shown beside each other.
+
+    Poisson neurons, or the first type where there are none, in each design; and
+    coordinated neurons in the last one.
+    """
+    kinds = list(trials["neuron_type"].unique())
+    first = "poisson" if "poisson" in kinds else kinds[0]
+    pairs = list(trials[["neuron_type", "design"]].itertuples(index=False, name=None))
+    designs = list(trials["design"].unique())
+    shown = [(first, design) for design in designs]
+    shown += [(k, designs[-1]) for k in kinds if k in COORDINATED and k != first]
+    return [pair for pair in shown if pair in pairs]
 
 
-def _cells(ax: Axes, cells: pd.DataFrame, x: str, color: str, label: str) -> None:
+def _network(trials: pd.DataFrame, kind: str, design: str) -> pd.DataFrame:
+    return trials[(trials["neuron_type"] == kind) & (trials["design"] == design)]
+
+
+def _slope(kind: str) -> tuple[float, str]:
+    return ONE if kind in COORDINATED else HALF
+
+
+def _cells(
+    ax: Axes, cells: pd.DataFrame, x: str, color: str, label: str = "", **look: Any
+) -> None:
     """Means and intervals of the trials at each x, and the theory through them."""
     stats = [(v, *mean_interval(c["rmse"], "positive")) for v, c in cells.groupby(x)]
     values, means, lows, highs = map(np.array, zip(*stats))
     theory = cells.groupby(x)["theory"].mean()
     if (theory > 0).all():  # not where there is none
         ax.plot(theory.index, theory, color=color, linewidth=1.0, zorder=2)
-    style.points(ax, values, means, lows, highs, color=color, label=label)
+    style.points(ax, values, means, lows, highs, color=color, label=label, **look)
 
 
-def _guide(ax: Axes, cells: pd.DataFrame) -> None:
-    m = cells["total_neurons"]
-    if m.nunique() < 2:
+def _guide(ax: Axes, cells: pd.DataFrame, x: str, exponent: float, text: str) -> None:
+    if cells["n_neurons"].nunique() < 2:
         return
     lowest = cells[cells["order"] == cells["order"].min()]
-    start, stop = lowest["total_neurons"].min(), m.max()
-    height = 0.55 * lowest[lowest["total_neurons"] == start]["rmse"].min()
-    style.guide_line(ax, (start, stop), height)
+    start, stop = lowest[x].min(), cells[x].max()
+    fewest = lowest["n_neurons"] == lowest["n_neurons"].min()
+    height = 0.55 * lowest[fewest]["rmse"].min()
+    style.guide_line(ax, (start, stop), height, exponent, text)
 
 
 @style.rc()
 def plot_orders(frame: pd.DataFrame) -> Figure:
-    """RMSE against d at fixed neurons per dimension, for each design; and the gain."""
-    trials = _of_one_type(grid(frame))
-    kind = trials["neuron_type"].iloc[0]
+    """RMSE against d at fixed neurons per dimension, for each network; and the gains.
+
+    Those of coordinates and allocation, and those of coordination.
+    """
+    trials = laws.grid(frame)
+    shown = networks(trials)
     most = trials["n_neurons"].max()
-    gain = gains(frame)
-    gain = gain[gain["neuron_type"] == kind] if len(gain) else gain
+    gain = laws.gains(frame)
+    gain = gain[gain["neuron_type"] == shown[0][0]] if len(gain) else gain
+    ratios = {
+        "RMSE, legendre/equal\nover balanced/optimal": gain,
+        "RMSE, independent\nover coordinated": laws.coordination_gains(frame),
+    }
+    ratios = {title: rows for title, rows in ratios.items() if len(rows)}
     figure = style.new_figure("double", 0.42)
-    axes = figure.subplots(1, 2 if len(gain) else 1, squeeze=False)[0]
-    for design, cell in trials[trials["n_neurons"] == most].groupby("design"):
-        name = design.split("/")[0]
-        _cells(axes[0], cell, "order", style.colour(name), _design_title(design))
-    axes[0].set_title(f"{most:,} {style.NAMES[kind]} neurons a dimension")
+    axes = figure.subplots(1, 1 + len(ratios), squeeze=False)[0]
+    for kind, design in shown:
+        cell = _network(trials[trials["n_neurons"] == most], kind, design)
+        if len(cell):
+            name = kind if kind in COORDINATED else design.split("/")[0]
+            look = {"marker": style.marker(name)}
+            label = f"{style.NAMES[kind]}, {design}"
+            _cells(axes[0], cell, "order", style.colour(name), label, **look)
+    axes[0].set_title(f"{most:,} neurons a dimension")
     axes[0].set_ylabel("RMSE of the state")
     style.log_axis(axes[0].yaxis)
-    axes[0].legend(loc="best")
-    if len(gain):
-        shades = style.order_colours(gain["n_neurons"])
-        for n, cell in gain.groupby("n_neurons"):
-            axes[1].plot(cell["order"], cell["predicted"], color=shades[n])
-            label = f"{n:,} a dimension"
-            style.points(
-                axes[1], cell["order"], cell["gain"], color=shades[n], label=label
-            )
-        style.reference(axes[1], 1)
-        axes[1].set_title("RMSE legendre/equal over balanced/optimal")
-        axes[1].set_ylabel("Ratio")
-        axes[1].set_ylim(bottom=0)
-        axes[1].legend(loc="best")
+    for ax, (title, rows) in zip(axes[1:], ratios.items()):
+        _draw_ratios(ax, rows, title)
     for ax in axes:
         ax.set_xlabel("Order, $d$")
         style.log_axis(ax.xaxis, ticks=trials["order"].unique())
+        style.legend_above(ax, ncols=1)
     return figure
+
+
+def _draw_ratios(ax: Axes, rows: pd.DataFrame, title: str) -> None:
+    shades = style.order_colours(rows["n_neurons"])
+    for n, cell in rows.groupby("n_neurons"):
+        ax.plot(cell["order"], cell["predicted"], color=shades[n])
+        label = f"{n:,} a dimension"
+        style.points(ax, cell["order"], cell["gain"], color=shades[n], label=label)
+    style.reference(ax, 1)
+    ax.set_ylabel(title)
+    ax.set_ylim(bottom=0)
 
 
 @style.rc()
 def plot_types(frame: pd.DataFrame) -> Figure:
     """RMSE against m for each neuron type; and what moves the floor of LIF neurons."""
-    trials = grid(frame)
-    design = list(trials["design"].unique())[-1]
+    trials, design = laws.grid(frame), laws.last_design(frame)
     panel = trials[trials["design"] == design]
     order = panel["order"].max()
     panel = panel[panel["order"] == order]
-    study = floor_study(frame)
+    study = laws.floor_study(frame)
     figure = style.new_figure("double", 0.46)
     axes = figure.subplots(1, 2 if len(study) else 1, squeeze=False)[0]
     for kind, cell in panel.groupby("neuron_type", sort=False):
-        _cells(
-            axes[0], cell, "total_neurons", style.colour(kind), style.NAMES[str(kind)]
-        )
-    fitted = floors(frame).get((design, int(order)))
+        _cells(axes[0], cell, "total_neurons", *_looks(kind), marker=style.marker(kind))
+    fitted = laws.floors(frame).get((design, int(order)))
     if fitted is not None:
         m = np.geomspace(panel["total_neurons"].min(), panel["total_neurons"].max())
         axes[0].plot(m, fitted.predict(m), color=style.colour("lif"), linewidth=1.0)
-    axes[0].set_title(f"{_design_title(design)}, $d = {order}$")
-    axes[0].set_xlabel("Neurons in all, $m$")
-    axes[0].set_ylabel("RMSE of the state")
+    axes[0].set_title(f"{initial(design_words(design))}, $d = {order}$")
+    _label_sizes(axes[0])
     style.log_axes(axes[0])
     axes[0].legend(loc="best")
     if len(study):
-        ax = axes[1]
-        places = np.arange(len(study))[::-1]
-        ax.barh(places, study["rmse"], color=style.colour("lif"), height=0.6)
-        for place, (mean, low, high) in zip(
-            places, study[["rmse", "low", "high"]].values
-        ):
-            ax.plot([low, high], [place, place], color=style.INK, linewidth=0.9)
-            ax.text(
-                max(mean, high if np.isfinite(high) else mean)
-                + 0.02 * study["rmse"].max(),
-                place,
-                number(mean, pad=False),
-                va="center",
-                fontsize="small",
-            )
-        ax.set_yticks(places, study["change"])
-        ax.set_xlim(0, 1.25 * np.nanmax(study[["rmse", "high"]].to_numpy()))
-        ax.set_title(f"Cause of the LIF floor, $m = {study['m'].iloc[0]:,}$")
-        ax.set_xlabel("RMSE of the state")
-        ax.tick_params(axis="y", length=0)
+        _draw_floor(axes[1], study)
     return figure
 
 
-@dataclass(frozen=True, eq=False)
-class Example:
-    """One run in full: what the neurons did and what can be read from them."""
-
-    task: dict[str, Any]
-    times: np.ndarray
-    u: np.ndarray
-    exact: np.ndarray
-    decoded: np.ndarray
-    spikes: np.ndarray
+def _looks(kind: str) -> tuple[str, str]:
+    """Colour and name of a neuron type."""
+    return style.colour(kind), style.NAMES[kind]
 
 
-def run_example(
-    tasks: list[dict[str, Any]], signal: np.ndarray | None = None
-) -> Example:
-    """Run one network again, and record each spike."""
-    recording = as_recording(signal)
-    candidates = [
-        task
-        for task in tasks
-        if task["study"] == "grid"
-        and task["order"] * task["n_neurons"] <= LARGEST_EXAMPLE
-    ]
-    kinds = [task for task in candidates if task["neuron_type"] == "poisson"]
-    chosen = max(
-        kinds or candidates or tasks[:1],
-        key=lambda task: (
-            min(task["order"], 6),
-            task["design"] == "balanced/optimal",
-            task["n_neurons"],
-        ),
-    )
-    task = {**chosen, "duration": 3 * chosen["theta"]}
-    if backend(task["backend"]).shares_network:
-        task["backend"] = "compiled"
-    seed = task["seeds"][0]
-    # the start of the very run that is among the trials
-    u = make_input({**task, "duration": chosen["duration"]}, seed, recording)
-    n = min(len(u), warm_up(task) + int(task["duration"] / task["dt"]))
-    model, memory = make_model(task, seed, recording, spikes=True)
-    recorded = backend(task["backend"]).run([model], [u[:n]], task["dt"], [seed])[0]
-    Ad, Bd = discretize(*state_space(memory.theta, memory.order), task["dt"])
-    spikes = [recorded.data[f"spikes {i}"] > 0 for i in range(memory.order)]
-    shown = slice(warm_up(task), None)
-    return Example(
-        task,
-        np.arange(n)[shown] * task["dt"] - warm_up(task) * task["dt"],
-        u[:n],
-        lowpass(simulate(Ad, Bd, u[:n]), task["readout_synapse"], task["dt"])[shown],
-        recorded.data["state"][shown],
-        np.concatenate(spikes, axis=1)[shown],
-    )
+def _label_sizes(ax: Axes) -> None:
+    ax.set_xlabel("Neurons in all, $m$")
+    ax.set_ylabel("RMSE of the state")
+
+
+def _draw_floor(ax: Axes, study: pd.DataFrame) -> None:
+    places = np.arange(len(study))[::-1]
+    ax.barh(places, study["rmse"], color=style.colour("lif"), height=0.6)
+    for place, (mean, low, high) in zip(places, study[["rmse", "low", "high"]].values):
+        ax.plot([low, high], [place, place], color=style.INK, linewidth=0.9)
+        end = max(mean, high if np.isfinite(high) else mean)
+        beside = end + 0.02 * study["rmse"].max()
+        text = number(mean, pad=False)
+        ax.text(beside, place, text, va="center", fontsize="small")
+    ax.set_yticks(places, study["change"])
+    ax.set_xlim(0, 1.25 * np.nanmax(study[["rmse", "high"]].to_numpy()))
+    ax.set_title(f"Cause of the LIF floor, $m = {study['m'].iloc[0]:,}$")
+    ax.set_xlabel("RMSE of the state")
+    ax.tick_params(axis="y", length=0)
 
 
 @style.rc()
-def plot_example(example: Example) -> Figure:
-    """Raster, decoded state and reconstructed window of one run."""
-    task, t = example.task, example.times
-    d, theta = task["order"], task["theta"]
-    figure = style.new_figure("double", 0.78)
-    axes = figure.subplots(3, 1, sharex=True, height_ratios=[1.1, 1, 1.1])
-    neurons = np.arange(example.spikes.shape[1])
-    few = neurons[:: max(1, len(neurons) // 150)]
-    steps, which = np.nonzero(example.spikes[:, few])
-    style.raster(axes[0], t[steps], which)
-    axes[0].set_ylabel(f"Neuron ({len(few)} of {len(neurons):,})")
-    axes[0].set_ylim(-1, len(few))
-    axes[0].set_title(
-        f"Spikes of {style.NAMES[task['neuron_type']]} neurons, "
-        f"{_design_words(task['design'])}, $d = {d}$"
-    )
-    colours = style.order_colours(range(d))
-    for i in range(d)[::-1]:
-        axes[1].plot(t, example.exact[:, i], color=style.QUIET, linewidth=0.8)
-        label = f"$m_{{{i}}}$" if d <= 8 else None
-        axes[1].plot(
-            t, example.decoded[:, i], color=colours[i], linewidth=0.9, label=label
-        )
-    axes[1].set_title("Decoded state, and the exact memory in grey")
-    axes[1].set_ylabel("State $m$")
-    axes[1].legend(
-        *_reversed_legend(axes[1]),
-        ncol=d,
-        loc="lower right",
-        bbox_to_anchor=(1, 1),
-        columnspacing=1,
-    )
-    delays = np.linspace(0, theta, 100)
-    window = example.decoded @ sampled_readout(theta, d, task["dt"], delays).T
-    image = style.heatmap(axes[2], window.T, (t[0], t[-1], 0, theta))
-    axes[2].set_title("Window read from the state: the input of the last seconds")
-    axes[2].set_ylabel("Ago (s)")
-    axes[2].invert_yaxis()
-    axes[2].set_xlabel("Time (s)")
-    figure.colorbar(image, ax=axes[2], label="Input", pad=0.01)
-    style.letters(axes)
+def plot_generators(frame: pd.DataFrame) -> Figure:
+    """RMSE of all ways to make spikes, against neurons and against spikes a second."""
+    means = laws.generator_means(frame)
+    usual = means["highest_rate"] == means["highest_rate"].max()
+    figure = style.new_figure("double", 0.52)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for kind, cells in by_type(means[usual]).items():
+        _line(left, cells, "total_neurons")
+        if kind != "rate":
+            _line(right, cells, "spikes_per_second")
+    varied = means[means["n_neurons"].isin(means[~usual]["n_neurons"])]
+    for cells in by_type(varied[varied["neuron_type"] != "rate"]).values():
+        _line(right, cells, "spikes_per_second", hollow=True)
+    for ax, x in ((left, "total_neurons"), (right, "spikes_per_second")):
+        style.log_axes(ax)
+        for exponent, text in (HALF, ONE):
+            _guide(ax, means[usual], x, exponent, text)
+    _label_sizes(left)
+    right.set_xlabel("Spikes a second")
+    style.letters([left, right])
+    entries = [
+        style.entry(style.NAMES[kind], color=style.colour(kind), **_marks(kind))
+        for kind in by_type(means)
+    ]
+    if not usual.all():
+        hollow = {**_marks("poisson"), "markerfacecolor": "white", "linestyle": ":"}
+        text = f"{varied['total_neurons'].iloc[0]:,} neurons, slower"
+        entries.append(style.entry(text, color=style.INK, **hollow))
+    style.legend_above(figure, entries, ncols=4)
     return figure
 
 
-def _reversed_legend(ax: Axes) -> tuple[list[Any], list[str]]:
-    handles, labels = ax.get_legend_handles_labels()
-    return handles[::-1], labels[::-1]
+def _marks(kind: str) -> dict[str, Any]:
+    """How the points of a neuron type look, where they are many in a panel."""
+    return {"marker": style.marker(kind), "linewidth": 0.9, **style.RIMMED}
 
 
-def _design_title(design: str) -> str:
-    return initial(_design_words(design))
+def _line(ax: Axes, cells: pd.DataFrame, x: str, hollow: bool = False) -> None:
+    """Means over trials, with intervals, and a line that connects them."""
+    cells, kind = cells.sort_values(x), cells["neuron_type"].iloc[0]
+    color, look = style.colour(kind), {"marker": style.marker(kind)}
+    dashes: Any = style.DOTTED if hollow else "-"
+    y = cells["rmse"]
+    ax.plot(cells[x], y, color=color, linewidth=0.9, linestyle=dashes, zorder=2)
+    if hollow:
+        cells = cells[cells["highest_rate"] < cells["highest_rate"].max()]
+        look.update(markerfacecolor="white", markeredgecolor=color)
+    values = (cells[name] for name in (x, "rmse", "low", "high"))
+    style.points(ax, *values, color=color, **look)
 
 
-def _design_words(design: str) -> str:
+def design_words(design: str) -> str:
+    """A design as pages and figures call it."""
     coordinates, allocation = design.split("/")
     return f"{coordinates} coordinates, {allocation} allocation"
+
+
+def _title(kind: str, design: str) -> str:
+    spikes = SPIKES.get(kind) or f"{initial(style.NAMES[kind])} neurons"
+    return f"{spikes}\n{design_words(design)}"

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from spiking_lmu.experiments.pages.means import Law, of_study
+from spiking_lmu.experiments.pages.means import (
+    Law,
+    averaged,
+    by_type,
+    of_study,
+    scaling,
+    with_interval,
+)
+from spiking_lmu.experiments.precision.studies import GENERATORS
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, fit_floor, fit_scaling
 
@@ -35,9 +45,10 @@ def with_theory(frame: pd.DataFrame) -> pd.DataFrame:
 def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Exponent of m at each order, with its 95 % interval, for each kind of network.
 
-    ``theory`` is the exponent of the predictions for the same trials. It is -1/2 but
-    for small corrections: few neurons are decoded with more regularization and more
-    distortion, and noise that is not small moves the neurons to other rates.
+    ``theory`` is the exponent of the predictions for the same trials. For independent
+    neurons, it is -1/2 but for small corrections: few neurons are decoded with more
+    regularization and more distortion, and noise that is not small moves the neurons to
+    other rates.
     """
     rows = []
     for (kind, design, order), cell in grid(frame).groupby(CELL[:3], sort=False):
@@ -46,7 +57,7 @@ def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
         m = cell["total_neurons"].to_numpy()
         law = fit_scaling(m, cell["rmse"].to_numpy())
         theory = np.nan
-        if (cell["theory"] > 0).all() and kind == "poisson":
+        if (cell["predicted_rmse"] > 0).all():  # there is a theory of the noise
             theory = fit_scaling(m, cell["theory"].to_numpy()).exponent
         rows.append((kind, design, order, law.exponent, law.low, law.high, theory))
     columns = ["neuron_type", "design", "order", "exponent", "low", "high", "theory"]
@@ -83,28 +94,86 @@ def floors(frame: pd.DataFrame) -> dict[tuple[str, int], Floor]:
 
 def gains(frame: pd.DataFrame) -> pd.DataFrame:
     """RMSE of legendre/equal over that of balanced/optimal, for the same neurons."""
+    return _gains(frame, "design", "legendre/equal", "balanced/optimal")
+
+
+def coordination_gains(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE of independent Poisson neurons over that of as many coordinated ones.
+
+    In the last design.
+    """
+    gains = _gains(frame, "neuron_type", "poisson", "coordinated")
+    return gains[gains["design"] == last_design(frame)] if len(gains) else gains
+
+
+def last_design(frame: pd.DataFrame) -> str:
+    """The design in which neuron types are compared."""
+    return str(grid(frame)["design"].unique()[-1])
+
+
+def _gains(frame: pd.DataFrame, name: str, worse: str, better: str) -> pd.DataFrame:
     trials = grid(frame)
-    means = trials.groupby(CELL)[["rmse", "theory"]].mean().reset_index()
-    designs = {name: cell for name, cell in means.groupby("design")}
-    if not {"legendre/equal", "balanced/optimal"} <= set(designs):
+    means = trials.groupby(CELL, sort=False)[["rmse", "theory"]].mean().reset_index()
+    parts = dict(iter(means.groupby(name)))
+    if not {worse, better} <= set(parts):
         return pd.DataFrame()
-    both = designs["legendre/equal"].merge(
-        designs["balanced/optimal"],
-        on=["neuron_type", "order", "n_neurons"],
-        suffixes=("", "_balanced"),
-    )
+    same = [column for column in CELL if column != name]
+    both = parts[worse].merge(parts[better], on=same, suffixes=("", "_better"))
     return both.assign(
-        gain=both["rmse"] / both["rmse_balanced"],
-        predicted=both["theory"] / both["theory_balanced"],
+        gain=both["rmse"] / both["rmse_better"],
+        predicted=both["theory"] / both["theory_better"],
     )
 
 
 def theory_ratios(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean RMSE of Poisson trials over the mean of their theory, cell by cell."""
+    """Mean RMSE over the mean of its theory, for each cell whose noise has a theory."""
     trials = grid(frame)
-    trials = trials[trials["neuron_type"] == "poisson"]
+    trials = trials[trials["predicted_rmse"] > 0]
     means = trials.groupby(CELL, sort=False)[["rmse", "theory"]].mean()
     return means.assign(ratio=means["rmse"] / means["theory"]).reset_index()
+
+
+def generator_trials(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials of all `GENERATORS` at one order and in one design.
+
+    Empty where they are not compared.
+    """
+    study = frame[frame["study"] == "generators"]
+    if study.empty:
+        return study
+    some, trials = study.iloc[0], grid(frame)
+    trials = trials[trials["neuron_type"].isin(GENERATORS)]
+    for name in ("order", "coordinates", "allocation"):
+        trials = trials[trials[name] == some[name]]
+    return pd.concat([trials, study])
+
+
+def generator_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means of `generator_trials`; ``low`` and ``high`` are of the RMSE."""
+    keys = ["neuron_type", "n_neurons", "highest_rate"]
+    return averaged(generator_trials(frame), keys, "rmse")
+
+
+def slower_neurons(frame: pd.DataFrame) -> dict[str, Any]:
+    """What a quarter of their rates, or so, costs each of the `GENERATORS`.
+
+    ``times`` is the error over that of as many neurons at the usual rates, by type.
+    """
+    trials = generator_trials(frame)
+    if trials.empty:
+        return {}
+    least, usual = trials["highest_rate"].min(), trials["highest_rate"].max()
+    same = trials[trials["highest_rate"] == least][["n_neurons"]].drop_duplicates()
+    means = trials.merge(same).groupby(["neuron_type", "highest_rate"])["rmse"].mean()
+    both = means.unstack()
+    if least == usual:
+        return {}
+    times = (both[least] / both[usual]).dropna()
+    return {
+        "share": least / usual,
+        "total_neurons": int(trials.merge(same)["total_neurons"].iloc[0]),
+        "times": {kind: times[kind] for kind in GENERATORS if kind in times},
+    }
 
 
 def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
@@ -179,4 +248,35 @@ def floor_laws(frame: pd.DataFrame) -> list[Law]:
     return [
         {"law": "floor", "neuron_type": "lif", "design": design, "floors": found}
         for design, found in by_design.items()
+    ]
+
+
+def generator_laws(frame: pd.DataFrame) -> list[Law]:
+    """The error of each of the `GENERATORS` with the most neurons, and its exponent.
+
+    ``times_less`` is the error of independent Poisson neurons over it.
+    """
+    trials = generator_trials(frame)
+    trials = trials[trials["highest_rate"] == trials["highest_rate"].max()]
+    found: list[Law] = []
+    for kind, cells in by_type(trials).items():
+        last = cells[cells["n_neurons"] == trials["n_neurons"].max()]
+        if last.empty:
+            continue
+        m, errors = cells["total_neurons"].to_numpy(), cells["rmse"].to_numpy()
+        fitted = scaling(fit_scaling(m, errors)) if len(set(m)) > 1 else {}
+        found.append(
+            {
+                "law": "generators",
+                "neuron_type": kind,
+                "order": int(last["order"].iloc[0]),
+                "total_neurons": int(last["total_neurons"].iloc[0]),
+                "rmse": with_interval("mean", last["rmse"], "positive"),
+                "scaling": fitted,
+            }
+        )
+    return [
+        {**law, "times_less": found[0]["rmse"]["mean"] / law["rmse"]["mean"]}
+        for law in found
+        if found[0]["neuron_type"] == GENERATORS[0]
     ]

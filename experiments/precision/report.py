@@ -9,18 +9,17 @@ import pandas as pd
 
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.precision import figures, laws
+from spiking_lmu.experiments.pages.means import Law
+from spiking_lmu.experiments.precision import example, figures, laws
 
 
 def present(result: Result) -> tuple[dict[str, Any], Figures]:
     """The values of the template, and the figures; one run is done again, in full."""
     signal = result.arguments.get("signal")
-    return show(result.frame, figures.run_example(result.tasks, signal))
+    return show(result.frame, example.run_example(result.tasks, signal))
 
 
-def show(
-    frame: pd.DataFrame, example: figures.Example
-) -> tuple[dict[str, Any], Figures]:
+def show(frame: pd.DataFrame, shown: example.Example) -> tuple[dict[str, Any], Figures]:
     """As `present`, with the run that is shown in full."""
     trials = laws.grid(frame)
     drawn: Figures = {
@@ -29,7 +28,10 @@ def show(
     }
     if trials["order"].nunique() > 1:
         drawn["orders"] = partial(figures.plot_orders, frame)
-    drawn["example"] = partial(figures.plot_example, example)
+    drawn["example"] = partial(example.plot_example, shown)
+    compared = laws.generator_laws(frame)
+    if compared:
+        drawn["generators"] = partial(figures.plot_generators, frame)
     study = laws.floor_study(frame)
     values = {
         "runs": len(frame),
@@ -39,18 +41,23 @@ def show(
         "poisson": "poisson" in set(frame["neuron_type"]),
         "held": _held(trials),
         "ratios": _ratios(frame),
-        "gains": _gains(frame),
+        "gains": _at_most(laws.gains(frame)),
+        "coordination": _at_most(laws.coordination_gains(frame)),
+        "generators": compared,
+        "needs": _needs(compared),
+        "slower": laws.slower_neurons(frame),
         "laws": [
             *laws.neuron_laws(frame),
             *laws.order_laws(frame),
             *laws.floor_laws(frame),
+            *compared,
         ],
         "scaling": _readable_exponents(laws.scaling_table(frame), "order", "d"),
         "by_order": _readable_exponents(
             laws.order_table(frame), "n_neurons", "Neurons per dim."
         ),
         "changes": _changes(study),
-        "task": example.task,
+        "task": shown.task,
         "cells": _cells(frame),
     }
     return values, drawn
@@ -65,23 +72,41 @@ def _held(trials: pd.DataFrame) -> list[dict[str, Any]]:
     return errors.reset_index().to_dict("records")
 
 
-def _ratios(frame: pd.DataFrame) -> dict[str, Any]:
-    """Least and greatest ratio of measured to predicted error of Poisson neurons."""
+def _ratios(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Least and greatest ratio of measured to predicted error of each neuron type."""
     ratios = laws.theory_ratios(frame)
-    if ratios.empty:
-        return {}
     enough = ratios[ratios["n_neurons"] >= 100]
-    low, high = (enough if len(enough) else ratios)["ratio"].agg(["min", "max"])
-    return {"low": low, "high": high, "of_many": len(enough) > 0}
+    many = len(enough) > 0
+    spans = (enough if many else ratios).groupby("neuron_type", sort=False)["ratio"]
+    return [
+        {"neuron_type": kind, "low": span.min(), "high": span.max(), "of_many": many}
+        for kind, span in spans
+    ]
 
 
-def _gains(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _needs(compared: list[Law]) -> pd.DataFrame:
+    """Errors and exponents of all ways to make spikes."""
+    return pd.DataFrame(
+        {
+            "Spikes": style.NAMES[law["neuron_type"]],
+            "RMSE": law["rmse"]["mean"],
+            "from": law["rmse"]["low"],
+            "to": law["rmse"]["high"],
+            "Poisson over this": law["times_less"],
+            "Exponent": law["scaling"].get("exponent"),
+            "at least": law["scaling"].get("low"),
+            "at most": law["scaling"].get("high"),
+        }
+        for law in compared
+    )
+
+
+def _at_most(gains: pd.DataFrame) -> list[dict[str, Any]]:
     """Of Poisson neurons, at the largest number a dimension."""
-    gain = laws.gains(frame)
-    if gain.empty:
+    if gains.empty:
         return []
-    gain = gain[gain["neuron_type"] == "poisson"]
-    most = gain[gain["n_neurons"] == gain["n_neurons"].max()]
+    gains = gains[gains["neuron_type"] == "poisson"]
+    most = gains[gains["n_neurons"] == gains["n_neurons"].max()]
     return most[["order", "gain"]].to_dict("records")
 
 

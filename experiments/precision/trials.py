@@ -12,11 +12,13 @@ from typing import Annotated, Any
 
 import nengo
 import numpy as np
+from nengo.dists import Uniform
 from numpy.typing import ArrayLike
 
 from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.experiments.arguments import OneOf, Range
+from spiking_lmu.experiments.precision.studies import floor_cells, generator_cells
 from spiking_lmu.experiments.sweeps import backends
 from spiking_lmu.experiments.sweeps.backends import Model, Recording
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
@@ -27,6 +29,7 @@ from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
     ALLOCATIONS,
+    MAX_RATES,
     NEURON_TYPES,
     neuron_type,
     spike_height,
@@ -47,7 +50,11 @@ def make_tasks(
     neurons: Annotated[Sequence[int], Range(1, 10**6)] = (30, 100, 300),
     thetas: Annotated[Sequence[float], SECONDS] = (0.5,),
     synapses: Annotated[Sequence[float], SECONDS] = (0.1,),
-    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = (
+        "poisson",
+        "coordinated",
+        "lif",
+    ),
     designs: Annotated[Sequence[str], OneOf(POSSIBLE)] = DESIGNS,
     trials: int = 3,
     cycles: Annotated[float, SECONDS] = 1.0,
@@ -56,6 +63,7 @@ def make_tasks(
     readout_synapse: Annotated[float, SECONDS] = 0.005,
     dt: Annotated[float, SECONDS] = 0.001,
     floor: bool = True,
+    generators: bool = True,
     signal: str | np.ndarray | None = None,
     rate: float | None = None,
     backend: Annotated[str, OneOf(backends.backends())] = "compiled",
@@ -78,8 +86,11 @@ def make_tasks(
     synapses : sequence of float
         Recurrent time constants, in seconds.
     neuron_types : sequence of str
-        ``poisson``, ``lif``, ``rate``, ``relu`` (integrate-and-fire) or
-        ``poisson-relu`` (Poisson neurons with rectified linear tuning curves).
+        With the tuning curves of LIF neurons: ``poisson`` (independent Poisson
+        spikes), ``coordinated``, ``coordinated-golden``, ``regular``, ``lif`` or
+        ``rate`` (no spikes). With rectified linear ones: ``relu``
+        (integrate-and-fire), ``poisson-relu``, ``coordinated-relu`` or
+        ``coordinated-golden-relu``. Each is run in each design.
     designs : sequence of str
         Coordinates and allocation of neurons, such as ``balanced/optimal``.
     trials : int
@@ -99,6 +110,10 @@ def make_tasks(
         Whether to add trials that show the cause of the floor of LIF neurons: the
         largest network with half the time step, with twice the synapse, with half the
         frequencies of the input, and without spikes.
+    generators : bool
+        Whether to add trials that compare coordinated neurons with all others that
+        have the same tuning curves, at one order (6, or the nearest in ``orders``):
+        over the numbers of neurons, and at lower rates.
     signal : str or (n,) or (n, 1) array_like, optional
         A recording instead of white noise: the name of a file (.csv, .tsv, .npy or
         .wav), or values at steps of ``dt``, of mean 0 and rms 1, as returned by
@@ -137,6 +152,7 @@ def make_tasks(
         "rms": rms,
         "duration": duration,
         "readout_synapse": readout_synapse,
+        "highest_rate": MAX_RATES.high,
         "backend": backend,
         "signal": "white noise"
         if signal is None
@@ -157,28 +173,12 @@ def make_tasks(
             orders, neurons, thetas, synapses, neuron_types, designs
         )
     ]
-    if floor and "lif" in neuron_types:
-        cells += _floor_cells(cells)
+    beside = floor_cells(cells) if floor else []
+    beside += generator_cells(cells) if generators else []
+    cells += beside
     for cell in cells:
         _check_length(cell)
     return [task for cell in cells for task in _with_seeds(cell, seed, trials)]
-
-
-def _floor_cells(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What becomes of the largest LIF network if one thing about it changes."""
-    lif = [cell for cell in cells if cell["neuron_type"] == "lif"]
-    largest = max(lif, key=lambda cell: (cell["order"], cell["n_neurons"]))
-    # at the first theta and synapse, for that is what is compared
-    cell = {**largest, "study": "floor", "design": lif[-1]["design"]}
-    changes: list[dict[str, Any]] = [
-        {"synapse": 2 * cell["synapse"]},
-        {"neuron_type": "rate"},
-    ]
-    if backends.backend(cell["backend"]).spiking_only:
-        changes[-1]["backend"] = "compiled"
-    if cell["signal"] == "white noise":  # a recording has the steps that it has
-        changes += [{"dt": cell["dt"] / 2}, {"cycles": cell["cycles"] / 2}]
-    return [{**cell, **change} for change in changes]
 
 
 def _check_length(cell: dict[str, Any]) -> None:
@@ -298,8 +298,13 @@ def make_model(
     coordinates, allocation = task["design"].split("/")
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
+        rates = Uniform(task["highest_rate"] / 2, task["highest_rate"])
         memory = make_memory(
-            task, recording, coordinates=coordinates, allocation=allocation
+            task,
+            recording,
+            coordinates=coordinates,
+            allocation=allocation,
+            max_rates=rates,
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         counter = add_counter(memory.ensembles)
@@ -349,6 +354,7 @@ def measure(
         "theta": task["theta"],
         "synapse": task["synapse"],
         "dt": dt,
+        "highest_rate": task["highest_rate"],
         "signal": task["signal"],
         "cycles": task["cycles"],
         "seed": seed,

@@ -13,6 +13,7 @@ import numpy as np
 
 from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.sweeps.store import installed
+from spiking_lmu.neurons import COORDINATED
 from spiking_lmu.simulators import compiled, precision_kept, presented, repeatable
 from spiking_lmu.validation import check_choice, refusal
 
@@ -74,8 +75,8 @@ class Backend:
     shares_network : bool
         Whether runs that come together share one network, that of the first
         model, and differ by input and spikes alone.
-    spiking_only : bool
-        Whether it has no neurons that give rates.
+    lacks : tuple of str
+        Neuron types that it does not have.
     most_neurons : int, optional
         Of a memory, in all.
     packages : tuple of str
@@ -86,7 +87,7 @@ class Backend:
 
     run: Callable[..., list[Recording]]
     shares_network: bool = False
-    spiking_only: bool = False
+    lacks: tuple[str, ...] = ()
     most_neurons: int | None = None
     packages: tuple[str, ...] = ()
     prepare: Callable[[bool], None] = lambda announce: None
@@ -213,7 +214,7 @@ _BACKENDS = {
     # all neurons of a memory and its input must find axons into each core
     "loihi": Backend(
         partial(run_each, emulated),
-        spiking_only=True,
+        lacks=("rate", *COORDINATED),
         most_neurons=4080,
         packages=("nengo-loihi",),
     ),
@@ -274,10 +275,10 @@ def check_fits(
         If it has no such neurons, or not so many.
     """
     chosen = backend(name)
-    if chosen.spiking_only and "rate" in neuron_types:
-        raise refusal(
-            "neuron_types", "rate", f"neurons that spike, with the backend {name!r}"
-        )
+    for kind in neuron_types:
+        if kind in chosen.lacks:
+            allowed = "neurons that spike, each on its own"
+            raise refusal("neuron_types", kind, f"{allowed}, with the backend {name!r}")
     order, n = max(orders), max(neurons)
     if chosen.most_neurons is not None and order * n > chosen.most_neurons:
         allowed = f"at most {chosen.most_neurons // order} at order {order}"

@@ -13,11 +13,14 @@ from precision_cases import ARGUMENTS, TIMES, options, tasks_of
 from spiking_lmu.experiments import command, precision
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import Run, read_trials, summary
+from spiking_lmu.experiments.precision import example as precision_example
 from spiking_lmu.experiments.precision import figures as precision_figures
 from spiking_lmu.experiments.precision import laws as precision_laws
 from spiking_lmu.experiments.precision import report as precision_report
+from spiking_lmu.experiments.precision.studies import GENERATORS
 from spiking_lmu.experiments.precision.trials import DESIGNS
 from spiking_lmu.experiments.sweeps import tasks as sweep
+from spiking_lmu.neurons import NEURON_TYPES
 
 COLUMNS = [
     *("order", "n_neurons", "total_neurons", "neuron_type", "coordinates"),
@@ -143,8 +146,10 @@ def made_up(**changes):
         gain = 1 if coordinates == "legendre" else task["order"] ** 0.5
         predicted = task["order"] / np.sqrt(m) / gain
         known = {"poisson": predicted, "rate": 0.0}
+        if task["neuron_type"] == "coordinated":
+            known["coordinated"] = predicted = 3 * task["order"] / m / gain
         same = ("study", "order", "n_neurons", "neuron_type", "backend", "theta",
-                "synapse", "dt", "cycles", "signal")  # fmt: skip
+                "synapse", "dt", "cycles", "signal", "highest_rate")  # fmt: skip
         rows += [
             {
                 **{name: task[name] for name in same},
@@ -157,7 +162,7 @@ def made_up(**changes):
                 "distortion": predicted / 10,
                 "state_rms": 0.5,
                 "nrmse_window": 0.2,
-                "spikes_per_second": 1000.0,
+                "spikes_per_second": 0.2 * m * task["highest_rate"],
                 "build_seconds": 1.0,
                 "run_seconds": 1.0,
             }
@@ -173,6 +178,7 @@ ONE = {
     "neuron_types": ("poisson",),
     "designs": ("balanced/optimal",),
 }
+COORDINATED = {"neuron_types": ("poisson", "coordinated", "lif")}
 MANY = {"orders": (3,), "neurons": (10, 20, 50), "designs": ("balanced/optimal",)}
 FRAMES = {
     "one order": {"orders": (3,)},
@@ -187,7 +193,12 @@ FRAMES = {
     "no LIF": {"neuron_types": ("poisson", "relu")},
     "no Poisson": {"neuron_types": ("lif",)},
     "rates alone": {"neuron_types": ("rate",)},
-    "all types": {"neuron_types": ("rate", "relu", "lif", "poisson")},
+    "all types": {"neuron_types": NEURON_TYPES},
+    "coordinated": COORDINATED,
+    "coordinated alone": {"neuron_types": ("coordinated",)},
+    "coordinated, not compared": {**COORDINATED, "generators": False},
+    "coordinated, one size": {**COORDINATED, "neurons": (10,), "trials": 1},
+    "coordinated, one design": {**COORDINATED, "designs": ("legendre/equal",)},
     "no floor study": {"floor": False},
     "a recording": {"signal": np.sin(np.arange(500.0))},
     "sizes enough for a floor": {**MANY, "trials": 3},
@@ -202,7 +213,7 @@ FRAMES = {
 
 @pytest.fixture(scope="module")
 def example():
-    return precision_figures.run_example(tasks_of())
+    return precision_example.run_example(tasks_of())
 
 
 def shown_page(frame, example):
@@ -259,6 +270,71 @@ def test_floor_study_compares_with_the_same_network():
     assert len(study) == 5
 
 
+@pytest.mark.parametrize("changes", [{}, {"designs": DESIGNS[::-1]}])
+def test_the_main_figure_shows_three_designs(changes):
+    frame = made_up(**COORDINATED, **changes)
+    shown = precision_figures.networks(precision_laws.grid(frame))
+    *designs, last = changes.get("designs", DESIGNS)
+    expected = [("poisson", d) for d in (*designs, last)] + [("coordinated", last)]
+    assert shown == expected
+    axes = precision.plot(frame).axes
+    assert len(axes) == 3
+    guides = [ax.texts[0].get_text() for ax in axes]
+    assert guides == [r"$\propto 1/\sqrt{m}$"] * 2 + [r"$\propto 1/m$"]
+    # theory is drawn through all three: one line an order, besides the points
+    for ax in axes:
+        lines = [line for line in ax.lines if line.get_zorder() == 2]
+        assert len(lines) >= 2
+
+
+def test_a_theory_that_is_not_known_is_not_drawn():
+    frame = made_up(**COORDINATED)
+    table = precision_laws.scaling_table(frame).set_index("neuron_type")
+    np.testing.assert_allclose(table.loc["coordinated", "theory"], -1)
+    assert table.loc["lif", "theory"].isna().all()
+    ratios = precision_laws.theory_ratios(frame)
+    assert set(ratios["neuron_type"]) == {"poisson", "coordinated"}
+    of_coordinated = frame["neuron_type"] == "coordinated"
+    unknown = frame.assign(
+        predicted_rmse=frame["predicted_rmse"].mask(of_coordinated, np.nan)
+    )
+    table = precision_laws.scaling_table(unknown).set_index("neuron_type")
+    assert table.loc["coordinated", "theory"].isna().all()
+    assert set(precision_laws.theory_ratios(unknown)["neuron_type"]) == {"poisson"}
+    assert precision_laws.coordination_gains(unknown)["predicted"].isna().all()
+
+
+def test_generators_are_compared_at_one_order_and_design():
+    frame = made_up(**COORDINATED, orders=(3, 5, 12), neurons=(10, 20, 40))
+    means = precision_laws.generator_means(frame)
+    assert set(means["order"]) == {5}
+    usual = means[means["highest_rate"] == 400]
+    assert len(usual) == len(GENERATORS) * 3
+    slower = means[means["highest_rate"] < 400]
+    assert len(slower) == (len(GENERATORS) - 1) * 2
+    assert set(slower["n_neurons"]) == {20}
+    # those of the grid are those trials
+    trials = precision_laws.grid(frame)
+    trials = trials[
+        (trials["order"] == 5)
+        & (trials["design"] == "balanced/optimal")
+        & (trials["neuron_type"] == "coordinated")
+        & (trials["n_neurons"] == 40)
+    ]
+    found = usual[(usual["neuron_type"] == "coordinated") & (usual["n_neurons"] == 40)]
+    assert found["rmse"].item() == pytest.approx(trials["rmse"].mean())
+    laws = {law["neuron_type"]: law for law in precision_laws.generator_laws(frame)}
+    assert list(laws) == list(GENERATORS)
+    coordinated = laws["coordinated"]
+    assert coordinated["rmse"]["mean"] == pytest.approx(trials["rmse"].mean())
+    times = laws["poisson"]["rmse"]["mean"] / trials["rmse"].mean()
+    assert coordinated["times_less"] == pytest.approx(times)
+    assert coordinated["scaling"]["exponent"] == pytest.approx(-1, abs=0.15)
+    slower = precision_laws.slower_neurons(frame)
+    assert (slower["share"], slower["total_neurons"]) == (0.25, 100)
+    assert list(slower["times"]) == list(GENERATORS[:-1])
+
+
 def test_laws_are_those_of_the_numbers():
     frame = made_up(neurons=(10, 30, 100), trials=4)
     found = precision_laws.scaling_table(frame)
@@ -288,10 +364,10 @@ def test_laws_are_those_of_the_numbers():
 )
 def test_any_example_can_be_shown(changes):
     tasks = tasks_of(**{**ONE, **changes})
-    shown = precision_figures.run_example(tasks)
+    shown = precision_example.run_example(tasks)
     assert shown.task["order"] == tasks[0]["order"]
     assert len(shown.times) == len(shown.exact) == len(shown.decoded) == 200
-    figure = precision_figures.plot_example(shown)
+    figure = precision_example.plot_example(shown)
     title = figure.axes[0].get_title(loc="left")
     assert re.fullmatch(r"Spikes of [^,]+ neurons, [a-z]+ coordinates, .*", title)
     figure.draw_without_rendering()

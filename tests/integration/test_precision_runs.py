@@ -94,6 +94,7 @@ def test_the_emulator_of_loihi_runs_the_same_network(tmp_path):
     ("changes", "words"),
     [
         ({"neuron_types": ("lif", "rate")}, "neuron_types: must be neurons that spike"),
+        ({"neuron_types": ("coordinated",)}, "each on its own, .*'coordinated'"),
         ({"orders": (3, 24), "neurons": (10, 200)}, "neurons: must be at most 170"),
     ],
 )

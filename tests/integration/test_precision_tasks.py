@@ -8,6 +8,7 @@ from nengo.exceptions import ValidationError
 
 from precision_cases import ARGUMENTS, tasks_of
 from spiking_lmu.experiments import precision
+from spiking_lmu.experiments.precision.studies import GENERATORS
 from spiking_lmu.experiments.precision.trials import DESIGNS
 
 # ---- The tasks ---------------------------------------------------------------------
@@ -78,6 +79,47 @@ def test_floor_study_changes_one_thing_about_the_largest_lif_network():
 def test_floor_study_is_of_lif_neurons():
     for changes in ({"neuron_types": ("poisson", "rate")}, {"floor": False}):
         assert {task["study"] for task in tasks_of(**changes)} == {"grid"}
+
+
+def test_generators_are_run_beside_coordinated_neurons():
+    kinds = ("poisson", "coordinated", "lif")
+    grid, both = (
+        tasks_of(neuron_types=kinds, floor=False, generators=g, trials=1)
+        for g in (False, True)
+    )
+    assert both[: len(grid)] == grid
+    study = both[len(grid) :]
+    assert {task["study"] for task in study} == {"generators"}
+    assert {(task["order"], task["design"]) for task in study} == {(3, DESIGNS[-1])}
+    # over sizes, those that are not in the grid; and all that spike, with slower rates
+    over = {
+        (task["neuron_type"], task["n_neurons"])
+        for task in study
+        if task["highest_rate"] == 400
+    }
+    others = set(GENERATORS) - set(kinds)
+    assert over == {(kind, n) for kind in others for n in (10, 20)}
+    slower = [
+        (task["neuron_type"], task["n_neurons"], task["highest_rate"])
+        for task in study
+        if task["highest_rate"] < 400
+    ]
+    expected = [(k, 20, rate) for k in GENERATORS[:-1] for rate in (200, 100)]
+    assert slower == expected
+    # the same seeds, and therefore the same input, as in the grid
+    seeds = {t["n_neurons"]: t["seeds"] for t in grid if t["order"] == 3}
+    assert all(task["seeds"] == seeds[task["n_neurons"]] for task in study)
+    assert tasks_of(neuron_types=("poisson", "lif")) == tasks_of(
+        neuron_types=("poisson", "lif"), generators=False
+    )
+
+
+def test_on_the_chip_the_default_is_what_the_chip_has():
+    chosen = precision.experiment.complete({"backend": "loihi", "neurons": (30,)})
+    assert chosen["neuron_types"] == ("poisson", "lif")
+    assert precision.experiment.plan(chosen)
+    usual = precision.experiment.complete({})
+    assert usual["neuron_types"] == ("poisson", "coordinated", "lif")
 
 
 def test_backends_that_share_a_network_take_all_trials_at_once():
