@@ -37,7 +37,7 @@ COLOURS = {
     "relu": "#009e73",
     "poisson-relu": "#56b4e9",
     "rate": "#2f3338",
-    "coordinated": "#4b0082",
+    "coordinated": "#a200db",
     "coordinated-golden": "#e6a817",
     "regular": "#7a5230",
     "coordinated-relu": "#c9c9c9",
@@ -74,6 +74,9 @@ MARKERS = {
     "legendre": "s",
     "balanced": "o",
 }
+
+#: Sizes of markers that would look smaller than the others, in points.
+SIZES = {"P": 5.5, "X": 5.5, "*": 7.5}
 
 FONTS = ["STIXGeneral", "DejaVu Sans"]
 _PARAMETERS: dict[Any, Any] = {
@@ -253,8 +256,14 @@ def points(
     """
     if low is not None and high is not None:
         ax.plot([x, x], [low, high], color=color, linewidth=0.9, zorder=2.5)
-    look = {"marker": "o", **RIMMED}
-    ax.plot(x, y, linestyle="none", color=color, zorder=3, **{**look, **kwargs})
+    look = {"zorder": 3, **mark(kwargs.get("marker", "o"))}
+    ax.plot(x, y, linestyle="none", color=color, **{**look, **kwargs})
+
+
+def mark(marker: str) -> dict[str, Any]:
+    """How a marker looks: for `matplotlib.axes.Axes.plot` and for `entry`."""
+    size = {"markersize": SIZES[marker]} if marker in SIZES else {}
+    return {"marker": marker, **RIMMED, **size}
 
 
 def guide_line(

@@ -56,7 +56,7 @@ def plot(frame: pd.DataFrame) -> Figure:
     for ax in axes[:, 0]:
         ax.set_ylabel("RMSE of the state")
     entries = [
-        style.entry(f"$d = {order}$", color=color, marker="o", **style.RIMMED)
+        style.entry(f"$d = {order}$", color=color, **style.mark("o"))
         for order, color in colours.items()
     ]
     style.legend_above(figure, entries)
@@ -133,8 +133,7 @@ def plot_orders(frame: pd.DataFrame) -> Figure:
             look = {"marker": style.marker(name)}
             label = f"{style.NAMES[kind]}, {design}"
             _cells(axes[0], cell, "order", style.colour(name), label, **look)
-    axes[0].set_title(f"{most:,} neurons a dimension")
-    axes[0].set_ylabel("RMSE of the state")
+    axes[0].set_ylabel(f"RMSE with {most:,} neurons a dimension")
     style.log_axis(axes[0].yaxis)
     for ax, (title, rows) in zip(axes[1:], ratios.items()):
         _draw_ratios(ax, rows, title)
@@ -212,59 +211,59 @@ def plot_generators(frame: pd.DataFrame) -> Figure:
     """RMSE of all ways to make spikes, against neurons and against spikes a second."""
     means = laws.generator_means(frame)
     usual = means["highest_rate"] == means["highest_rate"].max()
+    varied = means[means["n_neurons"].isin(means[~usual]["n_neurons"])]
     figure = style.new_figure("double", 0.52)
     left, right = figure.subplots(1, 2, sharey=True)
     for kind, cells in by_type(means[usual]).items():
         _line(left, cells, "total_neurons")
         if kind != "rate":
             _line(right, cells, "spikes_per_second")
-    varied = means[means["n_neurons"].isin(means[~usual]["n_neurons"])]
-    for cells in by_type(varied[varied["neuron_type"] != "rate"]).values():
-        _line(right, cells, "spikes_per_second", hollow=True)
-    for ax, x in ((left, "total_neurons"), (right, "spikes_per_second")):
+    for kind, cells in by_type(varied).items():
+        if kind != "rate":
+            _line(right, cells, "spikes_per_second", hollow=True)
+    for ax in (left, right):
         style.log_axes(ax)
-        for exponent, text in (HALF, ONE):
-            _guide(ax, means[usual], x, exponent, text)
     _label_sizes(left)
     right.set_xlabel("Spikes a second")
     style.letters([left, right])
     entries = [
-        style.entry(style.NAMES[kind], color=style.colour(kind), **_marks(kind))
+        style.entry(style.NAMES[kind], color=color, **style.mark(style.marker(kind)))
         for kind in by_type(means)
+        for color in [style.colour(kind)]
     ]
-    if not usual.all():
-        hollow = {**_marks("poisson"), "markerfacecolor": "white", "linestyle": ":"}
-        text = f"{varied['total_neurons'].iloc[0]:,} neurons, slower"
-        entries.append(style.entry(text, color=style.INK, **hollow))
+    if len(varied):
+        text = f"{varied['total_neurons'].iloc[0]:,.0f} neurons at lower rates"
+        hollow = _hollow("o", style.INK)
+        entries.append(style.entry(text, linestyle=style.DOTTED, **hollow))
     style.legend_above(figure, entries, ncols=4)
     return figure
 
 
-def _marks(kind: str) -> dict[str, Any]:
-    """How the points of a neuron type look, where they are many in a panel."""
-    return {"marker": style.marker(kind), "linewidth": 0.9, **style.RIMMED}
+def _hollow(marker: str, color: str) -> dict[str, Any]:
+    look = {"color": color, "markeredgecolor": color, "markerfacecolor": "white"}
+    return {**style.mark(marker), **look}
 
 
 def _line(ax: Axes, cells: pd.DataFrame, x: str, hollow: bool = False) -> None:
-    """Means over trials, with intervals, and a line that connects them."""
+    """Means over trials, pale lines for their intervals, and one that connects them."""
     cells, kind = cells.sort_values(x), cells["neuron_type"].iloc[0]
-    color, look = style.colour(kind), {"marker": style.marker(kind)}
+    color, marker = style.colour(kind), style.marker(kind)
     dashes: Any = style.DOTTED if hollow else "-"
-    y = cells["rmse"]
-    ax.plot(cells[x], y, color=color, linewidth=0.9, linestyle=dashes, zorder=2)
+    ax.plot(cells[x], cells["rmse"], color=color, linewidth=0.9, ls=dashes, zorder=2)
+    look: dict[str, Any] = {"color": color, "marker": marker}
     if hollow:
         cells = cells[cells["highest_rate"] < cells["highest_rate"].max()]
-        look.update(markerfacecolor="white", markeredgecolor=color)
-    values = (cells[name] for name in (x, "rmse", "low", "high"))
-    style.points(ax, *values, color=color, **look)
+        look = _hollow(marker, color)
+    ax.vlines(cells[x], cells["low"], cells["high"], color=color, lw=0.9, alpha=0.35)
+    style.points(ax, cells[x], cells["rmse"], **look)
 
 
 def design_words(design: str) -> str:
     """A design as pages and figures call it."""
-    coordinates, allocation = design.split("/")
+    coordinates, allocation = design.replace("legendre", "Legendre").split("/")
     return f"{coordinates} coordinates, {allocation} allocation"
 
 
 def _title(kind: str, design: str) -> str:
     spikes = SPIKES.get(kind) or f"{initial(style.NAMES[kind])} neurons"
-    return f"{spikes}\n{design_words(design)}"
+    return f"{spikes}\n{initial(design_words(design))}"
