@@ -26,7 +26,7 @@ from .neurons import (
 from .validation import check_integer, check_number, refusal
 
 MAX_NEURONS = 10**6
-ACTIVITIES = 10**6  # in memory at once, unless one value of x alone has more
+ACTIVITIES = 250_000  # in memory at once, unless one value of x alone has more
 
 # the middles of 1,000 equally likely intervals of a normal distribution
 _NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)

@@ -7,13 +7,14 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [
-    pytest.param(block, id=f"{page.name}-{i}")
+    pytest.param(dedent(block), id=f"{page.name}-{i}")
     for page in PAGES
     for i, block in enumerate(
         re.findall(r"```python\n(.*?)```", page.read_text(), re.S)

@@ -194,7 +194,10 @@ def _check_neurons(
     check_number("synapse", settings["synapse"], low=0.001, high=100)
     check_number("rates", settings["rates"], low=10, high=2000)
     if target == "loihi" and settings["memory"] not in ON_CHIP:
-        allowed = f"{', '.join(ON_CHIP)} on a chip, which has no other neurons"
+        allowed = (
+            f"{', '.join(ON_CHIP)} on a chip: its neurons have spikes, and share no "
+            "random number"
+        )
         raise refusal("memory", settings["memory"], allowed)
 
 
