@@ -31,7 +31,7 @@ NUMBERS = ["rmse", "predicted_rmse", "distortion", "locked", "spikes_per_second"
 def frame(tmp_path_factory):
     return channel.run(
         neurons=(50, 150, 500, 1000),
-        neuron_types=("poisson", "lif", "relu", "rate"),
+        neuron_types=("poisson", "coordinated", "lif", "relu", "rate"),
         trials=3,
         periods=3,
         folder=tmp_path_factory.mktemp("channel"),
@@ -44,13 +44,13 @@ def of(frame, kind):
 
 
 def test_one_row_a_trial_with_scaled_time_constants(frame):
-    assert len(frame) == 4 * 4 * 3
+    assert len(frame) == 4 * 5 * 3
     assert np.allclose(frame["synapse"] * frame["freq"], 0.01)
     assert np.allclose(frame["dt"] * frame["freq"], 0.001)
     assert (frame["steps"] == 1000 * 4 + 50).all()
     assert (frame["parameter_bytes"] == 32 * frame["n_neurons"]).all()
     # neuron types share their neurons, trials do not
-    assert frame.groupby(["n_neurons", "seed"])["neuron_type"].nunique().eq(4).all()
+    assert frame.groupby(["n_neurons", "seed"])["neuron_type"].nunique().eq(5).all()
     assert frame["seed"].nunique() == 4 * 3
 
 
@@ -65,14 +65,28 @@ def test_spikes_are_as_many_as_tuning_curves_say(frame):
     assert per_neuron.between(7, 30).all()
 
 
-def test_poisson_neurons_err_as_theory_says(frame):
-    rows = of(frame, "poisson")
+@pytest.mark.parametrize("kind", ["poisson", "coordinated"])
+def test_neurons_err_as_theory_says(frame, kind):
+    rows = of(frame, kind)
     ratios = rows["rmse"] / np.hypot(rows["predicted_rmse"], rows["distortion"])
     # each trial has about 3 periods / synapse = 300 independent values, in power
     spread = np.sqrt(0.5 * 2 / 300)
     assert abs(ratios.mean() - 1) < 4 * spread / np.sqrt(len(rows))
     assert np.abs(ratios - 1).max() < 5 * spread
     assert (rows["distortion"] < 0.06 * rows["predicted_rmse"]).all()
+
+
+def test_coordinated_neurons_err_less_where_they_spike_several_times_a_step(frame):
+    """They are Poisson neurons as long as hardly two of them spike in one step."""
+    ratios = [
+        of(frame, kind).groupby("n_neurons")["predicted_rmse"].mean()
+        for kind in ("coordinated", "poisson")
+    ]
+    ratio = ratios[0] / ratios[1]
+    assert ratio.is_monotonic_decreasing
+    assert ratio[50] > 0.9 and ratio[1000] < 0.5
+    spikes = of(frame, "coordinated")["spikes_per_second"] * 1e-4
+    assert spikes.min() < 0.1 and spikes.max() > 1
 
 
 def test_poisson_error_falls_as_the_root_of_neurons(frame):
@@ -103,7 +117,9 @@ def test_lif_neurons_fall_into_step_with_the_sine(frame):
 
 def test_theory_is_of_random_spikes_and_rates_alone(frame):
     known = frame["predicted_rmse"].notna()
-    assert (known == frame["neuron_type"].isin(["poisson", "rate"])).all()
+    assert (
+        known == frame["neuron_type"].isin(["poisson", "coordinated", "rate"])
+    ).all()
 
 
 def test_noise_by_simulating_the_filter():
@@ -203,9 +219,10 @@ def test_figure_shows_each_type_and_theory(frame):
     labels = [text.get_text() for text in errors.get_legend().get_texts()]
     assert labels == [
         "Poisson",
+        "coordinated",
         "LIF",
-        "integrate-and-fire",
         "rate (no spikes)",
+        "integrate-and-fire",
         "theory",
     ]
     assert errors.get_xscale() == errors.get_yscale() == "log"
@@ -233,18 +250,18 @@ def test_report_tells_what_the_trials_say(frame):
     assert theory.values["low"] < theory.values["ratio"] < theory.values["high"]
     assert laws["floor", "lif"].values["locked_share"] > 0.8
     assert report.sections[0].figure == "channel"
-    assert len(report.sections[0].table) == 16
+    assert len(report.sections[0].table) == 20
     words = " ".join(p for section in report.sections for p in section.paragraphs)
     assert "nan" not in words and "inf " not in words
 
 
-@pytest.mark.parametrize("kind", ["poisson", "lif", "rate"])
+@pytest.mark.parametrize("kind", ["poisson", "coordinated", "lif", "rate"])
 def test_a_single_trial_is_shown_and_told(frame, kind):
     one = of(frame, kind).head(1)
     assert style.render(channel.plot(one), "svg")
     report = report_of(one)
     assert all(law.values["law"] == "theory" for law in report.laws)
-    assert "too few" in report.laws[0].words if report.laws else kind != "poisson"
+    assert "too few" in report.laws[0].words if report.laws else kind in ("lif", "rate")
 
 
 def test_no_trials_are_refused(frame):

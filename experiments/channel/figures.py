@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# power laws of the noise, by neuron type
+GUIDES = {
+    "poisson": (-0.5, r"$\propto 1/\sqrt{m}$"),
+    "coordinated": (-1.0, r"$\propto 1/m$"),
+}
+
 
 @style.rc()
 def plot(frame: pd.DataFrame) -> Figure:
-    """RMSE against neurons; and that of Poisson neurons relative to theory."""
+    """RMSE against neurons; and that of neurons with a theory, relative to it."""
     check_trials(frame)
     figure = style.new_figure("double", aspect=0.44)
     if not len(of_theory(frame)):
@@ -43,14 +49,15 @@ def _draw_points(ax: Axes, kind: str, x: Any, values: pd.Series) -> None:
 def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
     for kind, rows in by_type(frame).items():
         _draw_points(ax, kind, rows["n_neurons"], rows["rmse"])
-    theory = of_theory(frame)
-    if len(theory):
+    for k, (kind, theory) in enumerate(by_type(of_theory(frame)).items()):
         line = predicted(theory).groupby(theory["n_neurons"]).mean()
-        colour = style.colour("poisson")
-        ax.plot(line.index, line, color=colour, label="theory", zorder=2)
-        if len(line) > 1:
-            ends = line.index[0], line.index[-1]
-            style.guide_line(ax, ends, 0.68 * line.iloc[0])
+        label = "_" if k else "theory"
+        ax.plot(line.index, line, color=style.colour(kind), label=label, zorder=2)
+    for kind, law in GUIDES.items():
+        rows = frame[frame["neuron_type"] == kind]
+        if kind == "coordinated":  # its law is of several spikes in each step
+            rows = rows[rows["spikes_per_second"] * rows["dt"] > 1]
+        _draw_guide(ax, rows, *law)
     style.log_axes(ax)
     ax.legend(loc="best")
     ax.set_xlabel(r"neurons, $m$")
@@ -58,10 +65,20 @@ def _draw_errors(ax: Axes, frame: pd.DataFrame) -> None:
     ax.set_title("A sine, represented and decoded")
 
 
+def _draw_guide(ax: Axes, rows: pd.DataFrame, exponent: float, text: str) -> None:
+    """A power law, above the errors from a tenth of the largest size on."""
+    means = rows.groupby("n_neurons")["rmse"].mean()
+    means = means[means.index >= means.index.max() / 10]
+    if len(means) > 1:
+        height = 1.35 * float((means / means.index**exponent).max())
+        first, last = means.index[0], means.index[-1]
+        style.guide_line(ax, (first, last), height * first**exponent, exponent, text)
+
+
 def _draw_ratios(ax: Axes, frame: pd.DataFrame) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    ax.axhline(1, color=style.colour("poisson"))
+    ax.axhline(1, color=style.QUIET)
     furthest = 0.1
     for kind, rows in by_type(of_theory(frame)).items():
         ratios = rows["rmse"] / predicted(rows)

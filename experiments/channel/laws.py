@@ -13,8 +13,8 @@ from spiking_lmu.metrics import LEVELS_OF_FLOOR, fit_floor, fit_scaling
 
 
 def of_theory(frame: pd.DataFrame) -> pd.DataFrame:
-    """Trials that the theory is about: of Poisson neurons."""
-    return frame[frame["neuron_type"] == "poisson"]
+    """Trials of neurons whose spikes there is a theory of."""
+    return frame[frame["predicted_rmse"] > 0]
 
 
 def predicted(frame: pd.DataFrame) -> pd.Series:
@@ -39,7 +39,7 @@ def scaling_laws(frame: pd.DataFrame) -> Iterator[Law]:
 
 
 def theory_laws(frame: pd.DataFrame) -> Iterator[Law]:
-    """The measured error of Poisson neurons, relative to theory."""
+    """The measured error, relative to theory."""
     for kind, rows in by_type(of_theory(frame)).items():
         ratio = with_interval("ratio", rows["rmse"] / predicted(rows), "positive")
         yield {"law": "theory", "neuron_type": kind, **ratio}

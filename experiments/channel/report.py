@@ -22,15 +22,18 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
     values = {
         "sizes": [int(frame["n_neurons"].min()), int(frame["n_neurons"].max())],
         "freq": float(frame["freq"].iloc[0]),
+        "dt": float(frame["dt"].max()),
+        "kinds": list(by_type(frame)),
         "periods": int(frame["periods"].min()),
         "laws": [
             *laws.scaling_laws(frame),
             *laws.theory_laws(frame),
             *laws.floor_laws(frame),
         ],
-        "share": float(np.max(theory["distortion"] / theory["predicted_rmse"]))
-        if len(theory)
-        else None,
+        "shares": {
+            kind: float(np.max(rows["distortion"] / rows["predicted_rmse"]))
+            for kind, rows in by_type(theory).items()
+        },
         "means": _table(frame),
         "bytes": float((frame["parameter_bytes"] / frame["n_neurons"]).mean()),
         "costs": list(laws.costs(frame)),
@@ -45,7 +48,9 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
             "m": int(n),
             "Trials": len(group),
             "RMSE": group["rmse"].mean(),
-            "Theory": laws.predicted(group).mean() if kind == "poisson" else None,
+            "Theory": laws.predicted(group).mean()
+            if len(laws.of_theory(group))
+            else None,
             "Distortion": group["distortion"].mean(),
             "Spikes per second": round(group["spikes_per_second"].mean()),
             "Build, s": group["build_seconds"].mean(),

@@ -37,11 +37,12 @@ INTERCEPTS = Uniform(-1.0, 0.9)  # as Nengo's default
 EVAL_POINTS = 1000
 NEURONS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 MAX_NEURONS = 100_000
+DEFAULT_TYPES = ("poisson", "coordinated", "coordinated-golden", "lif")
 
 
 def make_tasks(
     neurons: Annotated[Sequence[int], Range(1, MAX_NEURONS)] = NEURONS,
-    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = DEFAULT_TYPES,
     trials: int = 5,
     freq: Annotated[float, Range(0.1, 1000)] = 10.0,
     periods: Annotated[int, Range(1, 10**4)] = 6,
