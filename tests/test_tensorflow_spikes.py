@@ -5,8 +5,18 @@ import numpy as np
 import pytest
 from nengo.builder.ensemble import get_activities
 
-from spiking_lmu import SystematicSpiking, coordinated
+from spiking_lmu import (
+    SystematicSpiking,
+    coordinated,
+    discretize,
+    rmse,
+    simulate,
+    white_noise,
+)
 from spiking_lmu.compatibility import require
+from spiking_lmu.experiments.sweeps.backends import Model, run_nengo, run_nengo_dl
+from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.signals import lowpass
 
 pytestmark = pytest.mark.slow
 DT, STEPS, ITEMS = 0.001, 400, 3
@@ -77,6 +87,28 @@ def test_golden_shifts_of_the_first_item_are_those_of_nengo(nengo_dl):
         # in 32 bits, a spike may go to the next neuron
         assert np.mean(np.abs(found[0] - expected) * DT > 0.5) < 0.01
         assert np.mean(np.abs(found[1] - expected) * DT > 0.5) > 0.02
+
+
+def test_memories_err_as_on_nengo(nengo_dl):
+    with nengo.Network(seed=1) as network:
+        stimulus = nengo.Node([0.0])
+        memory = LegendreMemory(
+            *(0.1, 3, 200), synapse=0.02, neuron_type=coordinated(), freq=10, rms=0.5
+        )
+        nengo.Connection(stimulus, memory.input, synapse=None)
+        model = Model(
+            network, stimulus, {"m": nengo.Probe(memory.output, synapse=0.01)}
+        )
+    us = [white_noise(STEPS * DT, DT, 10, 0.5, seed) for seed in range(ITEMS)]
+    system = discretize(memory.A, memory.B, DT)
+    ideal = np.array([lowpass(simulate(*system, u), 0.01, DT) for u in us])[:, 150:]
+    errors = [
+        np.array([r.data["m"][150:] for r in run([model] * ITEMS, us, DT, [0] * ITEMS)])
+        for run in (run_nengo, run_nengo_dl)
+    ]
+    theirs, ours = (rmse(states, ideal) for states in errors)
+    assert ours == pytest.approx(theirs, rel=0.2)
+    assert ours < 0.05 * ideal.std()
 
 
 def test_training_differentiates_rates(nengo_dl):
