@@ -41,12 +41,25 @@ def test_interruption_loses_no_epoch(tmp_path):
         np.testing.assert_array_equal(own, theirs)
 
 
+@pytest.fixture(scope="module")
+def one_epoch(tmp_path_factory):
+    """Content of the checkpoint after an epoch."""
+    checkpoint = tmp_path_factory.mktemp("one_epoch") / "training.npz"
+    fit(classifier(), epochs=1, checkpoint=checkpoint)
+    return checkpoint.read_bytes()
+
+
+@pytest.fixture
+def checkpoint(tmp_path, one_epoch):
+    path = tmp_path / "training.npz"
+    path.write_bytes(one_epoch)
+    return path
+
+
 @pytest.mark.parametrize(
     "other", [{"seed": 1}, {"batch_size": 12}, {"dropout": 0.1}, {"learning_rate": 0.2}]
 )
-def test_checkpoint_of_another_training_is_refused(tmp_path, other):
-    checkpoint = tmp_path / "training.npz"
-    fit(classifier(), epochs=1, checkpoint=checkpoint)
+def test_checkpoint_of_another_training_is_refused(checkpoint, other):
     before = checkpoint.read_bytes()
     with pytest.raises(ValidationError, match="checkpoint"):
         fit(classifier(), checkpoint=checkpoint, **other)
@@ -62,9 +75,7 @@ def test_damaged_checkpoint_is_refused(tmp_path, content):
     assert checkpoint.read_bytes() == content
 
 
-def test_checkpoint_of_other_data_is_refused(tmp_path):
-    checkpoint = tmp_path / "training.npz"
-    fit(classifier(), epochs=1, checkpoint=checkpoint)
+def test_checkpoint_of_other_data_is_refused(checkpoint):
     x, y = sequences(seed=8)
     with pytest.raises(ValidationError, match="another data"):
         training.fit(

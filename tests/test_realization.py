@@ -1,5 +1,7 @@
 """Coordinates, ranges and shares, against brute force and simulated signals."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,14 +31,10 @@ def impulse_response(Ad, Bd, seconds):
     return simulate(Ad, Bd, pulse)[1:]
 
 
-def covariances(r):
-    """Of x under the band and under its transients, from lagged correlations.
-
-    The band's autocorrelation is a sinc; that of the transients is integrated
-    in 40,000 slices. The impulse response takes it to the state.
-    """
-    h = impulse_response(*r.step, 7.5)
-    lags = DT * np.arange(len(h))
+@cache
+def autocorrelations(n_lags):
+    """Of the band, which is a sinc, and of its transients, in 40,000 slices."""
+    lags = DT * np.arange(n_lags)
     band = RMS**2 * np.sinc(2 * FREQ * lags)
     level = RMS**2 / FREQ * 10 ** (TRANSIENT_DB / 10)
     edges = np.geomspace(FREQ, 0.5 / DT, 40_001)
@@ -48,7 +46,16 @@ def covariances(r):
             for some in np.array_split(lags, 20)
         ]
     )
-    return [h.T @ matmul_toeplitz(c, h) for c in (band, tail)]
+    return band, tail
+
+
+def covariances(r):
+    """Of x under the band and under its transients, from lagged correlations.
+
+    The impulse response takes them to the state.
+    """
+    h = impulse_response(*r.step, 7.5)
+    return [h.T @ matmul_toeplitz(c, h) for c in autocorrelations(len(h))]
 
 
 @pytest.mark.parametrize("order", [1, *ORDERS])

@@ -252,50 +252,59 @@ KEPT = {
 }
 
 
-def around(size, transform):
-    """Values, a transform, hidden units and an answer."""
+def around_all():
+    """Transforms of every kind, each of values, to hidden units and an answer."""
     with nengo.Network(seed=0) as network:
-        network.stimulus = nengo.Node(np.zeros(size))
-        n = getattr(transform, "size_out", size)
-        hidden = nengo.Ensemble(
-            n, 1, gain=np.ones(n), bias=np.zeros(n), neuron_type=nengo.Tanh(tau_ref=1)
-        )
-        answer = nengo.Node(size_in=2)
-        nengo.Connection(
-            network.stimulus, hidden.neurons, transform=transform, synapse=None
-        )
-        initial = nengo.dists.Uniform(-1, 1)
-        nengo.Connection(hidden.neurons, answer, transform=initial, synapse=None)
-        network.probe = nengo.Probe(answer)
+        network.stimulus = nengo.Node(np.zeros(16))
+        network.answers = {}
+        for kind, (size, _, transform) in KEPT.items():
+            n = getattr(transform, "size_out", size)
+            hidden = nengo.Ensemble(
+                n,
+                1,
+                gain=np.ones(n),
+                bias=np.zeros(n),
+                neuron_type=nengo.Tanh(tau_ref=1),
+            )
+            answer = nengo.Node(size_in=2)
+            values = network.stimulus[:size]
+            nengo.Connection(values, hidden.neurons, transform=transform, synapse=None)
+            initial = nengo.dists.Uniform(-1, 1)
+            nengo.Connection(hidden.neurons, answer, transform=initial, synapse=None)
+            network.answers[kind] = nengo.Probe(answer)
     return network
 
 
 @pytest.mark.parametrize("form", ["parallel", "sequential"])
-@pytest.mark.parametrize("kind", KEPT)
-def test_weights_of_every_kind_are_kept(tmp_path, kind, form):
+def test_weights_of_every_kind_are_kept(tmp_path, form):
     """What NengoDL has learned is what Nengo then computes, also from a file."""
-    size, n_weights, transform = KEPT[kind]
-    x = np.random.default_rng(0).normal(size=(20, 3, size))
-    network = around(size, transform)
-    before = training.predict(around(size, transform), x[:1], dtype="float64")
+    x = np.random.default_rng(0).normal(size=(20, 3, 16))
+    network, untrained = around_all(), around_all()
+    targets = {probe: x[:, :, :2] for probe in network.answers.values()}
+    before = training.predict(untrained, x[:1], dtype="float64")
     result = training.fit(
-        network, x, x[:, :, :2], epochs=2, batch_size=5, form=form, learning_rate=0.05,
+        network, x, targets, epochs=2, batch_size=5, form=form, learning_rate=0.05,
         checkpoint=tmp_path / "checkpoint.npz",
     )  # fmt: skip
-    (hidden,) = network.ensembles  # of which encoders, biases and two decoders learn
-    assert result.n_parameters == n_weights + 4 * hidden.n_neurons
-    scores = training.evaluate(network, x, x[:, :, :2])
+    # of hidden units, encoders, biases and two decoders learn
+    n_hidden = sum(ensemble.n_neurons for ensemble in network.ensembles)
+    n_weights = sum(n_weights for _, n_weights, _ in KEPT.values())
+    assert result.n_parameters == n_weights + 4 * n_hidden
+    scores = training.evaluate(network, x, targets)
     assert scores["loss"] < result.history.loss.iloc[0]
     expected = training.predict(network, x[:1], dtype="float64")
-    assert not np.allclose(expected, before)
     path = training.save(tmp_path / "network.npz", network)
-    loaded = around(size, transform)
+    loaded = around_all()
     training.load(path, loaded)
     for one in (network, loaded):
         one.stimulus.output = nengo.processes.PresentInput(x[0], 0.001)
         with nengo.Simulator(one, progress_bar=False, optimize=False) as sim:
             sim.run_steps(3)
-        np.testing.assert_allclose(sim.data[one.probe], expected[0], atol=1e-6)
+        for kind, probe in network.answers.items():
+            learned = expected[probe][0]
+            assert not np.allclose(learned, before[untrained.answers[kind]][0]), kind
+            found = sim.data[one.answers[kind]]
+            np.testing.assert_allclose(found, learned, atol=1e-6, err_msg=kind)
 
 
 @pytest.mark.parametrize("form", ["parallel", "sequential"])
