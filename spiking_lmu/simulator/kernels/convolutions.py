@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .compilation import kernel
 from .lanes import n_lanes
 from .operators import FAST_SUMS
 
 OUTSIDE = -1
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def convolution(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``Y[...] += W * X``, a correlation, or the transpose of one.
 
@@ -47,7 +47,7 @@ def convolution(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
                         arena[to + m * y_channel + b * y_lane] += totals[m * n + b]
 
 
-@njit
+@kernel()
 def _see(
     code: Any,
     at: int,
@@ -87,7 +87,7 @@ def _see(
     return n_seen
 
 
-@njit
+@kernel()
 def _source(
     to: int, k: int, stride: int, padding: int, size: int, transpose: int
 ) -> int:
@@ -102,7 +102,7 @@ def _source(
     return of if 0 <= of < size else OUTSIDE
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def _add_seen(
     arena: Any,
     totals: Any,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
+from .compilation import kernel
 from .lanes import n_lanes
 from .operators import FAST_SUMS, add_scaled, packed
 
 
-@njit
+@kernel()
 def gain_filter(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``y = D u``. Operands: increments?, n, y, u, D."""
     inc, n = code[at], code[at + 1]
@@ -24,7 +23,7 @@ def gain_filter(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             arena[to] = arena[to] + value if inc else value
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def lowpass(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``y = x = a x + b u``. Operands: increments?, n, y, u, x, parameters a, b."""
     inc, n = code[at], code[at + 1]
@@ -54,7 +53,7 @@ def lowpass(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             arena[to] = arena[to] + value if inc else value
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def state_space_filter(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``x = A x + B u`` with ``y = C x + D u``, of the new x where D is zero.
 
@@ -95,7 +94,7 @@ def state_space_filter(code: Any, at: int, arena: Any, words: Any, lanes: Any) -
             arena[to] = arena[to] + output if inc else output
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def _second_order(
     arena: Any, n: int, y: int, u: int, x: int, at: int, of_new: int
 ) -> None:
@@ -120,7 +119,7 @@ def _second_order(
             Y[i] = output
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def triangle_filter(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """`nengo.synapses.Triangle`.
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from .bits import float_of
+from .compilation import kernel
 from .lanes import n_lanes
 
 
-@njit
+@kernel()
 def table(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """Rows of a table, one each step, again and again (`nengo.processes.WhiteSignal`).
 
@@ -29,7 +28,7 @@ def table(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             arena[to] = arena[to] + value if inc else value
 
 
-@njit
+@kernel()
 def present_input(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """`nengo.processes.PresentInput`.
 
@@ -47,7 +46,7 @@ def present_input(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> Non
             arena[to] = arena[to] + arena[of + i] if inc else arena[of + i]
 
 
-@njit
+@kernel()
 def piecewise(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """`nengo.processes.Piecewise` without interpolation.
 
@@ -68,7 +67,7 @@ def piecewise(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             arena[to] = arena[to] + value if inc else value
 
 
-@njit
+@kernel()
 def feed(
     code: Any, at: int, arena: Any, values: Any, starts: Any, row: int, lanes: Any
 ) -> None:
@@ -83,7 +82,7 @@ def feed(
             arena[to] = arena[to] + value if inc else value
 
 
-@njit
+@kernel()
 def record(code: Any, at: int, arena: Any, values: Any, clock: Any, lanes: Any) -> None:
     """Write a probed signal to its record, if it is time to.
 
@@ -100,7 +99,7 @@ def record(code: Any, at: int, arena: Any, values: Any, clock: Any, lanes: Any) 
             values[to + b * n + i] = arena[x + i * x_stride + b * x_lane]
 
 
-@njit
+@kernel()
 def watch(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """Note the first value of a signal's element outside of its bounds.
 

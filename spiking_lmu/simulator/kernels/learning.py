@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .compilation import kernel
 from .lanes import n_lanes
 from .operators import FAST_SUMS, add_scaled
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def _learn(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
     """``delta[j] = factor * pre``, where the room holds a factor for each lane."""
     columns = code[at + 1]
@@ -38,7 +38,7 @@ def _learn(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
             arena[to + b * lane] = arena[np.uint64(room) + b] * arena[of + b * pre_lane]
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def _forget(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
     """``delta[j] -= rate * weights[j]``, where the room holds a rate for each lane."""
     columns = code[at + 1]
@@ -60,7 +60,7 @@ def _forget(code: Any, at: int, arena: Any, j: int, lanes: Any) -> None:
             )
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def pes(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = outer(alpha * error, pre)``.
 
@@ -75,7 +75,7 @@ def pes(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _learn(code, at, arena, j, lanes)
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def bcm(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = outer(alpha * post * (post - theta), pre)``.
 
@@ -93,7 +93,7 @@ def bcm(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _learn(code, at, arena, j, lanes)
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def oja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = outer(alpha * post, pre) - beta * alpha * post**2 * weights``.
 
@@ -111,7 +111,7 @@ def oja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _forget(code, at, arena, j, lanes)
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def voja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``delta = alpha * learning * (scale * outer(post, pre) - post * encoders)``.
 
@@ -132,7 +132,7 @@ def voja(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
         _forget(code, at, arena, j, lanes)
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def rls(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``P -= outer(P r, P r) / (1 + r P r)``; ``delta = -outer(error, P r)``, new P.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from .compilation import kernel
 from .lanes import n_lanes
 
 # Sums may be reordered, so that they can be vectorized. NaN and infinity keep their
@@ -16,7 +16,7 @@ MANY = 64  # products of a matrix and a vector that are worth an array for the s
 FOR_BLAS = 1024  # in a minibatch
 
 
-@njit
+@kernel()
 def packed(stride: int, lane: int, lanes: Any) -> bool:
     """Whether the elements of a place, with all lanes, lie side by side.
 
@@ -25,7 +25,7 @@ def packed(stride: int, lane: int, lanes: Any) -> bool:
     return stride == n_lanes(lanes) and (lanes is None or lane == 1)
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def reset(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[...] = value``. Operands: n, dst, value."""
     n, dst, stride, lane = code[at], code[at + 1], code[at + 2], code[at + 3]
@@ -38,7 +38,7 @@ def reset(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             arena[dst + i * stride + b * lane] = value
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def copy(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[...] = src``. Operands: n, dst, src."""
     n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
@@ -56,7 +56,7 @@ def copy(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             ]
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def increment(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[...] += src``. Operands: n, dst, src."""
     n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
@@ -74,7 +74,7 @@ def increment(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
             ]
 
 
-@njit
+@kernel()
 def copy_indexed(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[to] = src[of]``. Operands: n, dst, src, n of `to`, n of `of`."""
     n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
@@ -86,7 +86,7 @@ def copy_indexed(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None
             arena[to + b * dst_lane] = arena[of + b * src_lane]
 
 
-@njit
+@kernel()
 def increment_indexed(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``dst[to] += src[of]``, once for each pair. Operands as of `copy_indexed`."""
     n, dst, dst_stride, dst_lane = code[at], code[at + 1], code[at + 2], code[at + 3]
@@ -98,7 +98,7 @@ def increment_indexed(code: Any, at: int, arena: Any, words: Any, lanes: Any) ->
             arena[to + b * dst_lane] += arena[of + b * src_lane]
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def elementwise_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``Y[...] += A * X``, in two dimensions.
 
@@ -139,14 +139,14 @@ def elementwise_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> N
                     )
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def _add_products(arena: Any, y: int, a: int, x: int, n: int) -> None:
     Y, A, X = arena[y : y + n], arena[a : a + n], arena[x : x + n]
     for i in range(n):
         Y[i] += A[i] * X[i]
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def add_scaled(arena: Any, y: int, factor: float, x: int, n: int) -> None:
     """``Y += factor * X`` for neighbours."""
     Y, X = arena[y : y + n], arena[x : x + n]
@@ -154,7 +154,7 @@ def add_scaled(arena: Any, y: int, factor: float, x: int, n: int) -> None:
         Y[i] += factor * X[i]
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``Y[...] += A.dot(X)``. Operands: rows, columns, Y, A, X; A is contiguous."""
     rows, columns = code[at], code[at + 1]
@@ -211,7 +211,7 @@ def dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
                     )
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def _add_columns(
     totals: Any,
     y: int,
@@ -250,7 +250,7 @@ def _add_columns(
         of += step
 
 
-@njit(fastmath=FAST_SUMS)
+@kernel(fastmath=FAST_SUMS)
 def sparse_dot_inc(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """``Y[...] += A.dot(X)`` with sparse A, whose entries are sorted by rows.
 
