@@ -111,7 +111,7 @@ def test_logarithms():
 def test_series_of_lif_neurons(tau_rc):
     one, *constants = steps.lif_series(nengo.LIF(tau_rc=tau_rc), DT)
     assert one == 1
-    decay, since = constants[9:2:-1], constants[:9:-1]
+    decay, since = constants[11:4:-1], constants[:11:-1]
     t = np.linspace(0, DT, 1001)[1:]
     np.testing.assert_allclose(
         t * np.polynomial.Polynomial(decay)(t), np.expm1(-t / tau_rc), rtol=1e-13
@@ -119,6 +119,23 @@ def test_series_of_lif_neurons(tau_rc):
     s = np.tanh(t / tau_rc / 2)
     np.testing.assert_allclose(s * np.polynomial.Polynomial(since)(s**2), t, rtol=1e-11)
     assert steps.lif_series(nengo.LIF(tau_rc=0.004), DT) == [0]
+
+
+@njit
+def _above_one(values, first):
+    return steps.above_one(values, first)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 200])
+def test_numbers_above_one(size, dtype):
+    rng = np.random.RandomState(0)
+    values = rng.choice([-np.inf, -2, 0, 1, 1.0001, 3, np.inf, np.nan], size)
+    values = values.astype(dtype)
+    for first in range(0, size, 64):
+        bits = int(_above_one(values, first))
+        expected = values[first : first + 64] > 1
+        assert [bits >> i & 1 for i in range(64)] == [*expected, *[0] * 64][:64]
 
 
 @njit
@@ -224,6 +241,8 @@ TYPES = {
     "lif-fast": nengo.LIF(tau_rc=0.002, tau_ref=0.0005, min_voltage=-1),
     "lif-above": nengo.LIF(initial_state={"voltage": Uniform(0.5, 3)}),
     "adaptive": nengo.AdaptiveLIF(tau_n=0.1, inc_n=0.5, amplitude=0.7),
+    "adaptive-fast": nengo.AdaptiveLIF(tau_rc=0.002, tau_n=0.1, inc_n=0.01),
+    "adaptive-above": nengo.AdaptiveLIF(initial_state={"voltage": Uniform(0.5, 3)}),
     "izhikevich": nengo.Izhikevich(),
     "izhikevich-bursting": nengo.Izhikevich(reset_voltage=-50, reset_recovery=2),
     "regular": nengo.RegularSpiking(nengo.LIFRate(), amplitude=0.3),

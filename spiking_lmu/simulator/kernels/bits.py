@@ -30,6 +30,34 @@ def float_of(typingctx: Any, value: Any) -> Any:
 
 
 @intrinsic
+def lowest_bit(typingctx: Any, bits: Any) -> Any:
+    """The position of the lowest bit that is set, where any is."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.uint64(types.uint64), codegen
+
+
+@intrinsic
+def which_above_one(typingctx: Any, array: Any, first: Any) -> Any:
+    """Which of 64 numbers of an array, from one on, are above 1: a bit for each."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        of = context.make_array(signature.args[0])(context, builder, args[0])
+        numbers = ir.VectorType(context.get_data_type(array.dtype), 64)
+        place = builder.gep(of.data, [args[1]])
+        place = builder.bitcast(place, numbers.as_pointer())
+        size = context.get_abi_sizeof(numbers.element)
+        values = builder.load(place, align=size)
+        ones = ir.Constant(numbers, [1.0] * 64)
+        above = builder.fcmp_ordered(">", values, ones)
+        return builder.bitcast(above, ir.IntType(64))
+
+    return types.uint64(array, types.intp), codegen
+
+
+@intrinsic
 def high_product(typingctx: Any, a: Any, b: Any) -> Any:
     """Upper 64 of the 128 bits of the product of two unsigned integers."""
 

@@ -113,33 +113,38 @@ def lif(
 
 
 @compiled
-def lif_by_series(
+def lif_decay(
     J: float, voltage: float, refractory_time: float, constants: Any
-) -> tuple[bool, float, float]:
-    """As `lif`, for voltages that are no more than 1, with the `lif_series` of a type.
+) -> tuple[float, float]:
+    """The part of `lif` before spikes, with the `lif_series` of a type.
 
-    Without branches, so that loops are vectorized.
+    Neurons spike whose voltage is above 1 then. Without branches, so that loops are
+    vectorized.
     """
-    dt, after, min_voltage, decay, since = constants
+    _, dt, min_voltage, _, _, _, decay, _ = constants
     refractory_time -= dt
-    delta_t = min(max(dt - refractory_time, 0.0), dt)
+    delta_t = min(max(dt - refractory_time, dt - dt), dt)
     voltage -= (J - voltage) * (delta_t * _polynomial(delta_t, decay))
-    spikes, over = voltage > 1.0, voltage - 1.0
-    s = over / (over - 2.0 * (J - 1.0))
-    late = after + s * _polynomial(s * s, since)
-    voltage = min_voltage if voltage < min_voltage else voltage
-    return (
-        spikes,
-        0.0 if spikes else voltage,
-        late if spikes else refractory_time,
-    )
+    return min_voltage if voltage < min_voltage else voltage, refractory_time
+
+
+@compiled
+def lif_refractory_time(J: float, voltage: float, constants: Any) -> float:
+    """The refractory time after a spike, of a voltage above 1 from `lif_decay`."""
+    one, _, _, tau_rc, after, largest, _, since = constants
+    over = voltage - one
+    s = over / (over - (J - one) - (J - one))
+    z = s * s
+    if z > largest:  # the step began above 1
+        return after + tau_rc * math.log1p(-over / (J - one))
+    return after + s * _polynomial(z, since)
 
 
 @compiled(fastmath={"contract"})
 def _polynomial(x: float, coefficients: Any) -> float:
     """A polynomial, whose coefficient of the highest power comes first."""
-    total = 0.0
-    for coefficient in coefficients:
+    total = coefficients[0]
+    for coefficient in coefficients[1:]:
         total = total * x + coefficient
     return total
 

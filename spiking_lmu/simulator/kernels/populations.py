@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from . import neurons
+from .bits import lowest_bit
 from .compilation import compiled
 from .lanes import n_lanes
 from .steps import (
     LIF,
     SPIKING_RECTIFIED_LINEAR,
-    any_above_threshold,
-    has_series,
+    above_one,
     series,
     steps,
 )
@@ -226,14 +226,14 @@ def _add_rows(
 def _lif(code: Any, at: int, arena: Any) -> bool:
     """All of a step of `nengo.LIF` at once, in a single network, if it has series."""
     n, p = code[at + N], code[at + PARAMETERS]
-    voltage = arena[code[at + STATES] : code[at + STATES] + n]
-    if not has_series(arena, p) or any_above_threshold(voltage):
+    if arena[p + 5] != 1.0:
         return False
+    voltage = arena[code[at + STATES] : code[at + STATES] + n]
     times = arena[code[at + STATES + 1] : code[at + STATES + 1] + n]
     encoders = arena[code[at + ENCODERS] : code[at + ENCODERS] + n]
     bias = arena[code[at + BIAS] : code[at + BIAS] + n]
     decoders = arena[code[at + DECODERS] : code[at + DECODERS] + n]
-    x, constants = arena[code[at + X]], series(arena, p)
+    x, constants = arena[code[at + X]], series(arena, p + 5)
     total = _lif_total(x, encoders, bias, decoders, voltage, times, constants)
     arena[code[at + OUTPUTS]] += total * (arena[p + 3] / arena[p])
     return True
@@ -250,12 +250,21 @@ def _lif_total(
     constants: Any,
 ) -> float:
     """A step of LIF neurons, and the sum of the decoders of those that spike."""
-    total = 0.0
     for i in range(len(voltage)):
-        spikes, voltage[i], refractory_time[i] = neurons.lif_by_series(
+        voltage[i], refractory_time[i] = neurons.lif_decay(
             bias[i] + encoders[i] * x, voltage[i], refractory_time[i], constants
         )
-        total += decoders[i] if spikes else 0.0
+    total = 0.0
+    for first in range(0, len(voltage), 64):
+        bits = above_one(voltage, first)
+        while bits != np.uint64(0):
+            i = np.uint64(first) + lowest_bit(bits)
+            bits &= bits - np.uint64(1)
+            refractory_time[i] = neurons.lif_refractory_time(
+                bias[i] + encoders[i] * x, voltage[i], constants
+            )
+            voltage[i] = 0.0
+            total += decoders[i]
     return total
 
 

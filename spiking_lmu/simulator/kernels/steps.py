@@ -12,6 +12,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from spiking_lmu.neurons import GOLDEN, SystematicSpiking
 
 from . import neurons
+from .bits import lowest_bit, which_above_one
 from .compilation import compiled
 from .random_numbers import SIZE, uniform
 
@@ -70,11 +71,11 @@ ATTRIBUTES: dict[int, tuple[str, ...]] = {
 def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
     """The numbers that the step of a neuron type requires, to be put into the arena.
 
-    The first is dt. The `lif_series` of LIF neurons come last.
+    The first is dt. The `lif_series` of spiking LIF neurons come last.
     """
     names = ATTRIBUTES[KINDS[type(neuron_type)]]
     own = [float(getattr(neuron_type, name)) for name in names]
-    if type(neuron_type) is nengo.LIF:
+    if isinstance(neuron_type, nengo.LIF):
         own += lif_series(neuron_type, dt)
     if type(neuron_type) is SystematicSpiking:
         own.append(float(GOLDEN))
@@ -82,7 +83,7 @@ def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
 
 
 def lif_series(neuron_type: nengo.LIF, dt: float) -> list[float]:
-    """The constants of `neurons.lif_by_series`, behind a 1; or a 0, without constants.
+    """The constants of `neurons.lif_decay`, of which the first is 1; or a 0 alone.
 
     The decay ``expm1(-t / tau_rc)`` of a time t, and the time since a spike, are
     polynomials that differ from them by rounding errors, for times up to dt.
@@ -100,7 +101,7 @@ def lif_series(neuron_type: nengo.LIF, dt: float) -> list[float]:
     largest = np.tanh(dt / tau_rc / 2) ** 2
     return [
         1.0,
-        *(dt, tau_ref + dt, neuron_type.min_voltage),
+        *(dt, neuron_type.min_voltage, tau_rc, tau_ref + dt, 1.01 * largest),
         *_polynomial(decay, 6, dt),
         *_polynomial(since, 3, largest),
     ]
@@ -119,29 +120,26 @@ def _polynomial(
     return [c / end**k for k, c in enumerate(coefficients)][::-1]
 
 
-@compiled
-def has_series(arena: Any, p: int) -> bool:
-    """Whether LIF neurons with parameters at p have `lif_series`."""
-    return arena[p + 5] == 1.0
+@compiled(forceinline=True)
+def series(arena: Any, p: int) -> Any:
+    """The `lif_series` at p."""
+    low = (arena[p], arena[p + 1], arena[p + 2], arena[p + 3], arena[p + 4])
+    p += 6
+    powers = (arena[p], arena[p + 1], arena[p + 2], arena[p + 3])
+    decay = (*powers, arena[p + 4], arena[p + 5], arena[p + 6])
+    since = (arena[p + 7], arena[p + 8], arena[p + 9], arena[p + 10])
+    return (*low, arena[p - 1], decay, since)
 
 
 @compiled(forceinline=True)
-def series(arena: Any, p: int) -> Any:
-    """The `lif_series` of LIF neurons with parameters at p."""
-    p += 6
-    low = (arena[p + 3], arena[p + 4], arena[p + 5], arena[p + 6])
-    decay = (*low, arena[p + 7], arena[p + 8], arena[p + 9])
-    since = (arena[p + 10], arena[p + 11], arena[p + 12], arena[p + 13])
-    return arena[p], arena[p + 1], arena[p + 2], decay, since
-
-
-@compiled
-def any_above_threshold(voltage: Any) -> bool:
-    """Whether any voltages are above 1, which only initial ones can be."""
-    n = 0
-    for i in range(len(voltage)):
-        n += voltage[i] > 1.0
-    return n > 0
+def above_one(voltage: Any, first: int) -> Any:
+    """Which of the 64 numbers from one on, or of the last ones, are above 1: bits."""
+    if first + 64 <= len(voltage):
+        return which_above_one(voltage, first)
+    bits = np.uint64(0)
+    for i in range(np.uint64(len(voltage) - first)):
+        bits |= np.uint64(voltage[np.uint64(first) + i] > 1.0) << i
+    return bits
 
 
 @compiled(forceinline=True)
@@ -171,7 +169,7 @@ def steps(
     p += 1
     if kind == LIF:
         voltage, refractory_time = arena[first : first + m], arena[second : second + m]
-        _lif(J, out, voltage, refractory_time, arena, p - 1)
+        _lif(J, out, voltage, refractory_time, arena, p - 1, p + 4)
     elif kind == SPIKING_RECTIFIED_LINEAR:
         _spiking_rectified_linear(J, out, arena[first : first + m], dt, arena[p])
     elif kind == LIF_RATE:
@@ -234,16 +232,9 @@ def steps(
         adaptation = arena[third : third + m]
         voltage, refractory_time = arena[first : first + m], arena[second : second + m]
         for i in range(m):
-            spikes, voltage[i], refractory_time[i] = neurons.lif(
-                J[i] - adaptation[i],
-                voltage[i],
-                refractory_time[i],
-                dt,
-                arena[p],
-                arena[p + 1],
-                arena[p + 3],
-            )
-            out[i] = spikes * (arena[p + 2] / dt)
+            out[i] = J[i] - adaptation[i]
+        _lif(out, out, voltage, refractory_time, arena, p - 1, p + 6)
+        for i in range(m):
             adaptation[i] = neurons.adapted(
                 adaptation[i], out[i], dt, arena[p + 4], arena[p + 5]
             )
@@ -282,16 +273,33 @@ def _lif_rate(
 
 @compiled
 def _lif(
-    J: Any, out: Any, voltage: Any, refractory_time: Any, arena: Any, p: int
+    J: Any,
+    out: Any,
+    voltage: Any,
+    refractory_time: Any,
+    arena: Any,
+    p: int,
+    series_at: int,
 ) -> None:
+    """Steps of LIF neurons, whose currents and outputs may be the same array."""
     dt, height = arena[p], arena[p + 3] / arena[p]
-    if has_series(arena, p) and not any_above_threshold(voltage):
-        constants = series(arena, p)
+    if arena[series_at] == 1.0:
+        constants = series(arena, series_at)
         for i in range(len(J)):
-            spikes, voltage[i], refractory_time[i] = neurons.lif_by_series(
+            voltage[i], refractory_time[i] = neurons.lif_decay(
                 J[i], voltage[i], refractory_time[i], constants
             )
-            out[i] = height if spikes else 0.0
+        for first in range(0, len(J), 64):
+            bits = above_one(voltage, first)
+            while bits != np.uint64(0):
+                i = np.uint64(first) + lowest_bit(bits)
+                bits &= bits - np.uint64(1)
+                refractory_time[i] = neurons.lif_refractory_time(
+                    J[i], voltage[i], constants
+                )
+        for i in range(len(J)):
+            out[i] = height if voltage[i] > 1.0 else 0.0
+            voltage[i] = 0.0 if voltage[i] > 1.0 else voltage[i]
     else:
         tau_rc, tau_ref, min_voltage = arena[p + 1], arena[p + 2], arena[p + 4]
         for i in range(len(J)):
