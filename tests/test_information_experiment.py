@@ -259,9 +259,10 @@ def test_a_value_that_is_held_is_one_step_of_the_longer_window():
     assert np.allclose(simulate(*system, held)[10::10], linear_memory(u, 4, 6.0))
 
 
-def test_spiking_neurons_hold_what_theory_says():
+@pytest.mark.parametrize("kind", ["poisson", "coordinated"])
+def test_spiking_neurons_hold_what_theory_says(kind):
     u = np.random.default_rng(0).uniform(-1, 1, 500)
-    task = {"order": 3, "window": 4.0, "presentation": 10, "neuron_type": "poisson"}
+    task = {"order": 3, "window": 4.0, "presentation": 10, "neuron_type": kind}
     task |= {"synapse": 0.1, "seed": 0}
     (states, predicted), (_, better) = (
         spiking_memory(u, {**task, "n_neurons": n}, 21) for n in (30, 200)
@@ -272,6 +273,19 @@ def test_spiking_neurons_hold_what_theory_says():
     found = capacities(states, u, make_terms((20,)))
     # 500 values: noise of the estimate, what lies below the threshold, and distortion
     assert found.total == pytest.approx(predicted.sum(), rel=0.15)
+
+
+def test_coordinated_neurons_hold_more_than_as_many_independent_ones():
+    u = np.random.default_rng(0).uniform(-1, 1, 1500)
+    task = {"order": 4, "window": 6.0, "presentation": 10, "synapse": 0.1, "seed": 0}
+    task |= {"n_neurons": 30, "backend": "compiled"}
+    total = {}
+    for kind in ("poisson", "coordinated", "coordinated-golden"):
+        states, predicted = spiking_memory(u, {**task, "neuron_type": kind}, 31)
+        assert (predicted is None) == (kind == "coordinated-golden")
+        total[kind] = capacities(states, u, make_terms((30,))).total
+    assert total["coordinated"] > total["poisson"] + 0.2
+    assert total["coordinated-golden"] > total["coordinated"]
 
 
 # ---- The experiment ----------------------------------------------------------------
@@ -293,10 +307,12 @@ def test_the_command_writes_everything(results):
     facts = json.loads((out / "summary.json").read_text())
     assert facts["seeds"] == 3
     laws = [law["law"] for law in facts["laws"]]
-    assert laws == ["system"] * 4 + ["spiking", "theory", "spiking"]
+    assert laws == ["system"] * 4 + ["spiking", "theory"] * 2 + ["spiking"]
+    kinds = [law["neuron_type"] for law in facts["laws"] if law["law"] == "theory"]
+    assert kinds == ["poisson", "coordinated"]
     trials = pd.read_csv(out / "trials.csv")
     one = totals(trials.fillna({"neuron_type": ""}))
-    assert len(one) == 4 + 2 * 2
+    assert len(one) == 4 + 3 * 2
     assert (one["capacity"] <= 1.05 * one["variables"]).all()
     assert trials["capacity"].between(0, 1 + 1e-9)[trials["measure"] == "delay"].all()
 

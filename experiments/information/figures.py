@@ -108,8 +108,8 @@ def _draw_neurons(ax: Axes, means: pd.DataFrame) -> None:
         color, x = style.colour(kind), line["n_neurons"] * d
         ax.plot(x, line["capacity"], color=color, alpha=0.5)
         _draw_line(ax, x, line, color, style.NAMES[kind])
-        if kind == "poisson":
-            name = "Poisson, theory"
+        if line["predicted"].notna().all():
+            name = f"{style.NAMES[kind]}, theory"
             ax.plot(x, line["predicted"], color=color, label=name, **THEORY)
     style.reference(ax, d)
     ax.set_ylim(0, d * 1.04)
@@ -162,8 +162,8 @@ def _draw_spiking(ax: Axes, means: pd.DataFrame) -> None:
             color, x = _paler(style.colour(kind), strength), rows["index"] + 1
             name = f"{style.NAMES[kind]}, {size * order:,} neurons"
             _draw_line(ax, x, rows, color, name)
-            if kind == "poisson":
-                ax.plot(x, rows["predicted"], color=color, **THEORY)
+            # nothing, where there is no theory
+            ax.plot(x, rows["predicted"], color=color, **THEORY)
     reach = float(np.flatnonzero(exact > LEAST).max())
     _finish(ax, 0.5, 1.2 * (reach + 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -77,7 +77,7 @@ def spiking_laws(frame: pd.DataFrame) -> Iterator[Law]:
             "low": float(last["low"]),
             "high": float(last["high"]),
         }
-        if kind == "poisson":
-            ratios = line["capacity"] / line["predicted"]
+        ratios = line["capacity"] / line["predicted"]
+        if ratios.notna().all():
             low, high = float(ratios.min()), float(ratios.max())
-            yield {"law": "theory", "low": low, "high": high}
+            yield {"law": "theory", "neuron_type": kind, "low": low, "high": high}

@@ -144,7 +144,7 @@ def spiking_memory(
     states : (n, order) ndarray
         At the end of each value.
     predicted : (n_delays,) ndarray or None
-        Memory function that the theory of random spikes predicts, if it applies.
+        Memory function that the theory of the spikes' noise predicts, if there is one.
     """
     order, window = task["order"], task["window"]
     presentation, seed = task["presentation"], task["seed"]

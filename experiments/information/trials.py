@@ -28,11 +28,12 @@ from spiking_lmu.experiments.information.systems import (
 )
 from spiking_lmu.experiments.sweeps.backends import SIMULATORS, in_task, of_task
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
+from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import check_integer, refusal
 
 SYSTEMS = ("linear", "lmu-feedforward", "lmu", "tanh", "spiking")
 ON_NUMPY = ("linear", "tanh")  # the others are Nengo networks
-NEURON_TYPES = ("poisson", "lif", "relu")
+SPIKING = tuple(name for name in NEURON_TYPES if name != "rate")
 MOST_STEPS = 10**7  # of one run
 WINDOWS = 5  # delays of a spiking memory: beyond, nothing is left
 
@@ -48,7 +49,11 @@ def make_tasks(
     steps: Annotated[int, Range(10, MOST_STEPS)] = 30_000,
     delays: Sequence[int] = (120, 30, 16, 10),
     neurons: Annotated[Sequence[int], Range(2, 10**5)] = (10, 30, 100, 300),
-    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = ("poisson", "lif"),
+    neuron_types: Annotated[Sequence[str], OneOf(SPIKING)] = (
+        "poisson",
+        "coordinated",
+        "lif",
+    ),
     synapse: Annotated[float, Range(0.001, 10)] = 0.1,
     presentation: Annotated[int, Range(1, 10**4)] = 10,
     spiking_steps: int = 3_000,
@@ -86,7 +91,10 @@ def make_tasks(
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
-        ``poisson``, ``lif`` or ``relu`` (integrate-and-fire).
+        With the tuning curves of LIF neurons: ``poisson``, ``coordinated``,
+        ``coordinated-golden``, ``regular`` or ``lif``. With rectified linear ones:
+        ``relu`` (integrate-and-fire), ``poisson-relu``, ``coordinated-relu`` or
+        ``coordinated-golden-relu``.
     synapse : float
         Recurrent time constant of the spiking memory, in seconds.
     presentation : int
