@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize
+from spiking_lmu.neurons import spike_height
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.populations import predictable
 from spiking_lmu.simulator.program import lane_seed
@@ -40,11 +42,15 @@ class Answers:
     values : (n, size_out) ndarray
         The network's output at the end of each sequence.
     spikes : float
-        Mean number of spikes of the memory for a sequence.
+        Mean number of spikes for a sequence, of the memory and of hidden units that
+        spike.
+    hidden_spikes : float
+        How many of them are those of hidden units.
     """
 
     values: np.ndarray
     spikes: float
+    hidden_spikes: float = 0.0
 
     def __repr__(self) -> str:
         n, size = self.values.shape
@@ -87,11 +93,26 @@ def run_sequences(
     x = check_sequences(inputs, network.size_in)
     seed = check_integer("seed", seed, low=0, high=2**32 - 1)
     progress = check_flag("progress", progress)
+    if network.hidden_spikes:
+        return _run_whole(network, x, seed, progress)
     if not isinstance(network.lmu.memory, LegendreMemory):
         return Answers(network.answer(network.final_states(x), x[:, -1]), 0.0)
     memory = BatchedMemory(network.lmu.memory, seed)
     m = _final_states(network, memory, x, progress)
     return Answers(network.answer(m, x[:, -1]), memory.spikes)
+
+
+def _run_whole(
+    network: SequenceNetwork, x: np.ndarray, seed: int, progress: bool
+) -> Answers:
+    """The answers of a network whose hidden units spike: all of it step by step."""
+    counted = {
+        "memory": network.lmu.memory.all_ensembles,
+        "hidden units": network.layers,
+    }
+    lanes = _Lanes(network, network.stimulus, network.output, counted, network.dt, seed)
+    values = lanes.run(x, network.presentation, progress)
+    return Answers(values, sum(lanes.spikes.values()), lanes.spikes["hidden units"])
 
 
 def state_noise(
@@ -178,16 +199,12 @@ class BatchedMemory:
         if not isinstance(memory, LegendreMemory):
             raise refusal("memory", memory, "a LegendreMemory")
         check_integer("seed", seed, low=0, high=2**32 - 1)
-        self.memory, self.seed = memory, seed
-        self.spikes = 0.0
-        spiking = memory.neuron_type.spiking
-        with nengo.Network(seed=seed) as network:
-            nengo.Network.add(memory)
-            counter = add_counter(memory.all_ensembles if spiking else ())
-            self._counted = nengo.Probe(counter)
-        with repeatable(network, memory.dt, seed) as sim:
-            self._model = sim.model
-            self.populations = memory.populations(sim.data)
+        self.memory = memory
+        counted = {"memory": memory.all_ensembles}
+        self._lanes = _Lanes(
+            memory, memory.input, memory.output, counted, memory.dt, seed
+        )
+        self.populations = memory.populations(self._lanes.data)
         self.n_neurons = sum(len(p.gain) for p in self.populations)
 
     def run(
@@ -210,32 +227,12 @@ class BatchedMemory:
         """
         x = check_sequences(inputs, self.memory.size_in)
         check_integer("presentation", presentation)
-        check_flag("progress", progress)
-        at_once = min(AT_ONCE, len(x))
-        states, spikes = np.empty((len(x), self.memory.output.size_out)), 0.0
-        poisson = isinstance(self.memory.neuron_type, nengo.PoissonSpiking)
-        kind = Simulator if poisson else ShortFloatSimulator
-        simulator = kind(
-            None, model=self._model, progress_bar=False, minibatch_size=at_once
-        )
-        bar = tqdm(total=len(x), unit="sequence", disable=not progress)
-        with simulator as sim, bar, warnings.catch_warnings():
-            # a single value beyond the expected ones is no fault of a whole data set
-            warnings.filterwarnings("ignore", "the input of .* is ")
-            output = sim.signals[sim.model.sig[self.memory.output]["out"]]
-            for k in range(0, len(x), at_once):
-                part = x[k : k + at_once]
-                lanes = np.resize(part, (at_once, *part.shape[1:]))
-                shown = np.repeat(lanes, presentation, axis=1)
-                sim.reset(lane_seed(self.seed, k))
-                _start_anew(sim, np.random.RandomState([self.seed, k]))
-                sim.run_steps(shown.shape[1], data={self.memory.input: shown})
-                states[k : k + at_once] = output.T[: len(part)]
-                spikes += float(np.sum(sim.data[self._counted][: len(part)]))
-                bar.update(len(part))
-        height = getattr(self.memory.neuron_type, "amplitude", 1.0) / self.memory.dt
-        self.spikes = spikes / height / len(x)
-        return states
+        return self._lanes.run(x, presentation, check_flag("progress", progress))
+
+    @property
+    def spikes(self) -> float:
+        """Mean number of spikes for a sequence, in the last `run`."""
+        return self._lanes.spikes["memory"]
 
     def noise(self) -> np.ndarray:
         """Covariance of the noise in the state m of one memory, from theory.
@@ -249,6 +246,85 @@ class BatchedMemory:
         q = spiking_noise(r, self.populations[:d], poisson)
         P = error_covariance(r, q)
         return r.T @ P @ r.T.T
+
+
+class _Lanes:
+    """A built network that runs batches of sequences, from one node to another.
+
+    Parameters
+    ----------
+    network : nengo.Network
+    source, output : nengo.Node
+        The node that receives the sequences, and the one that gives the results.
+    counted : mapping of list of nengo.Ensemble
+        Ensembles whose spikes are counted together. Those that do not spike are
+        omitted.
+    dt : float
+    seed : int
+
+    Attributes
+    ----------
+    data : mapping
+        ``sim.data`` of the simulator that has built the network.
+    spikes : dict of float
+        Mean number of spikes for a sequence by the names of ``counted``, in the last
+        `run`; 0 before that.
+    """
+
+    def __init__(
+        self,
+        network: nengo.Network,
+        source: nengo.Node,
+        output: nengo.Node,
+        counted: Mapping[str, Sequence[nengo.Ensemble]],
+        dt: float,
+        seed: int,
+    ) -> None:
+        self.source, self.output, self.seed = source, output, seed
+        self.spikes = dict.fromkeys(counted, 0.0)
+        self._probes = {}
+        with nengo.Network(seed=seed) as whole:
+            nengo.Network.add(network)
+            for name, ensembles in counted.items():
+                spiking = [e for e in ensembles if e.neuron_type.spiking]
+                heights = {spike_height(e.neuron_type) for e in spiking}
+                if len(heights) == 1:
+                    counter = add_counter(spiking, name, dt / heights.pop())
+                    self._probes[name] = nengo.Probe(counter)
+        with repeatable(whole, dt, seed) as sim:
+            self.data, self._model = sim.data, sim.model
+        ensembles = whole.all_ensembles
+        poisson = any(
+            isinstance(e.neuron_type, nengo.PoissonSpiking) for e in ensembles
+        )
+        self._simulator = Simulator if poisson else ShortFloatSimulator
+
+    def run(self, x: np.ndarray, presentation: int, progress: bool) -> np.ndarray:
+        """The values of ``output`` (n, size) in the last step of each sequence."""
+        at_once = min(AT_ONCE, len(x))
+        values = np.empty((len(x), self.output.size_out))
+        spikes = dict.fromkeys(self.spikes, 0.0)
+        simulator = self._simulator(
+            None, model=self._model, progress_bar=False, minibatch_size=at_once
+        )
+        bar = tqdm(total=len(x), unit="sequence", disable=not progress)
+        with simulator as sim, bar, warnings.catch_warnings():
+            # a single value beyond the expected ones is no fault of a whole data set
+            warnings.filterwarnings("ignore", "the input of .* is ")
+            output = sim.signals[sim.model.sig[self.output]["out"]]
+            for k in range(0, len(x), at_once):
+                part = x[k : k + at_once]
+                lanes = np.resize(part, (at_once, *part.shape[1:]))
+                shown = np.repeat(lanes, presentation, axis=1)
+                sim.reset(lane_seed(self.seed, k))
+                _start_anew(sim, np.random.RandomState([self.seed, k]))
+                sim.run_steps(shown.shape[1], data={self.source: shown})
+                values[k : k + at_once] = output.T[: len(part)]
+                for name, probe in self._probes.items():
+                    spikes[name] += float(np.sum(sim.data[probe][: len(part)]))
+                bar.update(len(part))
+        self.spikes = {name: total / len(x) for name, total in spikes.items()}
+        return values
 
 
 class ShortFloatSimulator(Simulator):

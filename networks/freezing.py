@@ -16,6 +16,7 @@ from spiking_lmu.training.weights import fix_seeds, read_weights
 from spiking_lmu.validation import (
     check_choice,
     check_integer,
+    check_number,
     check_seed,
     check_sequences,
     refusal,
@@ -27,7 +28,7 @@ from .sequence import SequenceNetwork
 Network = TypeVar("Network", SequenceNetwork, LMU)
 
 MEMORY_TYPES = ("exact", *NEURON_TYPES)
-# rectified linear tuning curves
+# rectified linear tuning curves: of memories, and of hidden units that spike
 LINEAR = tuple(name for name in NEURON_TYPES if name.endswith("relu"))
 SEQUENCES = 200  # at most, to choose coordinates for
 MOMENTS = 100  # at most, of each sequence
@@ -44,6 +45,9 @@ def freeze(
     coordinates: str = "balanced",
     classes: bool | None = None,
     seed: int | None = None,
+    hidden: str | None = None,
+    hidden_rates: float = 1000.0,
+    hidden_synapse: float = 0.005,
     **memory_args: Any,
 ) -> Network:
     """Build a trained network anew, with the same weights and another kind of memory.
@@ -78,6 +82,19 @@ def freeze(
         True by default if there is more than one. Not for an `LMU`.
     seed : int, optional
         Seed of the neurons.
+    hidden : str, optional
+        Neurons of the hidden units, if these spike as well: ``"relu"``
+        (integrate-and-fire), ``"poisson-relu"``, ``"coordinated-relu"`` or
+        ``"coordinated-golden-relu"``. The network must have rectified linear hidden
+        units, and ``inputs`` are required. By default hidden units are real numbers.
+        Not for an `LMU`.
+    hidden_rates : float
+        Rate in Hz of hidden units at the largest hidden state of their layer that
+        ``inputs`` cause at their end. Above ``1 / dt``, a neuron spikes several times
+        in a step.
+    hidden_synapse : float
+        Time constant in seconds of the filter on the spikes of hidden units. It is the
+        time over which the answer is read; 0 for the spikes of the last step alone.
     **memory_args
         Further arguments of `LegendreMemory`.
 
@@ -101,6 +118,8 @@ def freeze(
             raise refusal("presentation", presentation, "None for an LMU")
         if classes is not None:
             raise refusal("classes", classes, "None for an LMU")
+        if hidden is not None:
+            raise refusal("hidden", hidden, "None for an LMU")
         unit: dict[str, Any] = {"seed": seed}
         arrays = network.arrays  # refuses what has not been trained
         if memory_type != "exact":
@@ -116,6 +135,10 @@ def freeze(
             network, inputs, build["presentation"], synapse, coordinates, classes
         )
         build.update(_in_neurons(realization, *in_neurons))
+    if hidden is not None:
+        build["hidden_args"] = _spiking(
+            network, inputs, hidden, hidden_rates, hidden_synapse
+        )
     frozen = SequenceNetwork(**build)
     frozen.learn_from(network)
     frozen.in_neurons = {
@@ -130,7 +153,31 @@ def freeze(
         rates = frozen.lmu.memory.max_rates
         if isinstance(rates, Uniform) and rates.low == rates.high / 2:
             frozen.in_neurons["rates"] = float(rates.high)
+    if hidden is not None:
+        frozen.in_neurons["hidden"] = hidden
+        frozen.in_neurons["hidden_rates"] = float(hidden_rates)
+        frozen.in_neurons["hidden_synapse"] = float(hidden_synapse)
     return _seeded(frozen, seed)
+
+
+def _spiking(
+    network: SequenceNetwork,
+    inputs: Any,
+    hidden: str,
+    rates: float,
+    synapse: float,
+) -> dict[str, Any]:
+    """Arguments of a network whose hidden units spike."""
+    check_choice("hidden", hidden, LINEAR)
+    rates = check_number("hidden_rates", rates, low=0, exclusive=True)
+    synapse = check_number("hidden_synapse", synapse, low=0)
+    x = _examples(inputs, network.size_in)
+    states = network.hidden_states(network.final_states(x), x[:, -1])
+    return {
+        "neuron_type": neuron_type(hidden),
+        "scale": [rates / (float(h.max()) or 1.0) for h in states],
+        "synapse": synapse or None,
+    }
 
 
 def _seeded(frozen: Any, seed: int | None) -> Any:

@@ -1,7 +1,9 @@
-"""The hidden units of an LMU: neuron type, amplitude, scale, biases and synapse."""
+"""Hidden units: their response, neuron type, amplitude, scale, biases and synapse."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import nengo
@@ -11,6 +13,46 @@ from nengo.params import Default
 from spiking_lmu.validation import check_array, check_number, refusal
 
 from .configuration import configured
+
+
+@dataclass(frozen=True)
+class Activation:
+    """The response of hidden units: as neurons, and as f and f' of arrays."""
+
+    neuron_type: nengo.neurons.NeuronType
+    value: Callable[[np.ndarray], np.ndarray]
+    slope: Callable[[np.ndarray], np.ndarray]
+
+
+ACTIVATIONS = {
+    "tanh": Activation(
+        nengo.Tanh(tau_ref=1), np.tanh, lambda z: np.asarray(1 - np.tanh(z) ** 2)
+    ),
+    "relu": Activation(
+        nengo.RectifiedLinear(),
+        lambda z: np.maximum(z, 0),
+        lambda z: (z > 0).astype(float),
+    ),
+}
+
+
+def spiking_units(
+    given: Any, n_layers: int
+) -> tuple[nengo.neurons.NeuronType, list[float], nengo.synapses.Synapse | None]:
+    """Neuron type, scale of each layer, and synapse of hidden units that spike."""
+    names = {"neuron_type", "scale", "synapse"}
+    if not isinstance(given, Mapping) or set(given) != names:
+        allowed = "a mapping with " + ", ".join(sorted(names))
+        raise refusal("hidden_args", given, allowed)
+    neuron_type, scales = hidden_neurons(given["neuron_type"]), given["scale"]
+    base = getattr(neuron_type, "base_type", neuron_type)
+    if not neuron_type.spiking or not isinstance(base, nengo.RectifiedLinear):
+        allowed = "neurons that spike, with rectified linear tuning curves"
+        raise refusal('hidden_args["neuron_type"]', neuron_type, allowed)
+    if not isinstance(scales, Sequence) or len(scales) != n_layers:
+        raise refusal('hidden_args["scale"]', scales, f"of {n_layers} numbers")
+    scales = [check_scale(scale, neuron_type) for scale in scales]
+    return neuron_type, scales, check_synapse(given["synapse"])
 
 
 def hidden_neurons(neuron_type: Any) -> nengo.neurons.NeuronType:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,33 +29,14 @@ from spiking_lmu.validation import (
 )
 
 from .configuration import DesignedNetwork
+from .hidden_units import ACTIVATIONS, spiking_units
 from .lmu import LMU
+from .unit_files import check_about, check_architecture
 
 KIND = "spiking_lmu.networks.SequenceNetwork"
 LARGEST = 2**25  # entries of the matrices A of all memories
 MAX_UNITS = 10**6
 MAX_LAYERS = 100
-
-
-@dataclass(frozen=True)
-class Activation:
-    """The response of hidden units: as neurons, and as f and f' of arrays."""
-
-    neuron_type: nengo.neurons.NeuronType
-    value: Callable[[np.ndarray], np.ndarray]
-    slope: Callable[[np.ndarray], np.ndarray]
-
-
-ACTIVATIONS = {
-    "tanh": Activation(
-        nengo.Tanh(tau_ref=1), np.tanh, lambda z: np.asarray(1 - np.tanh(z) ** 2)
-    ),
-    "relu": Activation(
-        nengo.RectifiedLinear(),
-        lambda z: np.maximum(z, 0),
-        lambda z: (z > 0).astype(float),
-    ),
-}
 
 
 class SequenceNetwork(DesignedNetwork):
@@ -89,6 +69,11 @@ class SequenceNetwork(DesignedNetwork):
         Time step in seconds.
     memory_args, label, seed, add_to_container
         As for `LMU`: ``memory_args`` for a memory of neurons.
+    hidden_args : mapping, optional
+        For hidden units that spike: their ``neuron_type``, with rectified linear tuning
+        curves, the ``synapse`` that their spikes pass through, as for `LMU`, and
+        ``scale``, for each layer the rate in Hz of a hidden state of 1. By default
+        hidden units are real numbers. `freeze` chooses these arguments.
 
     Attributes
     ----------
@@ -119,6 +104,7 @@ class SequenceNetwork(DesignedNetwork):
         presentation: int = 1,
         dt: float = 0.001,
         memory_args: Mapping[str, Any] | None = None,
+        hidden_args: Mapping[str, Any] | None = None,
         label: str | None = None,
         seed: int | None = None,
         add_to_container: bool | None = None,
@@ -137,6 +123,15 @@ class SequenceNetwork(DesignedNetwork):
             raise refusal("units", units, f"of 1 to {MAX_LAYERS} layers")
         for width in widths:
             check_integer("units", width, high=MAX_UNITS)
+        self._neuron_type = ACTIVATIONS[activation].neuron_type
+        self._hidden_synapse: Any = None
+        self._scales: list[float] = [1.0] * len(widths)
+        if hidden_args is not None:
+            if activation != "relu":
+                raise refusal("activation", activation, "'relu' for units that spike")
+            self._neuron_type, self._scales, self._hidden_synapse = spiking_units(
+                hidden_args, len(widths)
+            )
         self._dense = [f"into layer {k}" for k in range(1, len(widths))] + ["readout"]
         if self.size_in * check_integer("order", order) ** 2 > LARGEST:
             allowed = f"such that size_in * order**2 is at most {LARGEST:,}"
@@ -154,7 +149,9 @@ class SequenceNetwork(DesignedNetwork):
                 e_h=None,
                 e_m=None,
                 W_h=None,
-                neuron_type=ACTIVATIONS[activation].neuron_type,
+                neuron_type=self._neuron_type,
+                scale=self._scales[0],
+                synapse=self._hidden_synapse,
                 bias=0.0,
                 memory_args=memory_args,
                 label="lmu",
@@ -177,12 +174,25 @@ class SequenceNetwork(DesignedNetwork):
             1,
             gain=np.ones(width),
             bias=np.zeros(width),
-            neuron_type=ACTIVATIONS[self.activation].neuron_type,
+            neuron_type=self._neuron_type,
             label=f"layer {k}",
         )
-        self._connect(hidden, layer.neurons, f"into layer {k}")
         self.layers.append(layer)
-        return layer.neurons
+        if not self.hidden_spikes:
+            self._connect(hidden, layer.neurons, f"into layer {k}")
+            return layer.neurons
+        drive = nengo.Node(size_in=width, label=f"drive of layer {k}")
+        output = nengo.Node(size_in=width, label=f"output of layer {k}")
+        self._connect(hidden, drive, f"into layer {k}")
+        scale, synapse = self._scales[k], self._hidden_synapse
+        nengo.Connection(drive, layer.neurons, transform=scale, synapse=None)
+        nengo.Connection(layer.neurons, output, transform=1 / scale, synapse=synapse)
+        return output
+
+    @property
+    def hidden_spikes(self) -> bool:
+        """Whether the hidden units spike."""
+        return bool(self._neuron_type.spiking)
 
     def _connect(self, pre: Any, post: Any, label: str) -> None:
         deviation = np.sqrt(2 / (pre.size_out + post.size_in))
@@ -222,7 +232,7 @@ class SequenceNetwork(DesignedNetwork):
         path : pathlib.Path
         """
         about = {} if about is None else about
-        _check_about("about", about, self.size_out)
+        check_about("about", about, self.size_out)
         about = {**about, **({"frozen": self.in_neurons} if self.in_neurons else {})}
         content = {"kind": KIND, "network": self.architecture, "about": about}
         exact = self
@@ -254,8 +264,8 @@ class SequenceNetwork(DesignedNetwork):
         if not isinstance(content, dict) or content.get("kind") != KIND:
             raise path_error(path, "what SequenceNetwork.save has written")
         try:
-            network = cls(**_check_saved(content.get("network"), shapes))
-            _check_about("about", content.get("about"), network.size_out)
+            network = cls(**check_architecture(content.get("network"), shapes))
+            check_about("about", content.get("about"), network.size_out)
         except ValidationError as error:
             raise path_error(path, f"a saved network ({error})") from None
         return network, training.load(path, network)["about"]
@@ -270,10 +280,20 @@ class SequenceNetwork(DesignedNetwork):
     def _arrays(self) -> dict[str, np.ndarray]:
         """The weights of `kernels`."""
         arrays = {name: c.transform.init for name, c in self.kernels.items()}
-        biases = [layer.bias for layer in self.layers]
-        if not all(isinstance(a, np.ndarray) for a in (*arrays.values(), *biases)):
+        if not all(
+            isinstance(a, np.ndarray) for a in (*arrays.values(), *self._biases)
+        ):
             raise refusal("network", self, "trained: some weights are still random")
         return arrays
+
+    @property
+    def _biases(self) -> list[Any]:
+        """The biases of each hidden layer, of the equations."""
+        given = [layer.bias for layer in self.layers]
+        return [
+            b / s if isinstance(b, np.ndarray) else b
+            for b, s in zip(given, self._scales)
+        ]
 
     def learn_from(self, other: SequenceNetwork) -> None:
         """Copy weights and biases from a network of the same sizes."""
@@ -285,8 +305,9 @@ class SequenceNetwork(DesignedNetwork):
         read_weights(other)  # refuses what has not been trained
         for name, connection in self.kernels.items():
             connection.transform = other.kernels[name].transform
-        for layer, theirs in zip(self.layers, other.layers):
-            layer.bias, layer.encoders = theirs.bias, theirs.encoders
+        parts = zip(self.layers, self._scales, other.layers, other._biases)
+        for layer, scale, theirs, bias in parts:
+            layer.bias, layer.encoders = scale * bias, theirs.encoders
 
     def sensitivity(
         self, inputs: np.ndarray, classes: bool | None = None
@@ -312,13 +333,10 @@ class SequenceNetwork(DesignedNetwork):
         x = check_sequences(inputs, self.size_in)
         m = self.final_states(x)
         weights, f = self._arrays, ACTIVATIONS[self.activation]
-        z = m @ weights["W_m"].T + x[:, -1] @ weights["W_x"].T + self.layers[0].bias
+        drives = self._drives(m, x[:, -1])
         # J, backwards: the derivative of the answer by the input of each layer
-        inner, slopes = [weights["W_m"]], [f.slope(z)]
-        for layer, name in zip(self.layers[1:], self._dense):
-            z = f.value(z) @ weights[name].T + layer.bias
-            inner.append(weights[name])
-            slopes.append(f.slope(z))
+        inner = [weights[name] for name in ("W_m", *self._dense[:-1])]
+        slopes = [f.slope(z) for z in drives]
         J = np.broadcast_to(weights["readout"], (len(x), *weights["readout"].shape))
         for W, slope in zip(inner[::-1], slopes[::-1]):
             J = (J * slope[:, None]) @ W
@@ -340,6 +358,22 @@ class SequenceNetwork(DesignedNetwork):
         -------
         answers : (n, size_out) ndarray
         """
+        hidden = self.hidden_states(states, last)
+        return np.asarray(hidden[-1] @ self._arrays["readout"].T)
+
+    def hidden_states(self, states: np.ndarray, last: np.ndarray) -> list[np.ndarray]:
+        """The hidden state (n, units) of each layer, from the equations.
+
+        Parameters
+        ----------
+        states, last
+            As for `answer`.
+        """
+        f = ACTIVATIONS[self.activation].value
+        return [f(z) for z in self._drives(states, last)]
+
+    def _drives(self, states: Any, last: Any) -> list[np.ndarray]:
+        """The input (n, units) of each hidden layer, biases included."""
         weights, f = self._arrays, ACTIVATIONS[self.activation].value
         states = check_array("states", states, ndims=(2,))
         last = check_array("last", last, ndims=(2,))
@@ -347,10 +381,11 @@ class SequenceNetwork(DesignedNetwork):
         if (*states.shape, *last.shape) != (n, sizes[0], n, sizes[1]):
             shapes = f"(n, {sizes[0]}), and of the last items (n, {sizes[1]})"
             raise refusal("states", (states.shape, last.shape), f"of shape {shapes}")
-        z = states @ weights["W_m"].T + last @ weights["W_x"].T + self.layers[0].bias
-        for layer, name in zip(self.layers[1:], self._dense):
-            z = f(z) @ weights[name].T + layer.bias
-        return f(z) @ weights["readout"].T
+        biases = self._biases
+        drives = [states @ weights["W_m"].T + last @ weights["W_x"].T + biases[0]]
+        for bias, name in zip(biases[1:], self._dense):
+            drives.append(f(drives[-1]) @ weights[name].T + bias)
+        return drives
 
     def final_states(self, inputs: np.ndarray) -> np.ndarray:
         """States (n, size_in * order) of the exact memory after the last item.
@@ -392,39 +427,6 @@ class SequenceNetwork(DesignedNetwork):
         return np.stack([*kept, m], axis=1).reshape(
             len(x), -1, self.size_in * self.order
         )
-
-
-def _check_saved(
-    architecture: Any, shapes: Collection[tuple[int, ...]]
-) -> dict[str, Any]:
-    """The arguments of a saved network, checked against the sizes of its weights."""
-    names = {
-        "size_in", "size_out", "order", "window", "units", "activation",
-        "presentation", "dt",
-    }  # fmt: skip
-    if not isinstance(architecture, dict) or set(architecture) != names:
-        raise refusal("network", architecture, "one with " + ", ".join(sorted(names)))
-    sizes = [architecture[name] for name in ("size_in", "order")]
-    for size in sizes:
-        check_integer("network", size)
-    # building takes longer the larger the sizes are: check them first
-    if not any(len(s) == 2 and s[1] == sizes[0] * sizes[1] for s in shapes):
-        raise refusal("network", sizes, "of as many state variables as the weights")
-    return architecture
-
-
-def _check_about(name: str, about: Any, size_out: int) -> None:
-    if not isinstance(about, Mapping):
-        raise refusal(name, about, "a mapping")
-    if "labels" not in about:
-        return
-    labels = about["labels"]
-    if (
-        not isinstance(labels, (list, tuple))
-        or len(labels) != size_out
-        or not all(isinstance(one, (str, int, float)) for one in labels)
-    ):
-        raise refusal(f'{name}["labels"]', labels, f"{size_out} words or numbers")
 
 
 def _mark(network: SequenceNetwork) -> None:

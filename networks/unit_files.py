@@ -1,10 +1,10 @@
-"""Files of single units: weights as arrays, arguments as JSON."""
+"""Files of units and networks: weights as arrays, arguments as JSON."""
 
 from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.data.archives import DamagedFile, open_saved, path_error, write_archive
 from spiking_lmu.neurons import SHIFTS, SystematicSpiking
 from spiking_lmu.training.weights import LARGEST_WEIGHT
-from spiking_lmu.validation import check_choice, check_number, refusal
+from spiking_lmu.validation import (
+    check_choice,
+    check_integer,
+    check_number,
+    refusal,
+)
 
 KIND = "spiking_lmu.networks.LMU"
 #: Neuron types that a file may hold, by name.
@@ -147,3 +152,37 @@ def _neurons(described: Any) -> nengo.neurons.NeuronType:
 def _parameters(kind: type[nengo.neurons.NeuronType]) -> list[str]:
     names = list(inspect.signature(kind).parameters)
     return [name for name in names if name not in ("initial_state", "negative")]
+
+
+def check_architecture(
+    architecture: Any, shapes: Collection[tuple[int, ...]]
+) -> dict[str, Any]:
+    """The arguments of a saved network, checked against the sizes of its weights."""
+    names = {
+        "size_in", "size_out", "order", "window", "units", "activation",
+        "presentation", "dt",
+    }  # fmt: skip
+    if not isinstance(architecture, dict) or set(architecture) != names:
+        raise refusal("network", architecture, "one with " + ", ".join(sorted(names)))
+    sizes = [architecture[name] for name in ("size_in", "order")]
+    for size in sizes:
+        check_integer("network", size)
+    # building takes longer the larger the sizes are: check them first
+    if not any(len(s) == 2 and s[1] == sizes[0] * sizes[1] for s in shapes):
+        raise refusal("network", sizes, "of as many state variables as the weights")
+    return architecture
+
+
+def check_about(name: str, about: Any, size_out: int) -> None:
+    """Refuse what cannot be saved with a network of so many answers."""
+    if not isinstance(about, Mapping):
+        raise refusal(name, about, "a mapping")
+    if "labels" not in about:
+        return
+    labels = about["labels"]
+    if (
+        not isinstance(labels, (list, tuple))
+        or len(labels) != size_out
+        or not all(isinstance(one, (str, int, float)) for one in labels)
+    ):
+        raise refusal(f'{name}["labels"]', labels, f"{size_out} words or numbers")

@@ -14,6 +14,7 @@ from spiking_lmu.networks import (
     freeze,
     run_sequences,
 )
+from spiking_lmu.networks.freezing import LINEAR
 from spiking_lmu.training.weights import draw_weights, fix_seeds
 
 
@@ -227,3 +228,86 @@ def test_what_the_network_does_not_hear_has_no_coordinates():
     network.kernels["W_m"].transform = np.zeros((8, 4))
     with pytest.raises(ValidationError, match="sensitivity.*must be of squares above"):
         freeze(network, "lif", 20, make_inputs(5))
+
+
+@pytest.mark.parametrize("units", [(8,), (7, 6)])
+@pytest.mark.parametrize("hidden", LINEAR)
+def test_hidden_units_that_spike_often_answer_as_real_numbers(hidden, units):
+    network, x, known = make_network(1, units), make_inputs(6), make_inputs(50, 1, 2)
+    frozen = freeze(
+        network, inputs=known, presentation=10,
+        hidden=hidden, hidden_rates=1e6, hidden_synapse=0.002,
+    )  # fmt: skip
+    exact = run_sequences(network, x).values
+    answers = run_sequences(frozen, x, seed=1)
+    assert 0 < np.abs(answers.values - exact).max() < 0.05 * np.abs(exact).max()
+    # as many spikes as the hidden states of all steps tell
+    ends = network.hidden_states(network.final_states(known), known[:, -1])
+    states = network.states(x).reshape(-1, network.order)
+    passed = network.hidden_states(states, x.reshape(-1, 1))
+    rates = sum(1e6 * h.sum() / top.max() for h, top in zip(passed, ends))
+    assert answers.spikes == answers.hidden_spikes
+    assert answers.spikes == pytest.approx(rates * 10 * network.dt / len(x), rel=0.05)
+
+
+def test_all_units_spike_and_all_spikes_are_counted():
+    network, x = make_network(), make_inputs(40)
+    given = {"memory_type": "coordinated-relu", "n_neurons": 40, "inputs": x, "seed": 0}
+    real = run_sequences(freeze(network, presentation=10, **given), x)
+    frozen = freeze(network, presentation=10, hidden="relu", **given)
+    assert frozen.hidden_spikes
+    answers = run_sequences(frozen, x)
+    memory = answers.spikes - answers.hidden_spikes
+    assert memory == pytest.approx(real.spikes, rel=0.02)
+    assert real.hidden_spikes == 0 < answers.hidden_spikes
+    alone = run_sequences(freeze(network, inputs=x, presentation=10, hidden="relu"), x)
+    assert answers.hidden_spikes == pytest.approx(alone.spikes, rel=0.1)
+    assert np.mean(answers.values.argmax(1) == real.values.argmax(1)) > 0.8
+
+
+def test_files_keep_weights_of_networks_whose_hidden_units_spike(tmp_path):
+    network, x = make_network(1, (7, 6)), make_inputs(3)
+    frozen = freeze(network, inputs=x, hidden="relu", hidden_rates=200)
+    assert {layer.neuron_type for layer in frozen.layers} == {
+        nengo.SpikingRectifiedLinear()
+    }
+    loaded, about = SequenceNetwork.load(frozen.save(tmp_path / "frozen.npz"))
+    assert np.allclose(
+        run_sequences(loaded, x).values, run_sequences(network, x).values
+    )
+    assert about["frozen"]["hidden"] == "relu"
+    assert about["frozen"]["hidden_rates"] == 200
+    again = freeze(frozen)  # and back to real numbers
+    assert not again.hidden_spikes
+    assert np.allclose(run_sequences(again, x).values, run_sequences(network, x).values)
+
+
+@pytest.mark.parametrize(
+    "name, arguments",
+    [
+        ("hidden", {"hidden": "lif"}), ("hidden", {"hidden": "real"}),
+        ("inputs", {"hidden": "relu", "inputs": None}),
+        ("hidden_rates", {"hidden": "relu", "hidden_rates": 0}),
+        ("hidden_synapse", {"hidden": "relu", "hidden_synapse": -1}),
+    ],
+)  # fmt: skip
+def test_hidden_units_that_cannot_spike_are_refused(name, arguments):
+    with pytest.raises(ValidationError, match=f"{name}.*must be"):
+        freeze(make_network(), **{"inputs": make_inputs(2), **arguments})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"neuron_type": nengo.RectifiedLinear()}, {"neuron_type": nengo.LIF()},
+        {"scale": [1.0, 2.0]}, {"scale": 1.0}, {"scale": [0.0]}, {"amplitude": 1.0},
+    ],
+)  # fmt: skip
+def test_hidden_arguments_are_checked(changed):
+    good = {"neuron_type": nengo.SpikingRectifiedLinear(), "scale": [1.0]}
+    good["synapse"] = None
+    SequenceNetwork(1, 3, 4, 20, hidden_args=good)
+    with pytest.raises(ValidationError, match=r"(hidden_args|scale).*must be"):
+        SequenceNetwork(1, 3, 4, 20, hidden_args={**good, **changed})
+    with pytest.raises(ValidationError, match="activation.*must be 'relu'"):
+        SequenceNetwork(1, 3, 4, 20, activation="tanh", hidden_args=good)

@@ -21,21 +21,31 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 AWARE = ", noise-aware"  # of a rung whose networks were trained on with noise
+SPIKING = ", all spiking"  # of a rung whose hidden units spike
 RUNGS = {
     **{
         name: style.NAMES[name]
-        for name in ("rate", "relu", "lif", "poisson-relu", "poisson")
+        for name in (
+            "rate", "relu", "regular", "lif", "poisson-relu", "poisson",
+            "coordinated-relu", "coordinated-golden-relu", "coordinated",
+            "coordinated-golden",
+        )
     },
     "loihi": "Loihi, emulated",
-}
+}  # fmt: skip
 #: All rungs, without and with that, in the order in which they are always shown.
 NAMES = {
-    f"{k}{aware}": f"{v}{aware}" for k, v in RUNGS.items() for aware in ("", AWARE)
+    f"{k}{aware}{hidden}": f"{v}{aware}{hidden}"
+    for k, v in RUNGS.items()
+    for hidden in ("", SPIKING)
+    for aware in ("", AWARE)
 }
 COLOURS = {**style.COLOURS, "loihi": "#b0407f"}
 MARKERS = {**style.MARKERS, "loihi": "*"}
 SOLID: Any = "-"
 DASHED: Any = (0, (2, 1.5))
+REAL = "real"
+TEST = "test"
 KEYS = ["order", "step", "presentation", "total_neurons"]  # what runs of a cell share
 EXTRAS = ("cores", "chips", "energy_low", "energy_high", "steps")  # where there is chip
 
@@ -71,19 +81,24 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame[frame["rung"] != "exact"]
     if rows.empty:
         return pd.DataFrame()
-    aware = rows["noise_aware"].astype(bool)
-    rows = rows.assign(step=np.where(aware, rows["rung"] + AWARE, rows["rung"]))
+    aware = np.where(rows["noise_aware"].astype(bool), AWARE, "")
+    hidden = np.where(_column(rows, "hidden", REAL) == REAL, "", SPIKING)
+    rows = rows.assign(step=rows["rung"] + aware + hidden)
     means = []
-    for keys, group in rows.groupby(KEYS, sort=True):
+    rows = rows.assign(images_of=_column(rows, "images_of", TEST))
+    rows = rows.assign(hidden=_column(rows, "hidden", REAL))
+    for keys, group in rows.groupby([*KEYS, "hidden"], sort=True):
         drop = mean_interval(unpack(group, "exact_right") - unpack(group))
         extras = [name for name in EXTRAS if name in group]
         means.append(
             {
-                **dict(zip(KEYS, keys)),
+                **dict(zip([*KEYS, "hidden"], keys)),
                 **_accuracy(group),
+                "images_of": group["images_of"].iloc[0],
                 "exact_accuracy": group["exact_accuracy"].mean(),
                 **dict(zip(("drop", "drop_low", "drop_high"), drop)),
                 "spikes_per_image": group["spikes_per_image"].mean(),
+                "hidden_spikes": _column(group, "hidden_spikes", 0.0).mean(),
                 **{name: group[name].mean() for name in extras},
             }
         )
@@ -92,6 +107,19 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
     return found.assign(place=place).sort_values(
         ["order", "place", "presentation", "total_neurons"], ignore_index=True
     )
+
+
+def _column(rows: pd.DataFrame, name: str, before: Any) -> pd.Series:
+    """A column that the trials of earlier versions do not have."""
+    if name not in rows:
+        return pd.Series(before, rows.index)
+    return rows[name].where(rows[name].notna(), before)
+
+
+def parts_of(step: str) -> tuple[str, bool, bool]:
+    """The rung of a name in `NAMES`, whether it is noise-aware, whether all spike."""
+    rung = step.replace(AWARE, "").replace(SPIKING, "")
+    return rung, AWARE in step, SPIKING in step
 
 
 def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
@@ -152,21 +180,59 @@ def _draw_line(ax: Axes, trained: pd.DataFrame) -> None:
         ax.axhline(middle, color=style.INK, linewidth=0.9, zorder=1.5)
 
 
-def _draw_ladder(ax: Axes, means: pd.DataFrame) -> None:
+def _draw_ladder(ax: Axes, means: pd.DataFrame, along: str = "total_neurons") -> None:
+    """Test errors along a column; a line for each rung."""
     steps = [name for name in NAMES if name in set(means["step"])]
     for k, step in enumerate(steps):
-        rows = means[means["step"] == step]
+        rows = means[means["step"] == step].sort_values(along)
         # apart by a little, so that intervals do not hide each other
-        x = rows["total_neurons"] * 1.04 ** (k - (len(steps) - 1) / 2)
+        x = rows[along] * 1.04 ** (k - (len(steps) - 1) / 2)
         middle, low, high = _errors(rows)
-        rung, aware = step.replace(AWARE, ""), step.endswith(AWARE)
+        rung, aware, spiking = parts_of(step)
         color, line = COLOURS[rung], SOLID if aware else DASHED
         ax.plot(x, middle, color=color, linestyle=line, linewidth=1.0, zorder=2)
         look = {"marker": MARKERS[rung], "markersize": 7 if rung == "loihi" else 4.5}
         if not aware:
             look |= {"markerfacecolor": "white", "markeredgecolor": color}
             look["markeredgewidth"] = 1.0
+        if spiking:
+            look |= {"markeredgecolor": style.INK, "markeredgewidth": 1.2}
         style.points(ax, x, middle, low, high, color, **look)
+
+
+def most_neurons(means: pd.DataFrame) -> pd.DataFrame:
+    """The runs in spikes with the most neurons of each order; not those on the chip."""
+    rows = means[means["spikes_per_image"] > 0]
+    rows = rows[~rows["step"].str.startswith("loihi")]
+    most = rows.groupby("order")["total_neurons"].transform("max")
+    return rows[rows["total_neurons"] == most]
+
+
+@style.rc()
+def plot_costs(frame: pd.DataFrame) -> Figure:
+    """Test errors against presentation time and spikes, with the most neurons.
+
+    A row of two panels for each order.
+    """
+    trained, means = exact(frame), most_neurons(cells(frame))
+    orders = sorted(means["order"].unique())
+    figure = style.new_figure("double", 0.13 + 0.33 * len(orders))
+    axes = figure.subplots(len(orders), 2, sharey=True, squeeze=False)
+    for row, order in zip(axes, orders):
+        of_order = means[means["order"] == order]
+        for ax, along in zip(row, ("presentation", "spikes_per_image")):
+            _draw_line(ax, trained[trained["order"] == order])
+            _draw_ladder(ax, of_order, along)
+        style.log_axis(row[0].xaxis, sorted(of_order["presentation"].unique()))
+        style.log_axis(row[1].xaxis)
+        total = of_order["total_neurons"].iloc[0]
+        row[0].set_ylabel(f"Test error (%), $d = {order}$, {total:,} neurons")
+    style.log_axis(axes[0, 0].yaxis)
+    axes[-1, 0].set_xlabel("Presentation of each step (ms)")
+    axes[-1, 1].set_xlabel("Spikes for each sequence")
+    style.letters(axes.flat)
+    _add_legend(figure, [name for name in NAMES if name in set(means["step"])])
+    return figure
 
 
 def _draw_exact(ax: Axes, trained: pd.DataFrame) -> None:
@@ -184,15 +250,19 @@ def _add_legend(figure: Figure, steps: list[str]) -> None:
     entries += [
         style.entry(RUNGS[name], color=COLOURS[name], marker=MARKERS[name])
         for name in RUNGS
-        if {name, name + AWARE} & set(steps)
+        if name in {parts_of(step)[0] for step in steps}
     ]
-    if any(step.endswith(AWARE) for step in steps):
+    if any(AWARE in step for step in steps):
         look: dict[str, Any] = {"color": style.QUIET, "marker": "o"}
         without = {**look, "linestyle": DASHED, "markerfacecolor": "white"}
         entries += [
             style.entry("noise-aware", linestyle=SOLID, **look),
             style.entry("without", **without),
         ]
+    if any(SPIKING in step for step in steps):
+        rim: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.2}
+        rim |= {"color": style.QUIET, "marker": "o", "markeredgecolor": style.INK}
+        entries.append(style.entry("all spiking", linestyle=DASHED, **rim))
     style.legend_above(figure, entries, ncols=7)
 
 

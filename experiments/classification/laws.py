@@ -16,6 +16,7 @@ COUNTS = ("networks", "images", "presentation", "total_neurons")
 SHARES = ("accuracy", "low", "high")
 OF_NEURONS = (
     "drop", "drop_low", "drop_high", "exact_accuracy", "spikes_per_image",
+    "hidden_spikes",
 )  # fmt: skip
 
 
@@ -31,13 +32,13 @@ def best_laws(means: pd.DataFrame) -> Iterator[Law]:
         rows = means[means["step"] == step]
         row = rows.loc[rows["accuracy"].idxmax()]
         law = {"law": "best", "rung": step, "order": int(row["order"])}
-        yield {**law, **_numbers(row)}
+        yield {**law, "images_of": row["images_of"], **_numbers(row)}
 
 
 def enough_laws(means: pd.DataFrame) -> Iterator[Law]:
     """The fewest neurons that are enough, at each presentation time, of each rung."""
     for (order, step), rows in means.groupby(["order", "step"], sort=False):
-        if step == "rate" or rows["total_neurons"].nunique() < 2:
+        if step.startswith("rate") or rows["total_neurons"].nunique() < 2:
             continue
         close = rows[rows["drop"] <= CLOSE]
         few = close.groupby("presentation")["total_neurons"].min()
@@ -50,7 +51,8 @@ def enough_laws(means: pd.DataFrame) -> Iterator[Law]:
 def aware_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """What noise-aware training brings, over all cells that were run without too."""
     aware = frame["noise_aware"].astype(bool)
-    keys = ["rung", *(key for key in KEYS if key != "step"), "seed"]
+    new = [name for name in ("hidden", "images_of") if name in frame]
+    keys = ["rung", *(key for key in KEYS if key != "step"), *new, "seed"]
     both = frame[aware].merge(frame[~aware], on=keys, suffixes=("", "_without"))
     for rung in (name for name in RUNGS if name in set(both["rung"])):
         of = both[both["rung"] == rung]

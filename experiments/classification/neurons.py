@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from nengo.dists import Uniform
 
 from spiking_lmu import training
@@ -46,6 +47,9 @@ class InNeurons:
     noise_aware : bool
         Whether to train the network further with the noise of these neurons. The result
         is kept beside the trained network.
+    **hidden
+        ``hidden``, ``hidden_rates`` and ``hidden_synapse`` of `networks.freeze`.
+        Noise-aware training does not include the noise of hidden units.
 
     Attributes
     ----------
@@ -69,6 +73,7 @@ class InNeurons:
         rates: float,
         seed: int,
         noise_aware: bool,
+        **hidden: Any,
     ) -> None:
         same = {"presentation": presentation, "synapse": synapse, "seed": seed}
         self._dataset = dataset
@@ -90,7 +95,7 @@ class InNeurons:
             else:
                 self._train_on()
                 self.network.save(self.path, {**about, "noise_aware": told})
-        self.frozen = freeze(self.network, **self._settings)
+        self.frozen = freeze(self.network, **self._settings, **hidden)
 
     def _train_on(self) -> None:
         """Train with the noise that theory predicts for these very neurons."""
@@ -143,6 +148,18 @@ def run_in_parts(
         with suppress(OSError):  # on a full disk, only the way back is lost
             write_archive(path, {}, {"rows": rows})
     return rows
+
+
+def together(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """One row of the parts of a run: the sum of seconds, and means over images."""
+    weights = [len(row["answers"]) for row in rows]
+    together = {k: v for k, v in rows[0].items() if k != "answers"}
+    for name, value in together.items():
+        if isinstance(value, float):
+            each = [row[name] for row in rows]
+            together[name] = float(np.average(each, weights=weights))
+    together["run_seconds"] = sum(row["run_seconds"] for row in rows)
+    return together
 
 
 def parts_path(path: Path, task: dict[str, Any]) -> Path:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from spiking_lmu.experiments.classification import figures, laws
-from spiking_lmu.experiments.classification.figures import AWARE, NAMES
+from spiking_lmu.experiments.classification.figures import AWARE, NAMES, REAL, SPIKING
 from spiking_lmu.experiments.classification.trials import is_mnist
 from spiking_lmu.experiments.experiment import Figures, Result
+from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.pages.templates import percent, signed
 
@@ -63,18 +64,23 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         else None,
         "ladder": _ladder_table(means, "pixel" if images else "step"),
         "counts": sorted(set(means["images"])) if len(means) else [],
-        "aware": len(means) > 0 and means["step"].str.endswith(AWARE).any(),
+        "parts": sorted(set(means["images_of"])) if len(means) else [],
+        "costs": len(means) > 0 and len(figures.most_neurons(means)) > 0,
+        "coordinated": len(means) > 0 and means["step"].str.contains("coord").any(),
+        "aware": len(means) > 0 and means["step"].str.contains(AWARE).any(),
+        "spiking": len(means) > 0 and means["step"].str.contains(SPIKING).any(),
         "chip": _chip_table(on_chip) if "cores" in on_chip and len(on_chip) else None,
     }
     return values, {
         "ladder": partial(figures.plot, frame),
+        "costs": partial(figures.plot_costs, frame),
         "training": partial(figures.plot_training, result.folder, frame),
     }
 
 
 def _best(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The laws of the best exact network, and of the best in spikes."""
-    spiking = [law for law in found if law.get("rung") != "rate"]
+    spiking = [law for law in found if not str(law.get("rung")).startswith("rate")]
     kinds = [[law for law in spiking if law["law"] == k] for k in ("exact", "best")]
     return [max(some, key=lambda law: law["accuracy"]) for some in kinds if some]
 
@@ -120,7 +126,7 @@ def _published_table(trained: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame
         for _, r in trained.iterrows()
     ]
     for law in laws.best_laws(means) if len(means) else ():
-        if law["rung"] != "rate":
+        if not law["rung"].startswith("rate") and law["images_of"] == "test":
             what = f"LMU, {NAMES[law['rung']]}, {law['total_neurons']:,} neurons"
             how = f"{law['spikes_per_image']:,.0f} spikes an image"
             rows.append(
@@ -129,7 +135,7 @@ def _published_table(trained: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame
                     law["accuracy"],
                     "",
                     _here(law),
-                    f"{how}; hidden units not spiking",
+                    f"{how}; {_hidden(law['rung'])}",
                 )
             )
     rows += [(row[0], row[1] / 100, *row[2:]) for row in PUBLISHED]
@@ -146,6 +152,10 @@ def _published_table(trained: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame
     )
 
 
+def _hidden(step: str) -> str:
+    return "hidden units spike" if SPIKING in step else "hidden units not spiking"
+
+
 def _here(row: Any) -> str:
     """Where a value is from that is not published, with its interval."""
     n, images = int(row["networks"]), int(row["images"])
@@ -158,6 +168,10 @@ def _ladder_table(means: pd.DataFrame, item: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Memory of": means["step"].map(NAMES),
+            "Hidden units": [
+                "real numbers" if kind == REAL else style.NAMES[kind]
+                for kind in means["hidden"]
+            ],
             "Order": means["order"],
             "Neurons": means["total_neurons"],
             f"ms a {item}": means["presentation"],
@@ -180,7 +194,7 @@ def _chip_table(chip: pd.DataFrame) -> pd.DataFrame:
     low, high = chip["energy_low"], chip["energy_high"]
     return pd.DataFrame(
         {
-            "Noise-aware": np.where(chip["step"].str.endswith(AWARE), "yes", "no"),
+            "Noise-aware": np.where(chip["step"].str.contains(AWARE), "yes", "no"),
             "Order": chip["order"],
             "Neurons": chip["total_neurons"],
             "ms": chip["presentation"],

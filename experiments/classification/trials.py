@@ -26,18 +26,24 @@ from spiking_lmu.experiments.classification.neurons import (
     InNeurons,
     parts_path,
     run_in_parts,
+    together,
 )
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
 from spiking_lmu.networks import SequenceNetwork, run_sequences
-from spiking_lmu.networks.sequence import ACTIVATIONS
+from spiking_lmu.networks.freezing import LINEAR
+from spiking_lmu.networks.hidden_units import ACTIVATIONS
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import refusal
 
 RUNGS = (*NEURON_TYPES, "loihi")
 LADDER = ("rate", "relu", "lif", "poisson-relu")
 TUNED = ("no", "yes")
+REAL = "real"
+HIDDEN = (REAL, *LINEAR)
+OF_HIDDEN = ("hidden", "hidden_rates", "hidden_synapse")  # of neurons, not of training
+IMAGES_OF = ("test", "validation")
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
 PART, CHIP_PART = 500, 100  # sequences after which the results of a run are kept
 # what a training, and the name of its file, depend on
@@ -105,6 +111,10 @@ def make_tasks(
     noise_aware: Annotated[Sequence[str], OneOf(TUNED)] = TUNED,
     synapse: Annotated[float, Range(0.001, 100)] = 0.3,
     rates: Annotated[float, Range(10, 2000)] = 400.0,
+    hidden: Annotated[Sequence[str], OneOf(HIDDEN)] = (REAL,),
+    hidden_rates: Annotated[float, Range(10, 10**5)] = 1000.0,
+    hidden_synapse: Annotated[float, Range(0, 1)] = 0.005,
+    images_of: Annotated[str, OneOf(IMAGES_OF)] = "test",
     seed: int = 0,
 ) -> list[Stage]:
     """Train networks on images seen pixel by pixel, and run them in neurons.
@@ -138,9 +148,12 @@ def make_tasks(
     dropout : float
         Share of hidden units that are omitted in each step of training.
     rungs : sequence of str, optional
-        Neurons of the memory: ``rate``, ``relu`` (integrate-and-fire), ``lif``,
-        ``poisson-relu`` or ``poisson``; ``loihi`` for LIF neurons on the emulator of
-        the chip; or ``none``.
+        Neurons of the memory. With the tuning curves of LIF neurons: ``poisson``
+        (independent), ``coordinated``, ``coordinated-golden``, ``regular``, ``lif``, or
+        ``rate`` without spikes. With rectified linear tuning curves: ``poisson-relu``,
+        ``coordinated-relu``, ``coordinated-golden-relu``, or ``relu``
+        (integrate-and-fire). ``loihi`` for LIF neurons on the emulator of the chip; or
+        ``none``.
     ladder_orders : sequence of int, optional
         Orders whose networks are run in neurons; by default all.
     neurons : sequence of int
@@ -148,7 +161,7 @@ def make_tasks(
     presentations : sequence of int
         Steps of 1 ms for which each pixel is shown.
     images : int, optional
-        Number of test images that are run in neurons, drawn at random.
+        Number of images that are run in neurons, drawn at random.
     chip_images : int
         Number of test images that are run on the chip.
     chip_neurons : int
@@ -159,6 +172,18 @@ def make_tasks(
         Recurrent synapse of the memory, in seconds.
     rates : float
         Maximum rate of the fastest neurons, in Hz.
+    hidden : sequence of str
+        Hidden units: ``real`` numbers, or neurons that spike: ``relu``
+        (integrate-and-fire), ``poisson-relu``, ``coordinated-relu`` or
+        ``coordinated-golden-relu``.
+    hidden_rates : float
+        Highest rate of hidden units that spike, in Hz.
+    hidden_synapse : float
+        Filter on the spikes of hidden units, in seconds: the time over which the answer
+        is read.
+    images_of : str
+        Images that are run in neurons: those of the ``test`` set; or those of the
+        ``validation`` set, to choose neurons by.
     seed : int
         Seed from which all other seeds are derived.
     """
@@ -188,10 +213,13 @@ def make_tasks(
         for order, trial in product(orders, range(trainings))
     ]
     ladder = []
+    of_hidden = {"hidden_rates": hidden_rates, "hidden_synapse": hidden_synapse}
     run_in_neurons = [t for t in trained if t["order"] in (ladder_orders or orders)]
     if rungs and not run_in_neurons:
         allowed = f"among the orders, {', '.join(map(str, orders))}"
         raise refusal("ladder_orders", ladder_orders, allowed)
+    if activation != "relu" and set(hidden) != {REAL}:
+        raise refusal("hidden", hidden, f"{REAL} for units of {activation}")
     for one, rung, presentation in product(run_in_neurons, rungs, presentations):
         chip = rung == "loihi"
         for total in (chip_neurons,) if chip else neurons:
@@ -199,6 +227,10 @@ def make_tasks(
                 name = "chip_neurons" if chip else "neurons"
                 allowed = f"at least one for each of {n_states} state variables"
                 raise refusal(name, total, allowed)
+            kinds = product(
+                noise_aware if rung != "rate" else ("no",),
+                hidden if not chip else (REAL,),  # the host computes them
+            )
             ladder += [
                 {
                     **one,
@@ -211,8 +243,11 @@ def make_tasks(
                     "rates": rates,
                     # not that of earlier versions, whose trials are others
                     **({} if chip else {"backend": "compiled"}),
+                    # only what differs from earlier versions, whose trials remain
+                    **({} if images_of == "test" else {"images_of": images_of}),
+                    **({} if kind == REAL else {"hidden": kind, **of_hidden}),
                 }
-                for tuned in (noise_aware if rung != "rate" else ("no",))
+                for tuned, kind in kinds
             ]
     return [Stage(trained, sequential=True), Stage(partial(_of_trained, ladder))]
 
@@ -315,7 +350,9 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
 
 
 def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
-    """Run a trained network with a memory of neurons on test sequences."""
+    """Run a trained network with a memory of neurons on test sequences.
+
+    On validation sequences, if the task says so."""
     dataset = load(task["data"], task["permuted"])
     chip = task["rung"] == "loihi"
     seed = task["seed"] % 2**31
@@ -331,6 +368,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         rates=task["rates"],
         seed=seed,
         noise_aware=task["noise_aware"],
+        **{name: task[name] for name in OF_HIDDEN if name in task},
     )
     x, y = _some(dataset, task)
     built = time.perf_counter()
@@ -343,7 +381,8 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
             values, spikes, extra = run_on_chip(one.frozen, x[part], seed)
         else:
             answers = run_sequences(one.frozen, x[part], seed)
-            values, spikes, extra = answers.values, answers.spikes, {}
+            values, spikes = answers.values, answers.spikes
+            extra = {"hidden_spikes": answers.hidden_spikes}
         return {
             "answers": values.argmax(axis=1).tolist(),
             "run_seconds": time.perf_counter() - begin,
@@ -363,30 +402,26 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         "total_neurons": n_neurons * n_states,
         "presentation": task["presentation"],
         "noise_aware": task["noise_aware"],
+        "hidden": task.get("hidden", REAL),
+        "images_of": task.get("images_of", "test"),
+        **{
+            name: task[name]
+            for name in ("synapse", "rates", *OF_HIDDEN[1:])
+            if name in task
+        },
         "backend": "loihi" if chip else task["backend"],
         **_accuracy(answers == y, exact == y),
         "agreement": float(np.mean(answers == exact)),
         "build_seconds": built - start,
         "model": str(one.path.relative_to(folder)),
-        **_together(rows),
+        **together(rows),
     }
 
 
-def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """One row of the parts of a run: the sum of seconds, and means over images."""
-    weights = [len(row["answers"]) for row in rows]
-    together = {k: v for k, v in rows[0].items() if k != "answers"}
-    for name, value in together.items():
-        if isinstance(value, float):
-            each = [row[name] for row in rows]
-            together[name] = float(np.average(each, weights=weights))
-    together["run_seconds"] = sum(row["run_seconds"] for row in rows)
-    return together
-
-
 def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """The test set, or as many sequences of it, the same ones for all networks."""
-    x, y = dataset.test.x, dataset.test.y
+    """The set to run, or as many sequences of it, the same ones for all networks."""
+    part = getattr(dataset, task.get("images_of", "test"))
+    x, y = part.x, part.y
     if task["images"] is None or task["images"] >= len(x):
         return x, y
     rng = np.random.default_rng(task["images"])
