@@ -20,10 +20,13 @@ from spiking_lmu.experiments.classification.answers import pack, unpack
 from spiking_lmu.experiments.classification.figures import (
     AWARE,
     NAMES,
+    SPIKING,
     cells,
     exact,
+    most_neurons,
     parts_of,
     plot,
+    plot_costs,
     plot_training,
 )
 from spiking_lmu.experiments.classification.report import PUBLISHED
@@ -224,8 +227,75 @@ def test_means_and_intervals():
     assert (means["drop_low"] < means["drop"]).all()
 
 
+def test_tasks_of_earlier_versions_are_found_again():
+    """Options that came later are in a task only where they differ from before."""
+    new = {"hidden", "hidden_rates", "hidden_synapse", "images_of"}
+    trained, ladder = plan()
+    assert not any(new & set(task) for task in (*trained, *ladder))
+    same, others = plan(hidden=("real", "relu"), images_of="validation")
+    assert same == trained and len(others) == 2 * len(ladder)
+    assert all(task["images_of"] == "validation" for task in others)
+    assert sum(task.get("hidden") == "relu" for task in others) == len(ladder)
+    _, on_chip = plan(rungs=("loihi",), hidden=("real", "relu"))
+    assert not any("hidden" in task for task in on_chip)
+    with pytest.raises(ValidationError, match="hidden.*must be real for units of tanh"):
+        plan(activation="tanh", hidden=("relu",))
+
+
+def all_spiking(frame):
+    """Trials, and as many in which hidden units spike as well."""
+    rows = frame[frame["rung"].isin(["relu", "coordinated-relu"])]
+    more = rows.assign(
+        hidden="relu", hidden_spikes=500.0,
+        spikes_per_image=rows["spikes_per_image"] + 500,
+    )  # fmt: skip
+    return pd.concat([frame, more], ignore_index=True)
+
+
+def test_rows_say_whether_hidden_units_spike():
+    frame = all_spiking(make_frame(rungs=("relu", "coordinated-relu")))
+    means = cells(frame)  # the first rows are as those of earlier versions
+    spiking = means["step"].str.endswith(SPIKING)
+    assert spiking.sum() == len(means) / 2 == 2 * 2 * 2 * 2
+    assert (means["hidden"][spiking] == "relu").all()
+    assert (means["hidden"][~spiking] == "real").all()
+    extra = means["spikes_per_image"][spiking] - 1000 * means["presentation"][spiking]
+    assert (extra == 500).all() and (means["hidden_spikes"][spiking] == 500).all()
+    assert {parts_of(name) for name in NAMES} >= {parts_of(s) for s in means["step"]}
+    assert len({parts_of(name) for name in NAMES}) == len(NAMES)
+    page = report(frame)
+    (table,) = (s.table for s in page.sections if s.title == "From exact to spikes")
+    assert set(table["Hidden units"]) == {"real numbers", "integrate-and-fire"}
+    (table,) = (s.table for s in page.sections if s.title == "Beside published values")
+    assert table["Protocol"].str.contains("hidden units spike").sum() == 4
+    words = " ".join(law.words for law in page.laws)
+    assert "of which hidden units send 500" in words
+
+
+def test_values_of_validation_images_do_not_stand_beside_published_ones():
+    frame = make_frame(rungs=("relu",))
+    frame.loc[frame["rung"] == "relu", "images_of"] = "validation"
+    page = report(frame)
+    assert "These are validation images" in page.lead
+    (table,) = (s.table for s in page.sections if s.title == "Beside published values")
+    assert not table["Protocol"].str.contains("spikes an image").any()
+
+
+def test_costs_are_drawn_for_the_most_neurons():
+    frame = all_spiking(make_frame(rungs=("rate", "relu", "coordinated-relu", "loihi")))
+    shown = most_neurons(cells(frame))
+    assert set(shown["total_neurons"]) == {6400}
+    assert {parts_of(s)[0] for s in shown["step"]} == {"relu", "coordinated-relu"}
+    by_time, by_spikes = plot_costs(frame).axes
+    lines = [line for line in by_spikes.lines if line.get_marker() in ("None", None)]
+    drawn = np.concatenate([line.get_xdata() for line in lines[1:]])
+    assert len(by_time.lines) == len(by_spikes.lines) > 4
+    spikes = shown["spikes_per_image"]
+    assert drawn.min() > 0.8 * spikes.min() and drawn.max() < 1.2 * spikes.max()
+
+
 @pytest.mark.parametrize("networks", [1, 3])
-@pytest.mark.parametrize("rungs", [None, (), ("loihi",), ("poisson-relu",)])
+@pytest.mark.parametrize("rungs", [None, (), ("loihi",), ("rate",), ("poisson-relu",)])
 def test_figures_and_pages_of_all_kinds(networks, rungs):
     frame = make_frame(networks=networks, rungs=rungs)
     style.render(plot(frame), "svg")

@@ -151,9 +151,7 @@ def test_a_killed_run_in_neurons_gives_the_row_of_one_that_was_not(
         "noise_aware": ("no",), "images": 50,
     }  # fmt: skip
     monkeypatch.setattr(psmnist_trials, "load", lambda *_: dataset)
-    first, second = experiment.plan(experiment.complete(arguments))
-    (trained,) = first.tasks
-    (task,) = second.tasks(SweepResult(None, [], 0, 0, [trained]))
+    trained, task = plan(arguments)
     monkeypatch.setattr(psmnist_trials, "PART", 20)
     rows = []
     for folder in (tmp_path / "a", tmp_path / "b"):
@@ -170,6 +168,44 @@ def test_a_killed_run_in_neurons_gives_the_row_of_one_that_was_not(
         rows.append({k: v for k, v in row.items() if not k.endswith("_seconds")})
     assert rows[0] == rows[1]
     assert rows[0]["images"] == 50 and rows[0]["spikes_per_image"] > 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_all_units_spike_on_the_images_that_are_asked_for(
+    tmp_path, dataset, monkeypatch
+):
+    path = tmp_path / "lines.csv"
+    path.touch()
+    other = Split(dataset.train.x[:30], 1 - dataset.train.y[:30])
+    mixed = Dataset("lines", dataset.train, other, dataset.test, dataset.labels)
+    monkeypatch.setattr(psmnist_trials, "load", lambda *_: mixed)
+    arguments = {
+        "data": str(path), "permuted": False, "orders": (3,), "trainings": 1,
+        "rungs": ("coordinated-relu",), "neurons": (60,), "presentations": (3,),
+        "noise_aware": ("no",), "images": 30, "hidden": ("real", "relu"),
+        "hidden_rates": 5000.0,
+    }  # fmt: skip
+    make_network().save(psmnist_trials.model_path(tmp_path, plan(arguments)[0]))
+    rows = {}
+    for part in ("test", "validation"):
+        for task in plan({**arguments, "images_of": part})[1:]:
+            (row,) = psmnist_trials.run_task(task, str(tmp_path))
+            assert (row["images_of"], row["rates"], row["synapse"]) == (part, 400, 0.3)
+            rows[part, row["hidden"]] = row
+    real, spiking = rows["test", "real"], rows["test", "relu"]
+    assert real["hidden_spikes"] == 0 < spiking["hidden_spikes"]
+    extra = spiking["spikes_per_image"] - spiking["hidden_spikes"]
+    assert extra == pytest.approx(real["spikes_per_image"], rel=0.1)
+    assert "hidden_rates" not in real and spiking["hidden_rates"] == 5000
+    # labels of the validation set are the other way round here
+    assert rows["validation", "real"]["exact_accuracy"] != real["exact_accuracy"]
+
+
+def plan(arguments):
+    """The tasks: that of a training, and the runs in neurons."""
+    first, second = experiment.plan(experiment.complete(arguments))
+    done = SweepResult(None, [], 0, 0, first.tasks)
+    return [*first.tasks, *second.tasks(done)]
 
 
 class Limited:

@@ -71,11 +71,13 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "spiking": len(means) > 0 and means["step"].str.contains(SPIKING).any(),
         "chip": _chip_table(on_chip) if "cores" in on_chip and len(on_chip) else None,
     }
-    return values, {
+    drawn: Figures = {
         "ladder": partial(figures.plot, frame),
-        "costs": partial(figures.plot_costs, frame),
         "training": partial(figures.plot_training, result.folder, frame),
     }
+    if values["costs"]:
+        drawn["costs"] = partial(figures.plot_costs, frame)
+    return values, drawn
 
 
 def _best(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

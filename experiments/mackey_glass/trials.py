@@ -111,8 +111,10 @@ def make_tasks(
     neurons : sequence of int
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
-        ``relu`` (integrate-and-fire) and ``poisson-relu``, with linear tuning curves;
-        ``poisson``, ``lif`` or ``rate``, with those of LIF neurons.
+        With linear tuning curves: ``relu`` (integrate-and-fire), ``poisson-relu``
+        (independent), ``coordinated-relu`` and ``coordinated-golden-relu``. With those
+        of LIF neurons: ``poisson``, ``coordinated``, ``coordinated-golden``,
+        ``regular``, ``lif``, or ``rate`` without spikes.
     presentations : sequence of int
         Time steps of 1 ms for which a spiking memory receives each value.
     spiking_steps : int
