@@ -202,8 +202,8 @@ def _draw_ladder(ax: Axes, means: pd.DataFrame, along: str = "total_neurons") ->
 
 def most_neurons(means: pd.DataFrame) -> pd.DataFrame:
     """The runs in spikes with the most neurons of each order; not those on the chip."""
-    rows = means[means["spikes_per_image"] > 0]
-    rows = rows[~rows["step"].str.startswith("loihi")]
+    rungs = means["step"].map(lambda step: parts_of(step)[0])
+    rows = means[~rungs.isin(["rate", "loihi"])]
     most = rows.groupby("order")["total_neurons"].transform("max")
     return rows[rows["total_neurons"] == most]
 
