@@ -136,9 +136,10 @@ def _mean_square(states, exact):
     return np.mean(np.sum((states - exact) ** 2, axis=1))
 
 
-def test_noise_is_what_theory_predicts():
+@pytest.mark.parametrize("neuron_type", [poisson(), coordinated()])
+def test_noise_is_what_theory_predicts(neuron_type):
     # announced by the power that the inputs have: rates, and so noise, go with it
-    memory = make_memory(poisson(), n_neurons=50, rms=0.4)
+    memory = make_memory(neuron_type, n_neurons=50, rms=0.4)
     batched = BatchedMemory(memory, seed=4)
     # after four windows the noise has settled; there are as many inputs as would be
     # expected, and what they alone bring about is taken away
@@ -232,7 +233,7 @@ def test_bad_memories_and_seeds():
         run_sequences(network, np.zeros((2, 5)))
 
 
-@pytest.mark.parametrize("kind", ["relu", "poisson"])
+@pytest.mark.parametrize("kind", ["relu", "poisson", "coordinated-relu"])
 @pytest.mark.parametrize("size_in", [1, 2])
 def test_noise_of_a_network_is_that_of_its_neurons(kind, size_in):
     network = SequenceNetwork(size_in, 2, 4, 20, 6, seed=0)
