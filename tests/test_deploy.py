@@ -122,11 +122,16 @@ def test_spiking_memories_run_everywhere(deploy, folder, target):
 def test_the_counter_counts_all_spikes(folder):
     network, _ = SequenceNetwork.load(folder / "model.npz")
     x = np.random.default_rng(0).random((3, STEPS, 1))
-    for memory in ("lif", "poisson-relu", "relu"):
-        frozen = freeze(network, memory, 10, x, 3, seed=1)
+    for memory, hidden in (
+        ("lif", None), ("poisson-relu", None), ("relu", None), ("lif", "relu"),
+        ("exact", "coordinated-relu"),
+    ):  # fmt: skip
+        frozen = freeze(network, memory, 10, x, 3, seed=1, hidden=hidden)
         counter = add_spike_probe(frozen)
+        memories = [] if memory == "exact" else frozen.lmu.memory.ensembles
         with frozen:
-            spikes = [nengo.Probe(e.neurons) for e in frozen.lmu.memory.ensembles]
+            counted = [*memories, *(frozen.layers if hidden else [])]
+            spikes = [nengo.Probe(e.neurons) for e in counted]
         frozen.stimulus.output = [0.4]
         with nengo.Simulator(frozen, progress_bar=False, optimize=False) as sim:
             sim.run_steps(40)
@@ -198,6 +203,22 @@ def test_frozen_models_run_as_they_were_frozen(deploy, folder, tmp_path):
     facts = deploy(**{**arguments(folder, model=str(path)), **unsaid}).facts
     assert (facts["memory"], facts["presentation"]) == ("exact", 5)
     assert facts["agreement"] == 1
+
+
+def test_hidden_units_that_spiked_spike_again(deploy, folder, tmp_path):
+    network, about = SequenceNetwork.load(folder / "model.npz")
+    x = sequences_csv(folder / "data.csv").train.x
+    unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
+    spikes = []
+    for hidden in (None, "relu"):
+        frozen = freeze(network, "relu", 12, x, 4, 0.2, hidden=hidden, seed=1)
+        path = str(frozen.save(tmp_path / "frozen.npz", about))
+        spikes.append(
+            deploy(**{**arguments(folder, model=path), **unsaid}).facts["spikes"]
+        )
+    assert spikes[1] > spikes[0] > 0
+    with pytest.raises(ValidationError, match="model.*hidden units of real numbers"):
+        deploy(**{**arguments(folder, model=path, target="loihi"), **unsaid})
 
 
 @pytest.mark.parametrize("coordinates", ["balanced", "legendre"])

@@ -236,16 +236,16 @@ def test_hidden_units_that_spike_often_answer_as_real_numbers(hidden, units):
     network, x, known = make_network(1, units), make_inputs(6), make_inputs(50, 1, 2)
     frozen = freeze(
         network, inputs=known, presentation=10,
-        hidden=hidden, hidden_rates=1e6, hidden_synapse=0.002,
+        hidden=hidden, hidden_rates=2e6, hidden_synapse=0.003,
     )  # fmt: skip
     exact = run_sequences(network, x).values
     answers = run_sequences(frozen, x, seed=1)
-    assert 0 < np.abs(answers.values - exact).max() < 0.05 * np.abs(exact).max()
+    assert 0 < np.abs(answers.values - exact).max() < 0.08 * np.abs(exact).max()
     # as many spikes as the hidden states of all steps tell
     ends = network.hidden_states(network.final_states(known), known[:, -1])
     states = network.states(x).reshape(-1, network.order)
     passed = network.hidden_states(states, x.reshape(-1, 1))
-    rates = sum(1e6 * h.sum() / top.max() for h, top in zip(passed, ends))
+    rates = sum(2e6 * h.sum() / top.max() for h, top in zip(passed, ends))
     assert answers.spikes == answers.hidden_spikes
     assert answers.spikes == pytest.approx(rates * 10 * network.dt / len(x), rel=0.05)
 

@@ -69,6 +69,8 @@ def run_on_chip(
     memory = network.lmu.memory
     if not isinstance(memory, LegendreMemory) or not memory.neuron_type.spiking:
         raise refusal("memory", memory, "of spiking neurons")
+    if network.hidden_spikes:
+        raise refusal("network", network, "one whose hidden units are real numbers")
     check_choice("target", target, TARGETS)
     check_integer("batch_size", batch_size)
     seed = check_integer("seed", seed, low=0, high=2**32 - 1)

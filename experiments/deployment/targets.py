@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from spiking_lmu.experiments.classification.chip import run_on_chip
-from spiking_lmu.networks import LegendreMemory, SequenceNetwork, run_sequences
+from spiking_lmu.networks import SequenceNetwork, run_sequences
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import spike_height
 from spiking_lmu.simulators import repeatable
@@ -92,16 +92,21 @@ NEEDS = {
 
 
 def add_spike_probe(network: SequenceNetwork) -> nengo.Probe | None:
-    """A probe of how often the memory's neurons have fired since the beginning.
+    """A probe of how often the network's neurons have fired since the beginning.
 
-    One number: a record of each neuron would take gigabytes. For simulators of Nengo
-    and NengoDL; on the chip spikes have another height, and `run_on_chip` counts them.
+    Neurons are those of the memory, and hidden units that spike. One number: a record
+    of each neuron would take gigabytes. For simulators of Nengo and NengoDL; on the
+    chip spikes have another height, and `run_on_chip` counts them.
     """
-    memory = network.lmu.memory
-    if not isinstance(memory, LegendreMemory) or not memory.neuron_type.spiking:
+    groups = (network.lmu.memory.all_ensembles, network.layers)
+    spiking = [[e for e in group if e.neuron_type.spiking] for group in groups]
+    if not any(spiking):
         return None
     with network:
-        spike = network.dt / spike_height(memory.neuron_type)
-        counter = add_counter(memory.ensembles, "spikes", spike)
-        nengo.Connection(counter, counter, synapse=0)  # a step later, the same
-        return nengo.Probe(counter)
+        total = nengo.Node(size_in=1, label="spikes so far")
+        for group in filter(None, spiking):
+            spike = network.dt / spike_height(group[0].neuron_type)
+            counter = add_counter(group, "spikes", spike)
+            nengo.Connection(counter, total, synapse=None)
+        nengo.Connection(total, total, synapse=0)  # a step later, the same
+        return nengo.Probe(total)

@@ -18,7 +18,7 @@ from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.data.datasets import Split
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
-from spiking_lmu.experiments.classification.trials import load
+from spiking_lmu.experiments.classification.trials import OF_HIDDEN, load
 from spiking_lmu.experiments.deployment.targets import ON_CHIP, TARGETS
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.hardware.processors import compare
@@ -171,7 +171,7 @@ def made_for(about: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for kind in ("noise_aware", "frozen"):
         found = about.get(kind, {})
-        known = {*IN_NEURONS, "seed", "coordinates"}
+        known = {*IN_NEURONS, "seed", "coordinates", *OF_HIDDEN}
         if not isinstance(found, dict) or not set(found) <= known:
             raise refusal("model", found, "with settings of freeze")
         made.update(found)
@@ -199,6 +199,9 @@ def _check_neurons(
             "random number"
         )
         raise refusal("memory", settings["memory"], allowed)
+    if target == "loihi" and "hidden" in settings:
+        allowed = "with hidden units of real numbers, which the host computes"
+        raise refusal("model", f"with hidden units of {settings['hidden']}", allowed)
 
 
 @contextmanager
@@ -262,6 +265,7 @@ def frozen(job: Job, settings: dict[str, Any]) -> Frozen:
         settings["coordinates"],
         max_rates=rates_up_to(settings["rates"]),
         seed=settings["seed"],
+        **{name: settings[name] for name in OF_HIDDEN if name in settings},
     )
     return network, time.perf_counter() - start
 
