@@ -18,7 +18,6 @@ from spiking_lmu.linear_systems import discretize
 from spiking_lmu.neurons import spike_height
 from spiking_lmu.noise import error_covariance, spiking_noise
 from spiking_lmu.populations import predictable
-from spiking_lmu.populations import predictable
 from spiking_lmu.simulator.program import lane_seed
 from spiking_lmu.simulator.simulator import Simulator
 from spiking_lmu.simulators import repeatable
@@ -150,7 +149,7 @@ def state_noise(
         raise refusal("network", network, "one with a memory of neurons, see `freeze`")
     memory = BatchedMemory(network.lmu.memory, seed)
     noise = np.kron(np.eye(network.size_in), memory.noise())
-    if memory.known:
+    if isinstance(network.lmu.memory.neuron_type, nengo.PoissonSpiking):
         return noise
     x = x[np.linspace(0, len(x) - 1, min(len(x), MEASURED)).astype(int)]
     errors = _final_states(network, memory, x) - network.final_states(x)
@@ -235,21 +234,18 @@ class BatchedMemory:
         """Mean number of spikes for a sequence, in the last `run`."""
         return self._lanes.spikes["memory"]
 
-    @property
-    def known(self) -> bool:
-        """Whether theory knows the size of the noise of these neurons."""
-        neuron_type = self.memory.neuron_type
-        return bool(neuron_type.spiking) and predictable(neuron_type)
-
     def noise(self) -> np.ndarray:
         """Covariance of the noise in the state m of one memory, from theory.
 
-        For neurons without theory (`known`), it is that of Poisson spikes, which gives
-        the form of the covariance but not its size.
+        For neurons without a theory, or without spikes, it is that of Poisson spikes,
+        which gives the form of the covariance but not its size.
         """
         r, d = self.memory.realization, self.memory.order
-        q = spiking_noise(r, self.populations[:d], poisson=not self.known)
-        return r.T @ error_covariance(r, q) @ r.T.T
+        kind = self.memory.neuron_type
+        poisson = not (kind.spiking and predictable(kind))
+        q = spiking_noise(r, self.populations[:d], poisson)
+        P = error_covariance(r, q)
+        return r.T @ P @ r.T.T
 
 
 class _Lanes:
