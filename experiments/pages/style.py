@@ -272,6 +272,7 @@ def guide_line(
     y: float,
     exponent: float = -0.5,
     text: str = r"$\propto 1/\sqrt{m}$",
+    above: bool = True,
 ) -> None:
     """A dashed power law for the eye, with its label along it, on log axes.
 
@@ -287,6 +288,8 @@ def guide_line(
         Of the power law.
     text : str
         What to write along it.
+    above : bool
+        Whether to write above the line, or below.
     """
     start, stop = check_array("x", x, 0, exclusive=True, ndims=(1,))
     ends = np.array([start, stop])
@@ -295,12 +298,12 @@ def guide_line(
     middle, height = np.sqrt(ends.prod()), np.sqrt(heights.prod())
     ax.text(
         middle,
-        height * 1.04,
+        height * (1.04 if above else 0.9),
         text,
         color=QUIET,
         fontsize="small",
         ha="center",
-        va="bottom",
+        va="bottom" if above else "top",
         rotation=np.degrees(np.arctan(exponent * height / middle)),
         rotation_mode="anchor",
         transform_rotates_text=True,

@@ -48,7 +48,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         style.log_axes(ax)
         ax.set_title(_title(kind, design), fontsize=8.5, linespacing=1.25)
     for (kind, design), ax in panels.items():
-        _guide(ax, _network(trials, kind, design), "total_neurons", *_slope(kind))
+        _guide(ax, _network(trials, kind, design), *_slope(kind))
     for ax in axes.flat[len(shown) :]:
         ax.set_axis_off()
     for ax in axes[-1]:
@@ -98,14 +98,13 @@ def _cells(
     style.points(ax, values, means, lows, highs, color=color, label=label, **look)
 
 
-def _guide(ax: Axes, cells: pd.DataFrame, x: str, exponent: float, text: str) -> None:
-    if cells["n_neurons"].nunique() < 2:
-        return
+def _guide(ax: Axes, cells: pd.DataFrame, exponent: float, text: str) -> None:
     lowest = cells[cells["order"] == cells["order"].min()]
-    start, stop = lowest[x].min(), cells[x].max()
-    fewest = lowest["n_neurons"] == lowest["n_neurons"].min()
-    height = 0.55 * lowest[fewest]["rmse"].min()
-    style.guide_line(ax, (start, stop), height, exponent, text)
+    start, stop = lowest["total_neurons"].min(), lowest["total_neurons"].max()
+    if start == stop:
+        return
+    height = 0.55 * lowest[lowest["total_neurons"] == start]["rmse"].min()
+    style.guide_line(ax, (start, stop), height, exponent, text, above=False)
 
 
 @style.rc()
