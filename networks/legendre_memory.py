@@ -16,8 +16,9 @@ from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import (
     ALLOCATIONS,
-    MAX_RATES,
     check_neurons,
+    default_max_rates,
+    is_coordinated,
     poisson,
     tuning,
 )
@@ -95,8 +96,8 @@ class LegendreMemory(Memory):
         Coordinates, radii and shares of neurons, instead of ``coordinates``, ``freq``,
         ``rms`` and ``spectrum``; for given data, what `realize_for` returns.
     max_rates : nengo.dists.Distribution
-        Maximum rates of the neurons: 200 to 400 Hz by default, or what the enclosing
-        network's ``config`` sets.
+        Maximum rates of the neurons: 200 to 400 Hz by default, 300 Hz for coordinated
+        neurons, or what the enclosing network's ``config`` sets.
     intercepts : nengo.dists.Distribution, optional
         Intercepts of the neurons, relative to the radius: `spread_intercepts` by
         default, or what the enclosing network's ``config`` sets.
@@ -176,7 +177,8 @@ class LegendreMemory(Memory):
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
         self.neuron_type = configured("neuron_type", neuron_type, poisson())
-        self.max_rates = configured("max_rates", max_rates, MAX_RATES)
+        usual_rates = default_max_rates(self.neuron_type)
+        self.max_rates = configured("max_rates", max_rates, usual_rates)
         self.intercepts = configured("intercepts", intercepts, None)
         check_neurons(self.neuron_type, self.max_rates, self.intercepts)
 
@@ -196,7 +198,9 @@ class LegendreMemory(Memory):
         self.realization = realization
         self.coordinates = realization.coordinates
         total = self.order * self.n_neurons_per_dimension
-        self.n_neurons_per_ensemble = realization.neurons(total, allocation)
+        self.n_neurons_per_ensemble = realization.neurons(
+            total, allocation, is_coordinated(self.neuron_type)
+        )
         n = self.order * self.size_in
         self.decoded: list[nengo.Node] = []
         self._decoders: list[nengo.Connection] = []
@@ -246,7 +250,13 @@ class LegendreMemory(Memory):
             neuron_type=self.neuron_type,
             max_rates=self.max_rates,
             label=label,
-            **tuning(n_neurons, headroom, self.allocation, self.intercepts),
+            **tuning(
+                self.neuron_type,
+                n_neurons,
+                headroom,
+                self.allocation,
+                self.intercepts,
+            ),
         )
 
     def _connect_state(self, post: Any, weights: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from nengo.dists import (
     PDF,
     DistOrArrayParam,
     Distribution,
+    Samples,
     Uniform,
     get_samples,
 )
@@ -42,6 +43,8 @@ COORDINATED = tuple(name for name in NEURON_TYPES if name.startswith("coordinate
 SHIFTS = ("random", "golden")
 GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
+EQUAL_RATES = Uniform(300, 300)  # of coordinated neurons, of the same mean
+FINER = 32  # random intercepts from which each of those in order is taken
 MOST_NEURONS = 10**9  # of one population
 
 # Fewer evaluation points miss the kinks of the tuning curves. More do not help: with
@@ -321,7 +324,11 @@ def _evenly_in_asinh(headroom: float, n: int, limit: float) -> np.ndarray:
 
 
 class OrderedIntercepts(Distribution):
-    """Intercepts in the order of tuning of `in_order`, drawn from a distribution.
+    """Intercepts in the order of tuning of `in_order`, spread over a distribution.
+
+    They are as evenly spaced in the distribution's quantiles as a random sample of
+    `FINER` times their number allows: decoders then vary evenly along the order, and
+    the distortion of few neurons is several times smaller than with random gaps.
 
     Parameters
     ----------
@@ -335,19 +342,32 @@ class OrderedIntercepts(Distribution):
         self.intercepts = intercepts
 
     def sample(self, n: int, d: int | None = None, rng: Any = np.random) -> np.ndarray:
-        """Intercepts (n,), or (n, d): falling for n // 2 neurons, then rising."""
-        drawn = get_samples(self.intercepts, n, d, rng)
-        down, up = np.sort(drawn[: n // 2], axis=0), np.sort(drawn[n // 2 :], axis=0)
-        return np.concatenate([down[::-1], up])
+        """Intercepts (n,), or (n, d): rising and falling again for n // 2 neurons,
+        and once more for the others.
+        """
+        given = self.intercepts
+        finer = 1 if isinstance(given, Samples | np.ndarray) else FINER
+        drawn = get_samples(given, finer * n, d, rng)
+        parts = np.split(drawn, [finer * (n // 2)])
+        return np.concatenate([_there_and_back(part, finer) for part in parts])
+
+
+def _there_and_back(drawn: np.ndarray, finer: int) -> np.ndarray:
+    """Every ``finer``-th value in ascending order: one of two on the way back."""
+    ascending = np.sort(drawn, axis=0)[finer // 2 :: finer]
+    return np.concatenate([ascending[::2], ascending[1::2][::-1]])
 
 
 def in_order(n_neurons: int, intercepts: Distribution) -> dict[str, Any]:
     """Encoders and intercepts of a one-dimensional ensemble in the order of tuning.
 
-    The first half prefers negative values: the neurons with the highest intercepts
-    come first. The second half prefers positive values: those with the highest
-    intercepts come last. Decoders of a smooth function then vary little from each
-    neuron to the next, which `SystematicSpiking` requires.
+    The first half prefers negative values, the second half positive ones. In each
+    half, intercepts rise from neuron to neuron and then fall again. Decoders of a
+    smooth function then vary little from each neuron to the next, which
+    `SystematicSpiking` requires. The number of spikes of all neurons is uncertain by
+    one, and this one spike is the first or the last: a spike of neurons with the lowest
+    intercepts, whose decoders are the smallest. Maximum rates must not differ at random
+    either: let them be the same for all neurons.
 
     Parameters
     ----------
@@ -362,11 +382,33 @@ def in_order(n_neurons: int, intercepts: Distribution) -> dict[str, Any]:
     """
     n_neurons = check_integer("n_neurons", n_neurons, high=MOST_NEURONS)
     _check_distribution("intercepts", intercepts)
-    encoders = np.where(np.arange(n_neurons) < n_neurons // 2, -1.0, 1.0)[:, None]
-    return {"encoders": encoders, "intercepts": OrderedIntercepts(intercepts)}
+    return {
+        "encoders": _encoders(n_neurons),
+        "intercepts": OrderedIntercepts(intercepts),
+    }
+
+
+def _encoders(n_neurons: int) -> np.ndarray:
+    """Encoders (n_neurons, 1): the first half prefers negative values."""
+    return np.where(np.arange(n_neurons) < n_neurons // 2, -1.0, 1.0)[:, None]
+
+
+def is_coordinated(neuron_type: NeuronType) -> bool:
+    """Whether the neurons of a population coordinate their spikes."""
+    return isinstance(neuron_type, SystematicSpiking)
+
+
+def default_max_rates(neuron_type: NeuronType) -> Distribution:
+    """Maximum rates of a memory's neurons, unless others are given.
+
+    Those of coordinated neurons are all the same: random ones would make decoders
+    differ from each neuron to the next.
+    """
+    return EQUAL_RATES if is_coordinated(neuron_type) else MAX_RATES
 
 
 def tuning(
+    neuron_type: NeuronType,
     n_neurons: int,
     headroom: float,
     allocation: str = "optimal",
@@ -374,10 +416,11 @@ def tuning(
 ) -> dict[str, Any]:
     """Arguments of `nengo.Ensemble` that tune one population of a memory.
 
-    The neurons are in the order of `in_order`.
+    Coordinated neurons are in the order of `in_order`.
 
     Parameters
     ----------
+    neuron_type : nengo.neurons.NeuronType
     n_neurons : int
     headroom : float
         The radius in standard deviations of the coordinate.
@@ -393,5 +436,10 @@ def tuning(
     """
     if intercepts is None:
         intercepts = spread_intercepts(headroom, allocation)
-    points = tuned_eval_points(headroom)
-    return {**in_order(n_neurons, intercepts), "eval_points": points}
+    if is_coordinated(neuron_type):
+        intercepts = OrderedIntercepts(intercepts)
+    return {
+        "encoders": _encoders(n_neurons),
+        "intercepts": intercepts,
+        "eval_points": tuned_eval_points(headroom),
+    }

@@ -8,9 +8,11 @@ is the solution P of the discrete Lyapunov equation
 :math:`P = \bar A P \bar A^T + G Q G^T`. No constant is fitted.
 
 The same holds for all neurons that spike independently of each other and of their own
-past, with the variance that their numbers of spikes have (`count_variance`). It holds
-for no others, and is no bound for them: the error of LIF neurons ends at a floor, for
-their membranes follow a moving input late, that more neurons do not lower.
+past, with the variance that their numbers of spikes have (`count_variance`); and for
+coordinated neurons with a random shift, whose decoded values vary less than the sum of
+their variances, by O(1/p^2) (`decoded_variance`). It holds for no others, and is no
+bound for them: the error of LIF neurons ends at a floor, for their membranes follow a
+moving input late, that more neurons do not lower.
 
 References
 ----------
@@ -25,10 +27,11 @@ from typing import Any
 import numpy as np
 from nengo.dists import Distribution
 from nengo.neurons import NeuronType
+from nengo.params import Default
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
 
-from .neurons import MAX_RATES, check_neurons, poisson
+from .neurons import check_neurons, default_max_rates, is_coordinated, poisson
 from .populations import (
     MAX_NEURONS,
     Population,
@@ -175,7 +178,7 @@ def predict_rmse(
     synapse: float | None = None,
     allocation: str = "optimal",
     neuron_type: NeuronType | None = None,
-    max_rates: Distribution = MAX_RATES,
+    max_rates: Distribution = Default,
     intercepts: Distribution | None = None,
     seed: int = 0,
 ) -> float:
@@ -197,11 +200,13 @@ def predict_rmse(
         ``"optimal"`` or ``"equal"``.
     neuron_type : nengo.neurons.NeuronType, optional
         `poisson` by default. Others whose spikes are random and independent
-        (``nengo.StochasticSpiking``) have a theory too, and neurons that do not spike
-        have no noise. All others are refused, including ``nengo.LIF``, whose error has
-        a floor that more neurons do not lower.
+        (``nengo.StochasticSpiking``) have a theory too, as have coordinated neurons
+        with a random shift (`coordinated`), and neurons that do not spike have no
+        noise. All others are refused, including ``nengo.LIF``, whose error has a floor
+        that more neurons do not lower.
     max_rates, intercepts : nengo.dists.Distribution, optional
-        Of the neurons; in Hz, and relative to the radius.
+        Of the neurons; in Hz, and relative to the radius. By default as in
+        `networks.LegendreMemory`.
     seed : int
         Seed of the populations.
 
@@ -218,10 +223,14 @@ def predict_rmse(
     n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
     synapse = _check_synapse(synapse)
     neuron_type = poisson() if neuron_type is None else neuron_type
+    if max_rates is Default:
+        max_rates = default_max_rates(neuron_type)
     check_neurons(neuron_type, max_rates, intercepts)
     check_predictable(neuron_type)
     rng = np.random.RandomState(check_integer("seed", seed, low=0, high=2**32 - 1))
-    neurons = realization.neurons(n_neurons * realization.order, allocation)
+    neurons = realization.neurons(
+        n_neurons * realization.order, allocation, is_coordinated(neuron_type)
+    )
     if not neuron_type.spiking:
         return 0.0
     drawn = np.minimum(neurons, LARGEST_SAMPLE)
@@ -245,7 +254,13 @@ def predict_rmse(
             )
         ]
         variances += spiking_noise(realization, populations) / draws
-    return noise_rmse(realization, variances * drawn / neurons, synapse)
+    variances *= (drawn / neurons) ** (2 * _exponent(neuron_type))
+    return noise_rmse(realization, variances, synapse)
+
+
+def _exponent(neuron_type: NeuronType | None) -> float:
+    """The error falls with this power of the number of neurons, if there are many."""
+    return 1.0 if is_coordinated(neuron_type) else 0.5
 
 
 def required_neurons(
@@ -285,15 +300,16 @@ def required_neurons(
     while high < LARGEST_SAMPLE and error(high) > rmse:
         low, high = high, min(2 * high, LARGEST_SAMPLE)
     if high == LARGEST_SAMPLE:
-        # from here on, the error is in proportion to 1 / sqrt(n)
+        # from here on, the error is in proportion to 1 / n**exponent
+        exponent = _exponent(kwargs.get("neuron_type"))
         reached = error(high)
-        least = reached * np.sqrt(high / MAX_NEURONS)
+        least = reached * (high / MAX_NEURONS) ** exponent
         if rmse < least:
             raise refusal(
                 "rmse", rmse, f"at least {least:.2g}, for {MAX_NEURONS:,} neurons"
             )
         if reached > rmse:
-            return int(np.ceil(high * (reached / rmse) ** 2))
+            return int(np.ceil(high * (reached / rmse) ** (1 / exponent)))
     while high - low > max(1, high // 100):
         middle = (low + high) // 2
         low, high = (middle, high) if error(middle) > rmse else (low, middle)

@@ -78,7 +78,8 @@ class Realization:
         Standard deviation of each coordinate under the expected input, transients
         included: what populations are tuned to.
     allocation : (d,) ndarray
-        Share of the neurons for each coordinate for the least noise; sums to 1.
+        Share of the neurons for each coordinate for the least noise of independent
+        neurons; sums to 1.
     covariance : (d, d) ndarray
         Of x under the expected input, in the long run.
     noise_weight : (d, d) ndarray
@@ -143,8 +144,10 @@ class Realization:
     ) -> tuple[np.ndarray, np.ndarray]:
         return self.inverse @ A @ self.T, self.inverse @ B
 
-    def neurons(self, total: int, allocation: str = "optimal") -> np.ndarray:
-        """Share ``total`` neurons among the coordinates.
+    def neurons(
+        self, total: int, allocation: str = "optimal", coordinated: bool = False
+    ) -> np.ndarray:
+        r"""Share ``total`` neurons among the coordinates.
 
         Parameters
         ----------
@@ -154,6 +157,12 @@ class Realization:
             ``"optimal"`` is in proportion to `allocation`, but no share is below a
             third of the mean, within 12 to 32 neurons (or the mean, where that is
             less); ``"equal"`` is equal, as far as the total can be divided.
+        coordinated : bool
+            Whether the neurons coordinate their spikes. In a step, one spike more or
+            less is then uncertain, and not the number of all spikes: a variance of
+            about :math:`(r_i / p_i)^2` for :math:`p_i` neurons. The least noise is that
+            of shares in proportion to :math:`(r_i^2 W_{ii})^{1/3}`, instead of
+            `allocation`.
 
         Returns
         -------
@@ -167,7 +176,12 @@ class Realization:
         else:
             mean = total / self.order
             fewest = min(mean, np.clip(mean / 3, FEWEST_NEURONS, ENOUGH_NEURONS))
-            shares = at_least(fewest, total * self.allocation)
+            optimal = self.allocation
+            if coordinated:
+                optimal = normalized(
+                    np.cbrt(self.radii**2 * self.noise_weight.diagonal())
+                )
+            shares = at_least(fewest, total * optimal)
         return round_to_total(shares, total)
 
 

@@ -7,13 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.legendre import state_space
 from spiking_lmu.neurons import GOLDEN, SystematicSpiking, coordinated
+from spiking_lmu.noise import (
+    noise_rmse,
+    predict_rmse,
+    required_neurons,
+    spiking_noise,
+)
 from spiking_lmu.populations import (
     check_predictable,
     decoded_variance,
     draw_population,
     predictable,
 )
+from spiking_lmu.realization import realize
+from spiking_lmu.signals import Spectrum
 
 DT = 0.001
 
@@ -114,3 +123,42 @@ def test_only_a_random_shift_makes_noise_that_is_white_in_time():
 def test_refuses_the_golden_shift_where_noise_must_be_white():
     with pytest.raises(ValidationError, match="^neuron_type: must be .* random shift"):
         check_predictable(coordinated("golden"))
+
+
+def test_shares_of_coordinated_neurons_make_the_least_noise():
+    """Any other shares would be worse, as those of independent neurons are."""
+    r = realize(*state_space(0.5, 12), DT, 0.1, Spectrum.flat(2, 0.5))
+    costs = r.radii**2 * np.diag(r.noise_weight)
+    total = 10**6  # rounding and smallest shares do not matter
+    best = r.neurons(total, coordinated=True)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        other = best * np.exp(0.1 * rng.normal(size=12))
+        other *= total / other.sum()
+        assert np.sum(costs / other**2) > np.sum(costs / best**2)
+    assert best.sum() == total
+    errors = []
+    for neurons in (r.neurons(1200), r.neurons(1200, coordinated=True)):
+        draw = np.random.RandomState(0)
+        populations = [
+            draw_population(n, *ranges, r.averaging, draw, neuron_type=coordinated())
+            for n, *ranges in zip(neurons, r.radii, r.headrooms)
+        ]
+        errors.append(noise_rmse(r, spiking_noise(r, populations)))
+    assert errors[1] < 0.8 * errors[0]
+
+
+def test_prediction_for_coordinated_neurons():
+    r = realize(*state_space(0.5, 2), DT, 0.1, Spectrum.flat(2, 0.5))
+    n = np.array([100, 1000])
+    errors = [predict_rmse(r, k, neuron_type=coordinated()) for k in n]
+    independent = [predict_rmse(r, k) for k in n]
+    assert independent[0] > 5 * errors[0] and independent[1] > 15 * errors[1]
+    slope = np.diff(np.log(errors)) / np.diff(np.log(n))
+    assert slope[0] < -0.85
+    # beyond the largest sample, in proportion to 1 / n
+    far = [predict_rmse(r, k, neuron_type=coordinated()) for k in (10**5, 10**6)]
+    assert far[0] == pytest.approx(10 * far[1], rel=1e-3)
+    wanted = 0.5 * far[0]
+    found = required_neurons(wanted, r, neuron_type=coordinated())
+    assert found == pytest.approx(200_000, rel=0.05)

@@ -12,7 +12,7 @@ from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
 from spiking_lmu.networks.exact_memory import ExactMemory
-from spiking_lmu.neurons import OrderedIntercepts, poisson
+from spiking_lmu.neurons import OrderedIntercepts, coordinated, poisson
 
 # Neurons
 
@@ -67,18 +67,19 @@ def test_honours_the_configuration_of_the_enclosing_network():
         network.config[nengo.Ensemble].intercepts = Choice([0.1])
         configured = make(order=2)
         own = make(order=2, neuron_type=nengo.LIFRate(), max_rates=Uniform(90, 95))
+        together = make(order=2, neuron_type=coordinated())
     configured.add_output(np.sum, [0.1, 0.2])
-    # neurons of states are in the order of tuning
-    ordered = OrderedIntercepts(Choice([0.1]))
     for ensemble in configured.all_ensembles:
         assert ensemble.neuron_type == nengo.LIF(tau_rc=0.03)
         assert ensemble.max_rates == Uniform(50, 60)
-        of_state = ensemble in configured.ensembles
-        assert ensemble.intercepts == (ordered if of_state else Choice([0.1]))
+        assert ensemble.intercepts == Choice([0.1])
     for ensemble in own.ensembles:
         assert ensemble.neuron_type == nengo.LIFRate()
         assert ensemble.max_rates == Uniform(90, 95)
-        assert ensemble.intercepts == ordered
+        assert ensemble.intercepts == Choice([0.1])
+    for ensemble in together.ensembles:
+        assert ensemble.max_rates == Uniform(50, 60)
+        assert ensemble.intercepts == OrderedIntercepts(Choice([0.1]))
 
 
 def test_defaults_without_configuration():

@@ -11,7 +11,9 @@ from scipy.stats import chi2, kstest
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import (
     NEURON_TYPES,
+    OrderedIntercepts,
     SystematicSpiking,
+    coordinated,
     in_order,
     neuron_type,
     poisson,
@@ -230,28 +232,58 @@ def test_evaluation_points_stay_within_the_radius():
     assert np.abs(tuned_eval_points(1.0)).max() == 1
 
 
-@pytest.mark.parametrize("n", [1, 2, 7])
+@pytest.mark.parametrize("n", [1, 2, 7, 40])
 def test_neurons_in_order_of_tuning(n):
     order = in_order(n, nengo.dists.Uniform(-1, 1))
     encoders = order["encoders"][:, 0]
     intercepts = order["intercepts"].sample(n, rng=np.random.RandomState(0))
     assert encoders.tolist() == [-1.0] * (n // 2) + [1.0] * (n - n // 2)
-    down, up = intercepts[encoders < 0], intercepts[encoders > 0]
-    assert (np.diff(down) <= 0).all() and (np.diff(up) >= 0).all()
-    drawn = nengo.dists.Uniform(-1, 1).sample(n, rng=np.random.RandomState(0))
-    np.testing.assert_array_equal(np.sort(intercepts), np.sort(drawn))
+    for side in (intercepts[encoders < 0], intercepts[encoders > 0]):
+        there, back = np.split(side, [(len(side) + 1) // 2])
+        assert (np.diff(there) > 0).all() and (np.diff(back) < 0).all()
+        # every other one is left for the way back
+        ranks = np.argsort(np.argsort(side))
+        np.testing.assert_array_equal(ranks[: len(there)], 2 * np.arange(len(there)))
 
 
-def test_a_memory_has_its_neurons_in_order():
-    with nengo.Network(seed=0) as model:
-        memory = LegendreMemory(0.5, 3, 31)
-    with nengo.Simulator(model, progress_bar=False) as sim:
-        for ensemble in memory.ensembles:
-            built = sim.data[ensemble]
-            preferred = built.encoders[:, 0] * built.intercepts
-            for sign in (-1, 1):
-                side = preferred[built.encoders[:, 0] == sign]
-                assert (np.diff(side) >= 0).all() and len(side) > 5
+def test_intercepts_in_order_are_evenly_spaced_in_their_distribution():
+    order = in_order(400, spread_intercepts(10.0))
+    intercepts = order["intercepts"].sample(400, rng=np.random.RandomState(0))
+    grid = np.sinh(np.linspace(-1, 1, 201) * np.arcsinh(9.0)) / 10
+    for side in (intercepts[:200], intercepts[200:]):
+        # quantiles of 6,400 values err by up to 3 / sqrt(4 * 6400), and 200 by a half
+        fractions = np.searchsorted(np.sort(side), grid) / 200
+        np.testing.assert_allclose(fractions, np.linspace(0, 1, 201), atol=0.03)
+        # random ones would have gaps that vary by as much as they are long
+        gaps = np.diff(np.arcsinh(10 * np.sort(side)))
+        assert gaps.std() < 0.3 * gaps.mean()
+    assert np.any(intercepts != order["intercepts"].sample(400, rng=np.random))
+
+
+def test_given_intercepts_are_put_in_order():
+    given = [0.3, -0.2, 0.1, 0.9, -0.5, 0.0]
+    expected = [-0.2, 0.3, 0.1, -0.5, 0.9, 0.0]
+    for same in (given, nengo.dists.Samples(given)):
+        assert OrderedIntercepts(same).sample(6).tolist() == expected
+
+
+def test_a_memory_has_its_coordinated_neurons_in_order():
+    for kind in (coordinated(), poisson()):
+        with nengo.Network(seed=0) as model:
+            memory = LegendreMemory(0.5, 2, 50, neuron_type=kind)
+        with nengo.Simulator(model, progress_bar=False) as sim:
+            for ensemble in memory.ensembles:
+                built = sim.data[ensemble]
+                turns = [
+                    np.count_nonzero(np.diff(np.sign(np.diff(side))))
+                    for side in np.split(built.intercepts, [len(built.gain) // 2])
+                ]
+                if kind == coordinated():
+                    assert turns == [1, 1]  # there and back
+                    assert np.ptp(built.max_rates) < 1e-6
+                else:
+                    assert max(turns) > 3
+                    assert np.ptp(built.max_rates) > 100
 
 
 # what is refused
