@@ -149,16 +149,13 @@ def test_shares_of_coordinated_neurons_make_the_least_noise():
 
 
 def test_prediction_for_coordinated_neurons():
-    r = realize(*state_space(0.5, 2), DT, 0.1, Spectrum.flat(2, 0.5))
-    n = np.array([100, 1000])
-    errors = [predict_rmse(r, k, neuron_type=coordinated()) for k in n]
-    independent = [predict_rmse(r, k) for k in n]
-    assert independent[0] > 5 * errors[0] and independent[1] > 15 * errors[1]
-    slope = np.diff(np.log(errors)) / np.diff(np.log(n))
-    assert slope[0] < -0.85
+    r = realize(*state_space(0.5, 1), DT, 0.1, Spectrum.flat(2, 0.5))
+    few, many, most = (
+        predict_rmse(r, n, neuron_type=coordinated()) for n in (100, 1000, 10**6)
+    )
+    assert np.log10(many / few) < -0.85  # the exponent of n
+    assert predict_rmse(r, 1000) > 15 * many
     # beyond the largest sample, in proportion to 1 / n
-    far = [predict_rmse(r, k, neuron_type=coordinated()) for k in (10**5, 10**6)]
-    assert far[0] == pytest.approx(10 * far[1], rel=1e-3)
-    wanted = 0.5 * far[0]
-    found = required_neurons(wanted, r, neuron_type=coordinated())
-    assert found == pytest.approx(200_000, rel=0.05)
+    assert most == pytest.approx(many / 1000, rel=0.5)
+    found = required_neurons(2 * most, r, neuron_type=coordinated())
+    assert found == pytest.approx(500_000, rel=0.01)
