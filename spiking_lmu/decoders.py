@@ -15,11 +15,14 @@ from nengo.params import NumberParam
 from nengo.rc import rc
 from nengo.solvers import Solver
 
-from .neurons import MOST_NEURONS, spike_height
+from .neurons import MOST_NEURONS, is_coordinated, spike_height
 from .validation import check_integer, check_number
 
 # neurons whose activities are in memory at once: those at 1,500 points fit in a cache
 BLOCK = 400
+# For more coordinated neurons, cost does not fall any further: decoders would vary more
+# and more from each neuron to the next, and noise would not fall as 1 / n.
+ROUGH = 300
 
 
 def noise_tau(tau: float, n_neurons: int) -> float:
@@ -256,4 +259,6 @@ def decoder_solver(
         Number of neurons of the population.
     neuron_type : nengo.neurons.NeuronType
     """
+    if is_coordinated(neuron_type):
+        n_neurons = min(n_neurons, ROUGH)
     return PoissonL2(noise_tau(averaging, n_neurons), height=spike_height(neuron_type))
