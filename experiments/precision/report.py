@@ -92,10 +92,10 @@ def _needs(compared: list[Law]) -> pd.DataFrame:
             "RMSE": law["rmse"]["mean"],
             "from": law["rmse"]["low"],
             "to": law["rmse"]["high"],
-            "Poisson over this": law["times_less"],
+            "Times less": law["times_less"],
             "Exponent": law["scaling"].get("exponent"),
-            "at least": law["scaling"].get("low"),
-            "at most": law["scaling"].get("high"),
+            "Exponent from": law["scaling"].get("low"),
+            "Exponent to": law["scaling"].get("high"),
         }
         for law in compared
     )
@@ -131,8 +131,8 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
         "run_seconds": "Run (s)",
     }
     keys = ["neuron_type", "coordinates", "allocation", "order", "n_neurons"]
-    keys += [k for k in ("theta", "synapse") if frame[k].nunique() > 1]
     trials = laws.with_theory(frame[frame["study"] == "grid"])
+    keys += [k for k in ("theta", "synapse") if trials[k].nunique() > 1]
     cells = trials.groupby(keys, sort=False)[list(columns)].mean().reset_index()
     cells["neuron_type"] = cells["neuron_type"].map(style.NAMES)
     names = {
