@@ -107,6 +107,21 @@ def test_logarithms():
     np.testing.assert_allclose(out, np.log1p(x), rtol=1e-15)
 
 
+@njit
+def _inverse_logarithms(x, out):
+    for i in range(len(x)):
+        out[i] = neurons.log1p_inverse(x[i])
+
+
+@pytest.mark.parametrize("dtype, error", [(np.float64, 1e-14), (np.float32, 1e-6)])
+def test_logarithms_of_inverses(dtype, error):
+    x = np.concatenate([10 ** np.linspace(-30, 30, 5000), np.linspace(0.1, 4, 1000)])
+    x = x.astype(dtype)
+    out = np.empty_like(x)
+    _inverse_logarithms(x, out)
+    np.testing.assert_allclose(out, np.log1p(1 / x.astype(float)), rtol=error)
+
+
 @pytest.mark.parametrize("tau_rc", [0.02, 0.005, 10.0])
 def test_series_of_lif_neurons(tau_rc):
     one, *constants = steps.lif_series(nengo.LIF(tau_rc=tau_rc), DT)

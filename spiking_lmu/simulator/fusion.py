@@ -33,6 +33,8 @@ class Population:
         Decoders (size, n_neurons), and the signal that the decoded value is added to.
     currents, output : Signal or None
         The neurons' currents and output, where anything else reads them.
+    watched : bool
+        Whether anything reads a state of the neurons.
     """
 
     operators: tuple[Operator, ...]
@@ -43,6 +45,7 @@ class Population:
     decoders: tuple[tuple[Signal, Signal], ...]
     currents: Signal | None
     output: Signal | None
+    watched: bool
 
     @property
     def stacked_decoders(self) -> np.ndarray:
@@ -121,6 +124,7 @@ def _population(
         decoders=tuple(decoders),
         currents=J if len(readers[J]) > 1 else None,
         output=output if len(decoding) < len(users) else None,
+        watched=any(readers[s] for stage in stages for s in stage.state.values()),
     )
 
 

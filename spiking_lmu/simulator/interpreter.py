@@ -16,6 +16,7 @@ from numba import types
 from . import opcodes as do
 from .kernels import (
     convolutions,
+    coordinated_spikes,
     filters,
     inputs,
     learning,
@@ -74,6 +75,8 @@ def _interpreter(fingerprint: str) -> Any:
                     populations.population(code, at, arena, words, lanes)
                 elif opcode == do.POISSON_EVENTS:
                     poisson_events.poisson_events(code, at, arena, words, lanes)
+                elif opcode == do.COORDINATED_SPIKES:
+                    coordinated_spikes.coordinated_spikes(code, at, arena, words, lanes)
                 elif opcode == do.LOWPASS:
                     filters.lowpass(code, at, arena, words, lanes)
                 elif opcode == do.TIME_UPDATE:

@@ -1,7 +1,8 @@
 """From neurons and populations to instructions of the interpreter.
 
 `kernels.populations` encodes, steps neurons and decodes, or does a part of that;
-`kernels.poisson_events` does all of it for one-dimensional Poisson populations.
+`kernels.poisson_events` does all of it for one-dimensional Poisson populations, and
+`kernels.coordinated_spikes` for those with coordinated spikes.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import numpy as np
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.signal import Signal
 
+from spiking_lmu.neurons import GOLDEN
+
 from . import opcodes
 from .arena import NotCompiled, Place
 from .fusion import Population
 from .instructions import Instruction, Room, translates
-from .kernels.event_tables import eligible, event_table, rate_table
+from .kernels import coordinated_tables, event_tables
+from .kernels.coordinated_spikes import scratch_size as coordinated_scratch_size
+from .kernels.coordinated_tables import coordinated_table
+from .kernels.event_tables import event_table, rate_table
 from .kernels.populations import decoder_table, scratch_size
 from .kernels.steps import KINDS, parameters
 
@@ -38,10 +44,12 @@ def population(found: Population, room: Room) -> list[Instruction]:
         If its neurons have no kernel.
     """
     *before, last = found.neurons
-    exact = room.arena.dtype == np.float64  # as tables of events require
-    by_events = exact and before and found.x.size == 1 and found.currents is None
-    if by_events and eligible(last.neurons):
-        return [_poisson_events(found, last, room)]
+    if before and found.x.size == 1 and found.currents is None:
+        exact = room.arena.dtype == np.float64  # as tables of events require
+        if exact and event_tables.eligible(last.neurons):
+            return [_poisson_events(found, last, room)]
+        if coordinated_tables.eligible(last.neurons) and _is_one(last, found):
+            return [_coordinated_spikes(found, last, room)]
     if not before:
         return [_population(last, room, found.currents, found.output, found, found)]
     (rates,) = before
@@ -112,6 +120,40 @@ def _poisson_events(found: Population, operator: SimNeurons, room: Room) -> Inst
     operands += [where, len(decoders), *outputs]
     operands += [] if found.output is None else order.tolist()
     return Instruction(opcodes.POISSON_EVENTS, operands)
+
+
+def _is_one(operator: SimNeurons, found: Population) -> bool:
+    """Whether nobody else needs the random numbers of neurons, which share one."""
+    begins = np.flatnonzero(operator.state["first"].initial_value)
+    return not found.watched and begins.tolist() == [0]
+
+
+def _coordinated_spikes(
+    found: Population, operator: SimNeurons, room: Room
+) -> Instruction:
+    n, decoders = found.encoders.shape[0], found.stacked_decoders
+    table = coordinated_table(
+        found.encoders.initial_value[:, 0],
+        found.bias.initial_value,
+        decoders.T,
+        operator.neurons,
+        room.dt,
+    )
+    size = coordinated_scratch_size(n, len(decoders), room.arena.minibatch_size)
+    extra, offset = operator.state_extra.values(), room.place(operator.state["offset"])
+    spikes = NOWHERE if found.output is None else room.place(found.output)
+    operands = [
+        *room.place(found.x).code,
+        room.constant(table),
+        room.scratch(("coordinated", size), size),
+        room.sources.stream(*extra) if extra else ABSENT,
+        *(offset.offset, offset.lane),
+        room.shared("golden", lambda: GOLDEN),
+        *spikes.code,
+        *(n, len(decoders)),
+        *_outputs(found, room),
+    ]
+    return Instruction(opcodes.COORDINATED_SPIKES, operands)
 
 
 def _outputs(found: Population, room: Room) -> list[int]:

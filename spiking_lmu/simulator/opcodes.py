@@ -22,10 +22,11 @@
     WATCH,
     POPULATION,
     POISSON_EVENTS,
+    COORDINATED_SPIKES,
     PES,
     BCM,
     OJA,
     VOJA,
     RLS,
     CONVOLUTION,
-) = range(27)
+) = range(28)

@@ -58,6 +58,26 @@ def which_above_one(typingctx: Any, array: Any, first: Any) -> Any:
 
 
 @intrinsic
+def bits_of_short(typingctx: Any, value: Any) -> Any:
+    """The bits of a float of 32 bits, as a signed integer."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.int32(types.float32), codegen
+
+
+@intrinsic
+def short_float_of(typingctx: Any, value: Any) -> Any:
+    """The float of 32 bits that has these bits."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), codegen
+
+
+@intrinsic
 def high_product(typingctx: Any, a: Any, b: Any) -> Any:
     """Upper 64 of the 128 bits of the product of two unsigned integers."""
 

@@ -107,16 +107,11 @@ def event_table(
     """
     gain, bias = np.asarray(gain, float), np.asarray(bias, float)
     offset = bias if _is_linear(neuron_type) else bias - 1
-    order, n_negative, crossings = _sorted(gain, offset)
+    order, n_negative, crossing = _sorted(gain, offset)
     gain, offset = gain[order], offset[order]
-    known = np.abs(crossings[np.isfinite(crossings)])
-    scale = float(np.quantile(known, 0.9)) if len(known) else 0.0
-    if not scale > 0:
-        scale = 1.0
-    edges = np.linspace(-1, 1, CELLS + 1)
-    left, right = _values(edges[:-1], -GUARD, scale), _values(edges[1:], GUARD, scale)
-    first = np.searchsorted(crossings[:n_negative], left)
-    last = n_negative + np.searchsorted(crossings[n_negative:], right, side="right")
+    scale, left, right = cell_edges(crossing)
+    first = np.searchsorted(crossing[:n_negative], left)
+    last = n_negative + np.searchsorted(crossing[n_negative:], right, side="right")
     rows = np.column_stack([gain, offset, np.asarray(decoders, float)[order]])
     block = max(BLOCK // rows.shape[1], 1)
     largest = _largest(gain, offset, n_negative, left, right, block)
@@ -138,12 +133,32 @@ def _sorted(gain: np.ndarray, offset: np.ndarray) -> tuple[np.ndarray, int, np.n
     Returns the order, the number of negative slopes, and, in this order, the x at which
     each neuron becomes active. The first are active below it, the others above.
     """
+    crossing = crossings(gain, offset)
+    order = np.lexsort([crossing, gain >= 0])
+    return order, int(np.count_nonzero(gain < 0)), crossing[order]
+
+
+def crossings(gain: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """The x at which each neuron becomes active; infinity where there is none."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         crossing = -offset / gain
     constant = gain == 0
     crossing[constant] = np.where(offset[constant] > 0, -np.inf, np.inf)
-    order = np.lexsort([crossing, gain >= 0])
-    return order, int(np.count_nonzero(gain < 0)), crossing[order]
+    return crossing
+
+
+def cell_edges(crossing: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """The scale of the cells of x, and the left and right edge of each."""
+    known = np.abs(crossing[np.isfinite(crossing)])
+    scale = float(np.quantile(known, 0.9)) if len(known) else 0.0
+    if not scale > 0:
+        scale = 1.0
+    edges = np.linspace(-1, 1, CELLS + 1)
+    return (
+        scale,
+        _values(edges[:-1], -GUARD, scale),
+        _values(edges[1:], GUARD, scale),
+    )
 
 
 def _values(s: np.ndarray, more: float, scale: float) -> np.ndarray:

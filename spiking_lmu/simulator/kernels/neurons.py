@@ -11,14 +11,21 @@ import math
 from typing import Any
 
 import numpy as np
+from numba import types
+from numba.extending import overload
 
-from .bits import bits_of, float_of
+from .bits import bits_of, bits_of_short, float_of, short_float_of
 from .compilation import compiled
 from .random_numbers import poisson, uniform
 
 LARGEST = 1e300
 ROOT_BITS = 0x3FE6A09E667F3BCD  # of sqrt(1/2)
 LOG_2 = 6.93147180369123816490e-01  # with the lower half of the digits left out
+HALF = 1 << 51
+SHORT_HALF = np.int32(1 << 22)
+SHORT_LOG_2 = np.float32(np.log(2.0))
+ONE = np.float32(1.0)
+THIRD, FIFTH, SEVENTH = (np.float32(1.0 / k) for k in (3, 5, 7))
 
 
 @compiled(fastmath={"contract"})
@@ -51,6 +58,40 @@ def log1p_positive(x: float) -> float:
     rest = 2.0 * s + s * _log_rest(s * s)
     # the lower and the upper half of log(2)
     return float(k) * 1.90821492927058770002e-10 + rest + float(k) * LOG_2
+
+
+def log1p_inverse(x: Any) -> Any:
+    """``log(1 + 1 / x)`` for x > 0, without branches, in the precision of x."""
+
+
+@overload(log1p_inverse)
+def _log1p_inverse(x):  # type: ignore[no-untyped-def]  # Numba compares signatures
+    if x == types.float32:
+        return lambda x: _log1p_inverse_32(x)
+    return lambda x: _log1p_inverse_64(x)
+
+
+@compiled(fastmath={"contract"})
+def _log1p_inverse_64(x: float) -> float:
+    above = 1.0 + x
+    # above / scaled is from 2**-0.59 to 2**0.59
+    k = (bits_of(above) - bits_of(x) + HALF) >> 52
+    scaled = float_of(bits_of(x) + (k << 52))
+    s = (1.0 if k == 0 else above - scaled) / (above + scaled)
+    rest = 2.0 * s + s * _log_rest(s * s)
+    return float(k) * 1.90821492927058770002e-10 + rest + float(k) * LOG_2
+
+
+@compiled(fastmath={"contract"})
+def _log1p_inverse_32(x: Any) -> Any:
+    above = ONE + x
+    bits = bits_of_short(x)
+    k = np.int32(bits_of_short(above) - bits + SHORT_HALF) >> np.int32(23)
+    scaled = short_float_of(np.int32(bits + np.int32(k << np.int32(23))))
+    s = (ONE if k == np.int32(0) else above - scaled) / (above + scaled)
+    z = s * s
+    rest = s + s * (z * (THIRD + z * (FIFTH + z * SEVENTH)))
+    return np.float32(k) * SHORT_LOG_2 + (rest + rest)
 
 
 @compiled

@@ -72,6 +72,12 @@ def rate_at(j: float, arena: Any, rates: int) -> float:
     )
 
 
+@compiled
+def cell_of(x: float, scale: float) -> int:
+    """The number of the cell of x that holds a value."""
+    return min(int((1.0 + x / (abs(x) + scale)) * (0.5 * CELLS)), CELLS - 1)
+
+
 # operands of `poisson_events`; those of places are followed by stride and lane
 X, TABLE, RATE_TABLE, STREAM = 0, 3, 4, 5
 SPIKES, N, ORDER, N_OUTPUTS, OUTPUTS = 6, 9, 10, 11, 12
@@ -112,8 +118,7 @@ def _step(code: Any, at: int, arena: Any, words: Any, lane: int) -> None:
             arena[_output(code, at, k, lane)] = nothing
         return
     x = min(max(x, -FARTHEST), FARTHEST)
-    part = (1.0 + x / (abs(x) + arena[table + SCALE])) * (0.5 * CELLS)
-    cell = table + HEADER + CELL * min(int(part), CELLS - 1)
+    cell = table + HEADER + CELL * cell_of(x, arena[table + SCALE])
     mean = float(arena[cell + MEAN])
     if mean == 0.0:
         return
