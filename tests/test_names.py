@@ -188,7 +188,7 @@ def test_networks_follow_the_configuration_around_them(kind):
         for e in memory.ensembles:
             assert e.neuron_type == config.neuron_type
             assert e.max_rates == config.max_rates
-            assert e.intercepts.intercepts == config.intercepts
+            assert e.intercepts == config.intercepts
     for ensemble in network.all_ensembles:
         assert ensemble.noise is noise
     if kind is LMU:
