@@ -398,7 +398,7 @@ def is_coordinated(neuron_type: NeuronType) -> bool:
     return isinstance(neuron_type, SystematicSpiking)
 
 
-def default_max_rates(neuron_type: NeuronType) -> Distribution:
+def default_max_rates(neuron_type: NeuronType) -> Uniform:
     """Maximum rates of a memory's neurons, unless others are given.
 
     Those of coordinated neurons are all the same: random ones would make decoders

@@ -209,7 +209,7 @@ def _draw_floor(ax: Axes, study: pd.DataFrame) -> None:
 def plot_generators(frame: pd.DataFrame) -> Figure:
     """RMSE of all ways to make spikes, against neurons and against spikes a second."""
     means = laws.generator_means(frame)
-    usual = means["highest_rate"] == means["highest_rate"].max()
+    usual = means["rate_factor"] == means["rate_factor"].max()
     varied = means[means["n_neurons"].isin(means[~usual]["n_neurons"])]
     figure = style.new_figure("double", 0.52)
     left, right = figure.subplots(1, 2, sharey=True)
@@ -251,7 +251,7 @@ def _line(ax: Axes, cells: pd.DataFrame, x: str, hollow: bool = False) -> None:
     ax.plot(cells[x], cells["rmse"], color=color, linewidth=0.9, ls=dashes, zorder=2)
     look: dict[str, Any] = {"color": color, "marker": marker}
     if hollow:
-        cells = cells[cells["highest_rate"] < cells["highest_rate"].max()]
+        cells = cells[cells["rate_factor"] < cells["rate_factor"].max()]
         look = _hollow(marker, color)
     ax.vlines(cells[x], cells["low"], cells["high"], color=color, lw=0.9, alpha=0.35)
     style.points(ax, cells[x], cells["rmse"], **look)

@@ -150,7 +150,7 @@ def generator_trials(frame: pd.DataFrame) -> pd.DataFrame:
 
 def generator_means(frame: pd.DataFrame) -> pd.DataFrame:
     """Means of `generator_trials`; ``low`` and ``high`` are of the RMSE."""
-    keys = ["neuron_type", "n_neurons", "highest_rate"]
+    keys = ["neuron_type", "n_neurons", "rate_factor"]
     return averaged(generator_trials(frame), keys, "rmse")
 
 
@@ -162,9 +162,9 @@ def slower_neurons(frame: pd.DataFrame) -> dict[str, Any]:
     trials = generator_trials(frame)
     if trials.empty:
         return {}
-    least, usual = trials["highest_rate"].min(), trials["highest_rate"].max()
-    same = trials[trials["highest_rate"] == least][["n_neurons"]].drop_duplicates()
-    means = trials.merge(same).groupby(["neuron_type", "highest_rate"])["rmse"].mean()
+    least, usual = trials["rate_factor"].min(), trials["rate_factor"].max()
+    same = trials[trials["rate_factor"] == least][["n_neurons"]].drop_duplicates()
+    means = trials.merge(same).groupby(["neuron_type", "rate_factor"])["rmse"].mean()
     both = means.unstack()
     if least == usual:
         return {}
@@ -257,7 +257,7 @@ def generator_laws(frame: pd.DataFrame) -> list[Law]:
     ``times_less`` is the error of independent Poisson neurons over it.
     """
     trials = generator_trials(frame)
-    trials = trials[trials["highest_rate"] == trials["highest_rate"].max()]
+    trials = trials[trials["rate_factor"] == trials["rate_factor"].max()]
     found: list[Law] = []
     for kind, cells in by_type(trials).items():
         last = cells[cells["n_neurons"] == trials["n_neurons"].max()]

@@ -17,7 +17,7 @@ GENERATORS = (
     "rate",
 )
 ORDER = 6  # of the memories that compare them, or the nearest in the grid
-SLOWER = (0.5, 0.25)  # their rates, of those of the grid
+SLOWER = (0.5, 0.25)  # maximum rates, over those of the grid
 
 Cell = dict[str, Any]
 
@@ -59,7 +59,7 @@ def generator_cells(cells: list[Cell]) -> list[Cell]:
             **cell,
             "n_neurons": sizes[len(sizes) // 2],
             "neuron_type": kind,
-            "highest_rate": factor * cell["highest_rate"],
+            "rate_factor": factor,
         }
         for kind in GENERATORS[:-1]  # without spikes there are no more of them
         for factor in SLOWER

@@ -29,8 +29,8 @@ from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
     ALLOCATIONS,
-    MAX_RATES,
     NEURON_TYPES,
+    default_max_rates,
     neuron_type,
     spike_height,
 )
@@ -152,7 +152,7 @@ def make_tasks(
         "rms": rms,
         "duration": duration,
         "readout_synapse": readout_synapse,
-        "highest_rate": MAX_RATES.high,
+        "rate_factor": 1.0,
         "backend": backend,
         "signal": "white noise"
         if signal is None
@@ -298,13 +298,14 @@ def make_model(
     coordinates, allocation = task["design"].split("/")
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
-        rates = Uniform(task["highest_rate"] / 2, task["highest_rate"])
+        factor = task["rate_factor"]
+        usual = default_max_rates(neuron_type(task["neuron_type"]))
         memory = make_memory(
             task,
             recording,
             coordinates=coordinates,
             allocation=allocation,
-            max_rates=rates,
+            max_rates=Uniform(factor * usual.low, factor * usual.high),
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         counter = add_counter(memory.ensembles)
@@ -354,7 +355,7 @@ def measure(
         "theta": task["theta"],
         "synapse": task["synapse"],
         "dt": dt,
-        "highest_rate": task["highest_rate"],
+        "rate_factor": task["rate_factor"],
         "signal": task["signal"],
         "cycles": task["cycles"],
         "seed": seed,

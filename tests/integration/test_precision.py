@@ -149,7 +149,7 @@ def made_up(**changes):
         if task["neuron_type"] == "coordinated":
             known["coordinated"] = predicted = 3 * task["order"] / m / gain
         same = ("study", "order", "n_neurons", "neuron_type", "backend", "theta",
-                "synapse", "dt", "cycles", "signal", "highest_rate")  # fmt: skip
+                "synapse", "dt", "cycles", "signal", "rate_factor")  # fmt: skip
         rows += [
             {
                 **{name: task[name] for name in same},
@@ -162,7 +162,7 @@ def made_up(**changes):
                 "distortion": predicted / 10,
                 "state_rms": 0.5,
                 "nrmse_window": 0.2,
-                "spikes_per_second": 0.2 * m * task["highest_rate"],
+                "spikes_per_second": 80.0 * m * task["rate_factor"],
                 "build_seconds": 1.0,
                 "run_seconds": 1.0,
             }
@@ -308,9 +308,9 @@ def test_generators_are_compared_at_one_order_and_design():
     frame = made_up(**COORDINATED, orders=(3, 5, 12), neurons=(10, 20, 40))
     means = precision_laws.generator_means(frame)
     assert set(means["order"]) == {5}
-    usual = means[means["highest_rate"] == 400]
+    usual = means[means["rate_factor"] == 1]
     assert len(usual) == len(GENERATORS) * 3
-    slower = means[means["highest_rate"] < 400]
+    slower = means[means["rate_factor"] < 1]
     assert len(slower) == (len(GENERATORS) - 1) * 2
     assert set(slower["n_neurons"]) == {20}
     # those of the grid are those trials

@@ -9,7 +9,9 @@ from nengo.exceptions import ValidationError
 from precision_cases import ARGUMENTS, tasks_of
 from spiking_lmu.experiments import precision
 from spiking_lmu.experiments.precision.studies import GENERATORS
-from spiking_lmu.experiments.precision.trials import DESIGNS
+from spiking_lmu.experiments.precision.trials import DESIGNS, make_model
+from spiking_lmu.networks import LegendreMemory
+from spiking_lmu.neurons import neuron_type
 
 # ---- The tasks ---------------------------------------------------------------------
 
@@ -95,16 +97,16 @@ def test_generators_are_run_beside_coordinated_neurons():
     over = {
         (task["neuron_type"], task["n_neurons"])
         for task in study
-        if task["highest_rate"] == 400
+        if task["rate_factor"] == 1
     }
     others = set(GENERATORS) - set(kinds)
     assert over == {(kind, n) for kind in others for n in (10, 20)}
     slower = [
-        (task["neuron_type"], task["n_neurons"], task["highest_rate"])
+        (task["neuron_type"], task["n_neurons"], task["rate_factor"])
         for task in study
-        if task["highest_rate"] < 400
+        if task["rate_factor"] < 1
     ]
-    expected = [(k, 20, rate) for k in GENERATORS[:-1] for rate in (200, 100)]
+    expected = [(k, 20, rate) for k in GENERATORS[:-1] for rate in (0.5, 0.25)]
     assert slower == expected
     # the same seeds, and therefore the same input, as in the grid
     seeds = {t["n_neurons"]: t["seeds"] for t in grid if t["order"] == 3}
@@ -112,6 +114,17 @@ def test_generators_are_run_beside_coordinated_neurons():
     assert tasks_of(neuron_types=("poisson", "lif")) == tasks_of(
         neuron_types=("poisson", "lif"), generators=False
     )
+
+
+@pytest.mark.parametrize("kind", ["poisson", "coordinated"])
+def test_memories_have_the_usual_tuning_of_their_neurons(kind):
+    """Unless they are slower on purpose."""
+    usual = LegendreMemory(0.1, 2, 10, neuron_type=neuron_type(kind)).max_rates
+    task = tasks_of(neuron_types=(kind,), generators=False)[0]
+    for factor in (1.0, 0.5):
+        _, memory = make_model({**task, "rate_factor": factor}, 0, None)
+        expected = factor * usual.low, factor * usual.high
+        assert (memory.max_rates.low, memory.max_rates.high) == expected
 
 
 def test_on_the_chip_the_default_is_what_the_chip_has():
