@@ -103,7 +103,9 @@ def _guide(ax: Axes, cells: pd.DataFrame, exponent: float, text: str) -> None:
     start, stop = lowest["total_neurons"].min(), lowest["total_neurons"].max()
     if start == stop:
         return
-    height = 0.55 * lowest[lowest["total_neurons"] == start]["rmse"].min()
+    means = lowest.groupby("total_neurons")["rmse"].mean()
+    # below all of them, whether they fall faster or not
+    height = 0.55 * (means / (means.index / start) ** exponent).min()
     style.guide_line(ax, (start, stop), height, exponent, text, above=False)
 
 
