@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nengo
 import numpy as np
-from nengo.dists import Uniform
+from nengo.dists import Choice, Uniform
 
 from spiking_lmu import Simulator, coordinated, in_order, poisson, rmse
 from spiking_lmu.experiments import style
@@ -26,6 +26,7 @@ with nengo.Network(seed=1) as model:
             1,
             neuron_type=neurons,
             seed=2,  # the same tuning curves
+            max_rates=Choice([300]),  # random ones make decoders differ
             **in_order(NEURONS, Uniform(-1, 0.9)),
         )
         nengo.Connection(stimulus, ensemble, synapse=None)

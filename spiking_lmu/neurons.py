@@ -118,8 +118,8 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         amplitude: float = 1.0,
         initial_state: dict[str, Any] | None = None,
     ) -> None:
+        self.shift = shift  # first, for Nengo's errors show the neuron type
         super().__init__(base_type, amplitude, initial_state)
-        self.shift = shift
 
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
         """Rates of the neurons in Hz, times the height of the spikes."""

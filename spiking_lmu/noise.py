@@ -281,7 +281,7 @@ def required_neurons(
     Returns
     -------
     n_neurons : int
-        Mean per dimension; the total is this times the order. At least 8, since
+        Mean per dimension; the total is this times the order. At least 12, since
         decoders of fewer neurons have more distortion than noise.
 
     Raises

@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nengo.dists import Choice, Uniform
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.legendre import state_space
-from spiking_lmu.neurons import GOLDEN, SystematicSpiking, coordinated
+from spiking_lmu.neurons import (
+    GOLDEN,
+    SystematicSpiking,
+    coordinated,
+    in_order,
+    poisson,
+)
 from spiking_lmu.noise import (
     noise_rmse,
     predict_rmse,
@@ -159,3 +166,37 @@ def test_prediction_for_coordinated_neurons():
     assert most == pytest.approx(many / 1000, rel=0.5)
     found = required_neurons(2 * most, r, neuron_type=coordinated())
     assert found == pytest.approx(500_000, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "n, dt, ordered, max_rates, expected",
+    [  # as in docs/coordinated.md
+        (200, 0.001, True, Choice([300]), 0.16),
+        (200, 0.001, True, Uniform(200, 400), 0.21),
+        (200, 0.001, False, Uniform(200, 400), 0.66),
+        (100, 0.001, True, Choice([300]), 0.21),
+        (100, 0.0001, True, Choice([300]), 0.69),
+        (8, 0.0001, True, Choice([300]), 0.98),
+    ],
+)
+def test_what_order_rates_and_spikes_in_a_step_gain(
+    n, dt, ordered, max_rates, expected
+):
+    tuning = in_order(n, Uniform(-1, 0.9)) if ordered else {}
+    x = np.linspace(-0.9, 0.9, 61)[:, None]
+    gained = []
+    for seed in range(6):
+        with nengo.Network(seed=seed) as model:
+            ensemble = nengo.Ensemble(
+                n, 1, neuron_type=coordinated(), max_rates=max_rates, **tuning
+            )
+            decoded = nengo.Connection(ensemble, nengo.Node(size_in=1))
+        with nengo.Simulator(model, progress_bar=False) as sim:
+            built, decoders = sim.data[ensemble], sim.data[decoded].weights[0]
+        rates = coordinated().rates(x * built.encoders[:, 0], built.gain, built.bias)
+        noise = [
+            decoded_variance(neurons, rates * dt, decoders).mean()
+            for neurons in (coordinated(), poisson())
+        ]
+        gained.append(np.sqrt(noise[0] / noise[1]))
+    assert np.mean(gained) == pytest.approx(expected, rel=0.05)

@@ -310,3 +310,9 @@ def test_refused(name, call, values):
     for bad in values:
         with pytest.raises(ValidationError, match=f"^{name}: must be"):
             call(bad)
+
+
+@pytest.mark.filterwarnings("ignore:.*is a spiking neuron type")
+def test_coordinated_neurons_of_coordinated_neurons_are_refused():
+    with pytest.raises(ValidationError, match="overlapping state variable"):
+        SystematicSpiking(coordinated())
