@@ -16,8 +16,8 @@ from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import (
     ALLOCATIONS,
+    MAX_RATES,
     check_neurons,
-    default_max_rates,
     is_coordinated,
     poisson,
     tuning,
@@ -96,8 +96,8 @@ class LegendreMemory(Memory):
         Coordinates, radii and shares of neurons, instead of ``coordinates``, ``freq``,
         ``rms`` and ``spectrum``; for given data, what `realize_for` returns.
     max_rates : nengo.dists.Distribution
-        Maximum rates of the neurons: 200 to 400 Hz by default, 300 Hz for coordinated
-        neurons, or what the enclosing network's ``config`` sets.
+        Maximum rates of the neurons: 200 to 400 Hz by default, or what the enclosing
+        network's ``config`` sets. Coordinated neurons all have the mean of them.
     intercepts : nengo.dists.Distribution, optional
         Intercepts of the neurons, relative to the radius: `spread_intercepts` by
         default, or what the enclosing network's ``config`` sets.
@@ -177,8 +177,7 @@ class LegendreMemory(Memory):
         self.synapse = _lowpass(synapse)
         self.allocation = check_choice("allocation", allocation, ALLOCATIONS)
         self.neuron_type = configured("neuron_type", neuron_type, poisson())
-        usual_rates = default_max_rates(self.neuron_type)
-        self.max_rates = configured("max_rates", max_rates, usual_rates)
+        self.max_rates = configured("max_rates", max_rates, MAX_RATES)
         self.intercepts = configured("intercepts", intercepts, None)
         check_neurons(self.neuron_type, self.max_rates, self.intercepts)
 
@@ -248,13 +247,13 @@ class LegendreMemory(Memory):
             1,
             radius=self.realization.radii[i],
             neuron_type=self.neuron_type,
-            max_rates=self.max_rates,
             label=label,
             **tuning(
                 self.neuron_type,
                 n_neurons,
                 headroom,
                 self.allocation,
+                self.max_rates,
                 self.intercepts,
             ),
         )

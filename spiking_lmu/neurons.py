@@ -43,7 +43,6 @@ COORDINATED = tuple(name for name in NEURON_TYPES if name.startswith("coordinate
 SHIFTS = ("random", "golden")
 GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
-EQUAL_RATES = Uniform(300, 300)  # of coordinated neurons, of the same mean
 FINER = 32  # random intercepts from which each of those in order is taken
 MOST_NEURONS = 10**9  # of one population
 
@@ -323,6 +322,34 @@ def _evenly_in_asinh(headroom: float, n: int, limit: float) -> np.ndarray:
     return np.sinh(np.linspace(-edge, edge, n)) / headroom
 
 
+class EqualRates(Distribution):
+    """Maximum rates that are all the mean of a distribution.
+
+    Random ones would make decoders differ from each neuron to the next.
+
+    Parameters
+    ----------
+    max_rates : nengo.dists.Distribution or array_like
+    """
+
+    max_rates = DistOrArrayParam("max_rates", sample_shape=("*",))
+
+    def __init__(self, max_rates: Any) -> None:
+        super().__init__()
+        self.max_rates = max_rates
+
+    def sample(self, n: int, d: int | None = None, rng: Any = np.random) -> np.ndarray:
+        """The mean of a sample of ``n``, or of `FINER` times as many, n times."""
+        drawn = get_samples(self.max_rates, _how_many(self.max_rates, n), d, rng)
+        return np.repeat(drawn.mean(axis=0, keepdims=True), n, axis=0)
+
+
+def _how_many(distribution: Any, n: int) -> int:
+    """Values to draw for n neurons; as many as there are where they are given."""
+    given = isinstance(distribution, Samples | np.ndarray)
+    return n if given else FINER * n
+
+
 class OrderedIntercepts(Distribution):
     """Intercepts in the order of tuning of `in_order`, spread over a distribution.
 
@@ -345,9 +372,8 @@ class OrderedIntercepts(Distribution):
         """Intercepts (n,), or (n, d): rising and falling again for n // 2 neurons,
         and once more for the others.
         """
-        given = self.intercepts
-        finer = 1 if isinstance(given, Samples | np.ndarray) else FINER
-        drawn = get_samples(given, finer * n, d, rng)
+        drawn = get_samples(self.intercepts, _how_many(self.intercepts, n), d, rng)
+        finer = len(drawn) // n
         parts = np.split(drawn, [finer * (n // 2)])
         return np.concatenate([_there_and_back(part, finer) for part in parts])
 
@@ -398,25 +424,17 @@ def is_coordinated(neuron_type: NeuronType) -> bool:
     return isinstance(neuron_type, SystematicSpiking)
 
 
-def default_max_rates(neuron_type: NeuronType) -> Uniform:
-    """Maximum rates of a memory's neurons, unless others are given.
-
-    Those of coordinated neurons are all the same: random ones would make decoders
-    differ from each neuron to the next.
-    """
-    return EQUAL_RATES if is_coordinated(neuron_type) else MAX_RATES
-
-
 def tuning(
     neuron_type: NeuronType,
     n_neurons: int,
     headroom: float,
     allocation: str = "optimal",
+    max_rates: Distribution = MAX_RATES,
     intercepts: Distribution | None = None,
 ) -> dict[str, Any]:
     """Arguments of `nengo.Ensemble` that tune one population of a memory.
 
-    Coordinated neurons are in the order of `in_order`.
+    Coordinated neurons are in the order of `in_order`, with equal maximum rates.
 
     Parameters
     ----------
@@ -426,20 +444,24 @@ def tuning(
         The radius in standard deviations of the coordinate.
     allocation : str
         ``"optimal"`` or ``"equal"``: how neurons are spread over the radius.
+    max_rates : nengo.dists.Distribution
+        Of which coordinated neurons have the mean.
     intercepts : nengo.dists.Distribution, optional
         Intercepts to use instead of `spread_intercepts`.
 
     Returns
     -------
     arguments : dict
-        ``encoders``, ``intercepts`` and ``eval_points``.
+        ``encoders``, ``max_rates``, ``intercepts`` and ``eval_points``.
     """
     if intercepts is None:
         intercepts = spread_intercepts(headroom, allocation)
     if is_coordinated(neuron_type):
+        max_rates = EqualRates(max_rates)
         intercepts = OrderedIntercepts(intercepts)
     return {
         "encoders": _encoders(n_neurons),
+        "max_rates": max_rates,
         "intercepts": intercepts,
         "eval_points": tuned_eval_points(headroom),
     }

@@ -27,11 +27,10 @@ from typing import Any
 import numpy as np
 from nengo.dists import Distribution
 from nengo.neurons import NeuronType
-from nengo.params import Default
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_discrete_lyapunov
 
-from .neurons import check_neurons, default_max_rates, is_coordinated, poisson
+from .neurons import MAX_RATES, check_neurons, is_coordinated, poisson
 from .populations import (
     MAX_NEURONS,
     Population,
@@ -178,7 +177,7 @@ def predict_rmse(
     synapse: float | None = None,
     allocation: str = "optimal",
     neuron_type: NeuronType | None = None,
-    max_rates: Distribution = Default,
+    max_rates: Distribution = MAX_RATES,
     intercepts: Distribution | None = None,
     seed: int = 0,
 ) -> float:
@@ -205,8 +204,8 @@ def predict_rmse(
         noise. All others are refused, including ``nengo.LIF``, whose error has a floor
         that more neurons do not lower.
     max_rates, intercepts : nengo.dists.Distribution, optional
-        Of the neurons; in Hz, and relative to the radius. By default as in
-        `networks.LegendreMemory`.
+        Of the neurons; in Hz, and relative to the radius. Coordinated neurons all have
+        the mean of the maximum rates.
     seed : int
         Seed of the populations.
 
@@ -223,8 +222,6 @@ def predict_rmse(
     n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
     synapse = _check_synapse(synapse)
     neuron_type = poisson() if neuron_type is None else neuron_type
-    if max_rates is Default:
-        max_rates = default_max_rates(neuron_type)
     check_neurons(neuron_type, max_rates, intercepts)
     check_predictable(neuron_type)
     rng = np.random.RandomState(check_integer("seed", seed, low=0, high=2**32 - 1))

@@ -12,14 +12,13 @@ import numpy as np
 from nengo.dists import Distribution, get_samples
 from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
-from nengo.params import Default
 from scipy.special import ndtri
 
 from .decoders import blocks, decoder_solver
 from .neurons import (
+    MAX_RATES,
     SystematicSpiking,
     check_neurons,
-    default_max_rates,
     poisson,
     spike_height,
     tuning,
@@ -251,7 +250,7 @@ def draw_population(
     rng: np.random.RandomState,
     allocation: str = "optimal",
     neuron_type: NeuronType | None = None,
-    max_rates: Distribution = Default,
+    max_rates: Distribution = MAX_RATES,
     intercepts: Distribution | None = None,
 ) -> Population:
     """A random population, drawn and solved as in `networks.LegendreMemory`.
@@ -285,12 +284,10 @@ def draw_population(
     if not isinstance(rng, np.random.RandomState):
         raise refusal("rng", rng, "a numpy.random.RandomState")
     neuron_type = poisson() if neuron_type is None else neuron_type
-    if max_rates is Default:
-        max_rates = default_max_rates(neuron_type)
     check_neurons(neuron_type, max_rates, intercepts)
-    tuned = tuning(neuron_type, n_neurons, headroom, allocation, intercepts)
+    tuned = tuning(neuron_type, n_neurons, headroom, allocation, max_rates, intercepts)
     gain, bias = neuron_type.gain_bias(
-        get_samples(max_rates, n_neurons, rng=rng),
+        get_samples(tuned["max_rates"], n_neurons, rng=rng),
         get_samples(tuned["intercepts"], n_neurons, rng=rng),
     )
     encoders, points = tuned["encoders"], tuned["eval_points"]

@@ -12,7 +12,7 @@ from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
 from spiking_lmu.networks.exact_memory import ExactMemory
-from spiking_lmu.neurons import OrderedIntercepts, coordinated, poisson
+from spiking_lmu.neurons import EqualRates, OrderedIntercepts, coordinated, poisson
 
 # Neurons
 
@@ -78,7 +78,7 @@ def test_honours_the_configuration_of_the_enclosing_network():
         assert ensemble.max_rates == Uniform(90, 95)
         assert ensemble.intercepts == Choice([0.1])
     for ensemble in together.ensembles:
-        assert ensemble.max_rates == Uniform(50, 60)
+        assert ensemble.max_rates == EqualRates(Uniform(50, 60))
         assert ensemble.intercepts == OrderedIntercepts(Choice([0.1]))
 
 

@@ -11,6 +11,7 @@ from scipy.stats import chi2, kstest
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import (
     NEURON_TYPES,
+    EqualRates,
     OrderedIntercepts,
     SystematicSpiking,
     coordinated,
@@ -265,6 +266,14 @@ def test_given_intercepts_are_put_in_order():
     expected = [-0.2, 0.3, 0.1, -0.5, 0.9, 0.0]
     for same in (given, nengo.dists.Samples(given)):
         assert OrderedIntercepts(same).sample(6).tolist() == expected
+
+
+def test_equal_rates_are_the_mean_of_the_given_ones():
+    rates = EqualRates(nengo.dists.Uniform(20, 40)).sample(50)
+    # a mean of 1,600 values, of deviation 20 / sqrt(12)
+    assert np.ptp(rates) == 0
+    assert rates[0] == pytest.approx(30, abs=5 * 20 / np.sqrt(12 * 1600))
+    assert EqualRates([20.0, 60.0]).sample(2).tolist() == [40, 40]
 
 
 def test_a_memory_has_its_coordinated_neurons_in_order():

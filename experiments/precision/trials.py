@@ -29,8 +29,8 @@ from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
     ALLOCATIONS,
+    MAX_RATES,
     NEURON_TYPES,
-    default_max_rates,
     neuron_type,
     spike_height,
 )
@@ -299,13 +299,12 @@ def make_model(
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
         factor = task["rate_factor"]
-        usual = default_max_rates(neuron_type(task["neuron_type"]))
         memory = make_memory(
             task,
             recording,
             coordinates=coordinates,
             allocation=allocation,
-            max_rates=Uniform(factor * usual.low, factor * usual.high),
+            max_rates=Uniform(factor * MAX_RATES.low, factor * MAX_RATES.high),
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
         counter = add_counter(memory.ensembles)
