@@ -20,12 +20,12 @@ from spiking_lmu.neurons import (
     check_neurons,
     is_coordinated,
     poisson,
-    tuning,
 )
 from spiking_lmu.noise import noise_rmse, spiking_noise
 from spiking_lmu.populations import Population
 from spiking_lmu.realization import Realization, check_realization, realize
 from spiking_lmu.signals import Spectrum
+from spiking_lmu.tuning_curves import tuning
 from spiking_lmu.validation import (
     check_array,
     check_choice,

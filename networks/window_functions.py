@@ -14,7 +14,8 @@ from nengo.utils.builder import default_n_eval_points
 from numpy.typing import ArrayLike
 
 from spiking_lmu.decoders import PoissonL2
-from spiking_lmu.neurons import spike_height, spread_intercepts
+from spiking_lmu.neurons import spike_height
+from spiking_lmu.tuning_curves import spread_intercepts
 from spiking_lmu.validation import check_integer, refusal
 
 # Nengo uses two for each neuron, and its memory grows with the square of the neurons

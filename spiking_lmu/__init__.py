@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .metrics import rmse as rmse
     from .neurons import SystematicSpiking as SystematicSpiking
     from .neurons import coordinated as coordinated
-    from .neurons import in_order as in_order
     from .neurons import poisson as poisson
     from .noise import error_covariance as error_covariance
     from .noise import predict_rmse as predict_rmse
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from .signals import Spectrum as Spectrum
     from .signals import white_noise as white_noise
     from .simulator.simulator import Simulator as Simulator
+    from .tuning_curves import in_order as in_order
 
 __version__ = "0.2.0"
 
@@ -53,12 +53,13 @@ __getattr__, __dir__, __all__ = on_first_use(
         "legendre": ("readout", "sampled_readout", "state_space"),
         "linear_systems": ("discretize", "map_to_synapse", "simulate"),
         "metrics": ("Floor", "Scaling", "fit_floor", "fit_scaling", "nrmse", "rmse"),
-        "neurons": ("SystematicSpiking", "coordinated", "in_order", "poisson"),
+        "neurons": ("SystematicSpiking", "coordinated", "poisson"),
         "noise": ("error_covariance", "predict_rmse", "required_neurons"),
         "realization": ("Realization", "realize", "realize_for"),
         "signals": ("Spectrum", "white_noise"),
         "simulator": ("Simulator",),
         "training": (),
+        "tuning_curves": ("in_order",),
         # the layers above, for those who write spiking_lmu.networks.LegendreMemory
         "networks": (),
         "hardware": (),

@@ -15,14 +15,8 @@ from nengo.neurons import NeuronType
 from scipy.special import ndtri
 
 from .decoders import blocks, decoder_solver
-from .neurons import (
-    MAX_RATES,
-    SystematicSpiking,
-    check_neurons,
-    poisson,
-    spike_height,
-    tuning,
-)
+from .neurons import MAX_RATES, SystematicSpiking, check_neurons, poisson, spike_height
+from .tuning_curves import tuning
 from .validation import check_integer, check_number, refusal
 
 MAX_NEURONS = 10**6

@@ -10,7 +10,8 @@ from scipy import stats
 
 from simulator_cases import LANES, SEED
 from spiking_lmu import Simulator
-from spiking_lmu.neurons import SystematicSpiking, in_order
+from spiking_lmu.neurons import SystematicSpiking
+from spiking_lmu.tuning_curves import in_order
 
 DT = 0.001
 UNLIKELY = 1e-3  # of each of the tests, whose seeds are fixed

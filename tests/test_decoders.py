@@ -11,8 +11,9 @@ from nengo.exceptions import BuildError, ValidationError
 from spiking_lmu import neurons
 from spiking_lmu.decoders import BLOCK, PoissonL2, noise_tau
 from spiking_lmu.networks import LegendreMemory
-from spiking_lmu.neurons import poisson, tuned_eval_points
+from spiking_lmu.neurons import poisson
 from spiking_lmu.populations import Population, draw_population
+from spiking_lmu.tuning_curves import tuned_eval_points
 
 
 def test_noise_averages_out_longer_in_slower_and_larger_populations():

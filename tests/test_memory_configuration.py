@@ -12,7 +12,8 @@ from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
 from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork
 from spiking_lmu.networks.exact_memory import ExactMemory
-from spiking_lmu.neurons import EqualRates, OrderedIntercepts, coordinated, poisson
+from spiking_lmu.neurons import coordinated, poisson
+from spiking_lmu.tuning_curves import EqualRates, OrderedIntercepts
 
 # Neurons
 

@@ -11,13 +11,15 @@ from scipy.stats import chi2, kstest
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import (
     NEURON_TYPES,
-    EqualRates,
-    OrderedIntercepts,
     SystematicSpiking,
     coordinated,
-    in_order,
     neuron_type,
     poisson,
+)
+from spiking_lmu.tuning_curves import (
+    EqualRates,
+    OrderedIntercepts,
+    in_order,
     spread_intercepts,
     tuned_eval_points,
 )

@@ -9,12 +9,7 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.decoders import PoissonL2, noise_tau
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import simulate
-from spiking_lmu.neurons import (
-    SystematicSpiking,
-    coordinated,
-    poisson,
-    tuned_eval_points,
-)
+from spiking_lmu.neurons import SystematicSpiking, coordinated, poisson
 from spiking_lmu.noise import (
     error_covariance,
     noise_rmse,
@@ -25,6 +20,7 @@ from spiking_lmu.noise import (
 from spiking_lmu.populations import Population, draw_population
 from spiking_lmu.realization import FEWEST_NEURONS, realize
 from spiking_lmu.signals import Spectrum, white_noise
+from spiking_lmu.tuning_curves import tuned_eval_points
 
 THETA, DT, TAU = 0.5, 0.001, 0.05
 

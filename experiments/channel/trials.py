@@ -21,13 +21,10 @@ from spiking_lmu.experiments.sweeps.backends import SIMULATORS, Model
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.metrics import rmse
 from spiking_lmu.networks.counting import add_counter
-from spiking_lmu.neurons import (
-    NEURON_TYPES,
-    in_order,
-    neuron_type,
-)
+from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 from spiking_lmu.populations import Population, predictable
 from spiking_lmu.signals import lowpass
+from spiking_lmu.tuning_curves import in_order
 
 SYNAPSE = 0.01  # tau f: the synapse in periods of the sine
 STEP = 0.001  # dt f: the time step in periods of the sine
