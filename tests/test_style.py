@@ -20,13 +20,12 @@ def draw():
     errors = 1 / np.sqrt(neurons)
     with style.rc():
         figure = style.new_figure("double", aspect=0.5)
-        left, middle, right = figure.subplots(1, 3)
+        left, right = figure.subplots(1, 2)
         style.points(left, neurons, errors, errors * 0.9, errors * 1.1, label="θ = 1")
         style.log_axis(left.xaxis)
         style.log_axis(left.yaxis)
         style.guide_line(left, (10, 1000), 0.1)
         style.letter(left, "a")
-        style.raster(middle, [0.1, 0.2, 0.2], [0, 1, 2])
         style.heatmap(right, [[0.0, 1.0], [-2.0, 0.5]], (0, 1, 0, 1))
         left.legend()
     return figure

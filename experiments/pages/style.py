@@ -415,13 +415,6 @@ def letter(ax: Axes, text: str) -> None:
     )
 
 
-def raster(ax: Axes, times: Any, neurons: Any, **kwargs: Any) -> None:
-    """One tick a spike: ``neurons[k]`` fired at ``times[k]``."""
-    times, neurons = np.asarray(times, dtype=float), np.asarray(neurons, dtype=float)
-    look = {"color": INK, "linewidth": 0.45, "rasterized": True}
-    ax.vlines(times, neurons - 0.42, neurons + 0.42, **{**look, **kwargs})
-
-
 def heatmap(
     ax: Axes,
     values: Any,

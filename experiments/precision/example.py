@@ -90,7 +90,9 @@ def plot_example(example: Example) -> Figure:
     neurons = np.arange(example.spikes.shape[1])
     few = neurons[:: max(1, len(neurons) // 150)]
     steps, which = np.nonzero(example.spikes[:, few])
-    style.raster(axes[0], t[steps], which)
+    # one tick a spike
+    ticks = {"color": style.INK, "linewidth": 0.45, "rasterized": True}
+    axes[0].vlines(t[steps], which - 0.42, which + 0.42, **ticks)
     axes[0].set_ylabel(f"Neuron ({len(few)} of {len(neurons):,})")
     axes[0].set_ylim(-1, len(few))
     axes[0].set_title(
