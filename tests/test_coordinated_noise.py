@@ -13,7 +13,6 @@ from spiking_lmu.neurons import (
     GOLDEN,
     SystematicSpiking,
     coordinated,
-    in_order,
     poisson,
 )
 from spiking_lmu.noise import (
@@ -30,6 +29,7 @@ from spiking_lmu.populations import (
 )
 from spiking_lmu.realization import realize
 from spiking_lmu.signals import Spectrum
+from spiking_lmu.tuning_curves import in_order
 
 DT = 0.001
 
