@@ -341,7 +341,7 @@ def _start_anew(sim: Simulator, rng: np.random.RandomState) -> None:
     """Let neurons start in another random state for each sequence."""
     for operator in sim.model.operators:
         if isinstance(operator, SimNeurons):
-            n, lanes = operator.output.size, range(sim.minibatch_size)
+            n, lanes = operator.output.size, range(sim.minibatch_size or 1)
             states = [operator.neurons.make_state(n, rng) for _ in lanes]
             for name, signal in operator.state.items():
                 values = [state[name] for state in states]
