@@ -1,4 +1,4 @@
-"""Coordinated spikes on the compiled simulator, against Nengo's and by statistics."""
+"""Coordinated and regular spikes, against those of Nengo and by statistics."""
 
 import pickle
 
@@ -68,10 +68,13 @@ class Coordinated(nengo.Network):
             tuning = {}
         with self:
             self.stimulus = nengo.Node(PresentInput(np.zeros((1, dimensions)), DT))
+            neuron_type = nengo.RegularSpiking(BASES[base], amplitude)
+            if shift != "regular":
+                neuron_type = SystematicSpiking(BASES[base], shift, amplitude)
             self.ensemble = nengo.Ensemble(
                 n,
                 dimensions,
-                neuron_type=SystematicSpiking(BASES[base], shift, amplitude),
+                neuron_type=neuron_type,
                 n_eval_points=300,
                 max_rates=nengo.dists.Uniform(*MAX_RATES.get(base, (200, 400))),
                 **tuning,
@@ -177,7 +180,7 @@ def test_values_alone_are_those_with_spikes(base, shift):
 
 
 @pytest.mark.parametrize("optimize", [False, True])
-@pytest.mark.parametrize("base", ["lif", "negative"])
+@pytest.mark.parametrize("base", ["lif", "linear", "negative"])
 def test_golden_spikes_side_by_side(base, optimize):
     network, x = (
         Coordinated(base),
@@ -187,6 +190,28 @@ def test_golden_spikes_side_by_side(base, optimize):
     for lane in range(LANES):
         reference = simulated(network, x[lane], nengo.Simulator)
         assert_same_spikes(counts(many, network)[lane], counts(reference, network))
+
+
+@pytest.mark.parametrize("base", ["lif", "lif-slow", "linear"])
+@pytest.mark.parametrize("ordered", [False, True])
+def test_regular_spikes_are_those_of_nengo(base, ordered):
+    """But where a voltage is within rounding of a whole number."""
+    network = Coordinated(base, "regular", n_outputs=2, ordered=ordered)
+    x = np.stack([signal(200, seed=k) for k in range(LANES)])
+    many = simulated(network, x, minibatch_size=LANES, optimize=True)
+    one = simulated(network, x[0], optimize=True)
+    for lane in range(LANES):
+        reference = simulated(network, x[lane], nengo.Simulator)
+        expected = counts(reference, network)
+        assert np.any(expected)
+        found = [counts(many, network)[lane]]
+        found += [counts(one, network)] if lane == 0 else []
+        for spikes in found:
+            assert np.mean(spikes != expected) < 1e-3
+            assert np.abs(np.cumsum(spikes - expected, axis=0)).max() <= 1
+        for probe in network.values if lane == 0 else ():
+            differ = ~np.isclose(one.data[probe], reference.data[probe], atol=1e-9)
+            assert np.mean(differ) < 0.01
 
 
 @pytest.mark.parametrize("optimize", [False, True])

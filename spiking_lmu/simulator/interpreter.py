@@ -16,13 +16,13 @@ from numba import types
 from . import opcodes as do
 from .kernels import (
     convolutions,
-    coordinated_spikes,
     filters,
     inputs,
     learning,
     operators,
     poisson_events,
     populations,
+    rate_populations,
 )
 
 __all__ = ["load_interpreter"]
@@ -75,8 +75,8 @@ def _interpreter(fingerprint: str) -> Any:
                     populations.population(code, at, arena, words, lanes)
                 elif opcode == do.POISSON_EVENTS:
                     poisson_events.poisson_events(code, at, arena, words, lanes)
-                elif opcode == do.COORDINATED_SPIKES:
-                    coordinated_spikes.coordinated_spikes(code, at, arena, words, lanes)
+                elif opcode == do.RATE_POPULATION:
+                    rate_populations.rate_population(code, at, arena, words, lanes)
                 elif opcode == do.LOWPASS:
                     filters.lowpass(code, at, arena, words, lanes)
                 elif opcode == do.TIME_UPDATE:

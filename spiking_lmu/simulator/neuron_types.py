@@ -2,7 +2,7 @@
 
 `kernels.populations` encodes, steps neurons and decodes, or does a part of that;
 `kernels.poisson_events` does all of it for one-dimensional Poisson populations, and
-`kernels.coordinated_spikes` for those with coordinated spikes.
+`kernels.rate_populations` for those with coordinated or regular spikes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from . import opcodes
 from .arena import NotCompiled, Place
 from .fusion import Population
 from .instructions import Instruction, Room, translates
-from .kernels import coordinated_tables, event_tables
-from .kernels.coordinated_spikes import scratch_size as coordinated_scratch_size
-from .kernels.coordinated_tables import coordinated_table
+from .kernels import event_tables, rate_populations, rate_tables
 from .kernels.event_tables import event_table, rate_table
 from .kernels.populations import decoder_table, scratch_size
 from .kernels.steps import KINDS, parameters
@@ -48,8 +46,8 @@ def population(found: Population, room: Room) -> list[Instruction]:
         exact = room.arena.dtype == np.float64  # as tables of events require
         if exact and event_tables.eligible(last.neurons):
             return [_poisson_events(found, last, room)]
-        if coordinated_tables.eligible(last.neurons) and _is_one(last, found):
-            return [_coordinated_spikes(found, last, room)]
+        if rate_tables.eligible(last.neurons) and _is_one(last, found):
+            return [_rate_population(found, last, room)]
     if not before:
         return [_population(last, room, found.currents, found.output, found, found)]
     (rates,) = before
@@ -123,37 +121,45 @@ def _poisson_events(found: Population, operator: SimNeurons, room: Room) -> Inst
 
 
 def _is_one(operator: SimNeurons, found: Population) -> bool:
-    """Whether nobody else needs the random numbers of neurons, which share one."""
+    """Whether the neurons share one random number, if any, that nobody else reads."""
+    if "first" not in operator.state:
+        return True
     begins = np.flatnonzero(operator.state["first"].initial_value)
     return not found.watched and begins.tolist() == [0]
 
 
-def _coordinated_spikes(
+def _rate_population(
     found: Population, operator: SimNeurons, room: Room
 ) -> Instruction:
     n, decoders = found.encoders.shape[0], found.stacked_decoders
-    table = coordinated_table(
+    table = rate_tables.population_table(
         found.encoders.initial_value[:, 0],
         found.bias.initial_value,
         decoders.T,
         operator.neurons,
         room.dt,
     )
-    size = coordinated_scratch_size(n, len(decoders), room.arena.minibatch_size)
-    extra, offset = operator.state_extra.values(), room.place(operator.state["offset"])
+    minibatch = room.arena.minibatch_size
+    size = rate_populations.scratch_size(n, len(decoders), minibatch)
+    if "voltage" in operator.state:
+        state, stream = operator.state["voltage"], rate_populations.REGULAR
+        _contiguous(state, room)
+    else:
+        state, stream = operator.state["offset"], rate_populations.GOLDEN_SHIFT
+        if operator.state_extra:
+            stream = room.sources.stream(*operator.state_extra.values())
     spikes = NOWHERE if found.output is None else room.place(found.output)
     operands = [
         *room.place(found.x).code,
         room.constant(table),
-        room.scratch(("coordinated", size), size),
-        room.sources.stream(*extra) if extra else ABSENT,
-        *(offset.offset, offset.lane),
+        room.scratch(("rates", size), size),
+        *(stream, room.place(state).offset, room.place(state).lane),
         room.shared("golden", lambda: GOLDEN),
         *spikes.code,
         *(n, len(decoders)),
         *_outputs(found, room),
     ]
-    return Instruction(opcodes.COORDINATED_SPIKES, operands)
+    return Instruction(opcodes.RATE_POPULATION, operands)
 
 
 def _outputs(found: Population, room: Room) -> list[int]:

@@ -156,7 +156,8 @@ def _encode(
 
 
 @compiled(fastmath={"reassoc", "nsz"})
-def _dot(a: Any, b: Any) -> float:
+def dot(a: Any, b: Any) -> float:
+    """The sum of products, in any order."""
     total = 0.0
     for i in range(len(a)):
         total += a[i] * b[i]
@@ -180,7 +181,7 @@ def _decode(
     elif n_outputs <= FEW_OUTPUTS:
         for k in range(n_outputs):
             of = weights + k * step
-            arena[code[outputs + 3 * k]] += _dot(arena[of : of + count], out)
+            arena[code[outputs + 3 * k]] += dot(arena[of : of + count], out)
     else:
         first = code[outputs]
         together = True
