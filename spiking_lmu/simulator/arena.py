@@ -11,7 +11,7 @@ import numpy as np
 from nengo.builder.operator import Reset
 from nengo.builder.signal import Signal, SignalDict
 
-ALIGNED = 8  # numbers in a line of the processor's cache
+LINE = 64  # bytes in a line of the processor's cache
 
 
 class NotCompiled(Exception):
@@ -63,6 +63,8 @@ class Arena:
     ----------
     numbers : ndarray
         The array, after `allocate`.
+    aligned : int
+        Numbers in a line of the processor's cache; places begin with a line.
     n_varying : int
         Signals that operators write lie before this index, everything else behind it.
     """
@@ -76,6 +78,7 @@ class Arena:
         varying: set[Signal] | None = None,
     ) -> None:
         self.dtype, self.minibatch_size = np.dtype(dtype), minibatch_size
+        self.aligned = LINE // self.dtype.itemsize
         self.numbers = np.empty(0, self.dtype)
         self._places: dict[Signal, Place] = {}
         self._constants: list[tuple[int, np.ndarray]] = []
@@ -110,7 +113,7 @@ class Arena:
     def reserve(self, size: int) -> int:
         """The offset of room for some numbers."""
         offset = self._size
-        self._size += -(-size // ALIGNED) * ALIGNED
+        self._size += -(-size // self.aligned) * self.aligned
         return offset
 
     def constant(self, values: Any) -> int:
@@ -146,8 +149,8 @@ class Arena:
 
     def allocate(self) -> None:
         """Make the array, with all constants in it."""
-        room = np.zeros(self._size + ALIGNED, self.dtype)
-        first = -(room.ctypes.data // self.dtype.itemsize) % ALIGNED
+        room = np.zeros(self._size + self.aligned, self.dtype)
+        first = -(room.ctypes.data // self.dtype.itemsize) % self.aligned
         self.numbers = room[first : first + self._size]
         for offset, values in self._constants:
             self.numbers[offset : offset + values.size] = values

@@ -30,7 +30,7 @@ from nengo.utils.functions import function_name
 from scipy.sparse import csr_array
 
 from . import opcodes
-from .arena import ALIGNED, Arena, NotCompiled, Place
+from .arena import Arena, NotCompiled, Place
 from .sources import Sources
 
 __all__ = ["Instruction", "Room", "translate", "translates"]
@@ -142,7 +142,7 @@ def time_update(operator: TimeUpdate, room: Room) -> list[Instruction]:
 def reset(operator: Reset, room: Room) -> list[Instruction]:
     signal, dst = operator.dst, room.place(operator.dst)
     n, value = signal.size, room.shared(operator.value, lambda: operator.value)
-    unused, odd = divmod(-n * dst.stride % ALIGNED, dst.stride)
+    unused, odd = divmod(-n * dst.stride % room.arena.aligned, dst.stride)
     if not odd and n == signal.base.size and dst == room.place(signal.base):
         n += unused  # so that it adjoins the next signal
     return [Instruction(opcodes.RESET, [n, *dst.code, value])]
