@@ -8,7 +8,7 @@ import pytest
 from nengo.builder.connection import build_solver
 from nengo.exceptions import BuildError, ValidationError
 
-from spiking_lmu import neurons
+from spiking_lmu import tuning_curves
 from spiking_lmu.decoders import BLOCK, PoissonL2, noise_tau
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import poisson
@@ -190,7 +190,7 @@ def test_memories_of_many_neurons_are_built_in_little_memory(monkeypatch):
     What remains is the points squared, and some arrays of one number a neuron.
     """
     n_points = 300
-    monkeypatch.setattr(neurons, "EVAL_POINTS", n_points)
+    monkeypatch.setattr(tuning_curves, "EVAL_POINTS", n_points)
     with nengo.Network(seed=0) as network:
         memory = LegendreMemory(0.1, 1, 100_000, freq=1.0)
     model = nengo.builder.Model()
@@ -211,7 +211,7 @@ def test_more_evaluation_points_do_not_help(headroom, monkeypatch):
     x = np.random.default_rng(0).normal(size=2000)
     errors = []
     for n_points in (1500, 3000):
-        monkeypatch.setattr(neurons, "EVAL_POINTS", n_points)
+        monkeypatch.setattr(tuning_curves, "EVAL_POINTS", n_points)
         rng = np.random.RandomState(0)
         population = draw_population(1000, headroom, headroom, 0.1, rng)
         distortion = np.mean((population.decode(x) - x) ** 2)

@@ -43,7 +43,7 @@ experiment = Experiment.of_folder(
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",
     otherwise=Otherwise(
-        "with --backend loihi", lambda given: given["backend"] == "loihi", ON_CHIP
+        "with --backend loihi", lambda given: str(given["backend"]) == "loihi", ON_CHIP
     ),
     folders={"network": "memory", "signal": None, "backend": "compiled"},
     needs=needs,

@@ -54,8 +54,8 @@ def test_rates_are_equal(neuron_type):
 
 
 def test_poisson_spikes_are_statistically_equal():
-    """The same populations: the means of 8 inputs differ by what chance allows."""
-    n = 8
+    """The same populations: the means of 12 inputs differ by what chance allows."""
+    n = 12
     model, memory = memory_model(poisson())
     us = inputs(n, 1.5)
     skip = round((THETA + 0.5) / DT)
