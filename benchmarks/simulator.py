@@ -9,9 +9,10 @@ and a first run of a few steps are not in these seconds. Every ratio is that of
 `nengo.Simulator`, with its optimizer, to the simulator, in one run of this script.
 
 The models are fourteen classical ones of Nengo and the `LegendreMemory`, named by its
-order, neurons a dimension, neuron type and maximum rates. ``--scaling`` runs the memory
-from 100 to a million neurons instead, each size in new processes, and writes what it
-measured to ``simulators/scaling.json``. ``--figure`` draws that.
+order, neurons a dimension, neuron type and maximum rates. The last lines compare
+coordinated neurons with independent Poisson neurons in the same run. ``--scaling`` runs
+the memory from 100 to a million neurons instead, each size in new processes, and writes
+what it measured to ``simulators/scaling.json``. ``--figure`` draws that.
 
 Simulators whose packages conflict with ours get an environment in ``build/``. Whatever
 cannot be installed, or refuses a model, is skipped, and the reason is printed.
@@ -112,6 +113,7 @@ def compare(
     ratios: dict[str, list[float]] = {name: [] for name in simulators}
     reasons: dict[tuple[str, str], list[str]] = {}
     differences: dict[str, list[float]] = {}
+    taken: dict[tuple[str, str], float] = {}
     with started(simulators) as workers:
         names = [worker.simulator for worker in workers]
         print(
@@ -124,7 +126,8 @@ def compare(
                 if "skipped" in one:
                     reasons.setdefault((name, one["skipped"]), []).append(model)
                     continue
-                if "poisson" not in model:
+                taken[name, model] = one["seconds"]
+                if "poisson" not in model and "coordinated" not in model:
                     differences.setdefault(name, []).append(one["difference"])
                 if model in CLASSICAL:
                     ratios[name].append(found["nengo"]["seconds"] / one["seconds"])
@@ -136,6 +139,11 @@ def compare(
         print(f"{'classical, ' + label:26} {'':7} {'':8} " + "".join(cells))
     for name, values in differences.items():
         print(f"{name}: outputs without random spikes differ by {max(values):.0e}")
+    for (name, model), seconds in taken.items():
+        other = name, model.replace("coordinated", "poisson")
+        if other != (name, model) and other in taken:
+            ratio = seconds / taken[other]
+            print(f"{name}: {model} takes {ratio:.2f} times as long as Poisson neurons")
     for (name, reason), skipped in reasons.items():
         print(f"{name} skipped {', '.join(skipped)}: {reason}")
 

@@ -368,6 +368,10 @@ MEMORIES = (
     "lmu 6x100 poisson 200-400",
     "lmu 6x1000 poisson 20-40",
     "lmu 6x1000 poisson 200-400",
+    "lmu 6x100 coordinated 20-40",
+    "lmu 6x100 coordinated 200-400",
+    "lmu 6x1000 coordinated 20-40",
+    "lmu 6x1000 coordinated 200-400",
     "lmu 6x1000 lif 20-40",
     "lmu 6x1000 lif 200-400",
 )
