@@ -10,7 +10,7 @@ from nengo.dists import Choice, Uniform
 from numpy.typing import ArrayLike
 
 from spiking_lmu.legendre import state_space
-from spiking_lmu.neurons import NEURON_TYPES, neuron_type
+from spiking_lmu.neurons import LINEAR, NEURON_TYPES, neuron_type
 from spiking_lmu.realization import COORDINATES, Realization, realize_for
 from spiking_lmu.training.weights import fix_seeds, read_weights
 from spiking_lmu.validation import (
@@ -28,8 +28,6 @@ from .sequence import SequenceNetwork
 Network = TypeVar("Network", SequenceNetwork, LMU)
 
 MEMORY_TYPES = ("exact", *NEURON_TYPES)
-# rectified linear tuning curves: of memories, and of hidden units that spike
-LINEAR = tuple(name for name in NEURON_TYPES if name.endswith("relu"))
 SEQUENCES = 200  # at most, to choose coordinates for
 MOMENTS = 100  # at most, of each sequence
 STEP = 1e-4  # of the differences that approximate slopes

@@ -35,6 +35,8 @@ NEURON_TYPES = (
     "coordinated-relu",
     "coordinated-golden-relu",
 )
+# with rectified linear tuning curves; the others have those of LIF neurons
+LINEAR = tuple(name for name in NEURON_TYPES if name.endswith("relu"))
 COORDINATED = tuple(name for name in NEURON_TYPES if name.startswith("coordinated"))
 SHIFTS = ("random", "golden")
 GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio

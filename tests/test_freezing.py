@@ -14,7 +14,7 @@ from spiking_lmu.networks import (
     freeze,
     run_sequences,
 )
-from spiking_lmu.networks.freezing import LINEAR
+from spiking_lmu.neurons import LINEAR
 from spiking_lmu.training.weights import draw_weights, fix_seeds
 
 

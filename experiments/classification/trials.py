@@ -32,9 +32,8 @@ from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
 from spiking_lmu.networks import SequenceNetwork, run_sequences
-from spiking_lmu.networks.freezing import LINEAR
 from spiking_lmu.networks.hidden_units import ACTIVATIONS
-from spiking_lmu.neurons import NEURON_TYPES
+from spiking_lmu.neurons import LINEAR, NEURON_TYPES
 from spiking_lmu.validation import refusal
 
 RUNGS = (*NEURON_TYPES, "loihi")

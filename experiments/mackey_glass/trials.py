@@ -36,7 +36,7 @@ from spiking_lmu.validation import check_integer, refusal
 
 RECURRENT = ("lstm", "lmu", "hybrid")
 MODELS = (*RECURRENT, "parallel", "spiking")
-LINEAR = ("poisson-relu", "relu")  # neurons with linear tuning curves
+USUAL = ("poisson-relu", "relu")  # neurons with linear tuning curves
 PROTOCOLS = ("ours", "paper")
 EXAMPLE = 400  # steps of a test series that are shown
 ON_NENGO = 300  # steps for which the LMU is compared with itself on Nengo
@@ -59,7 +59,7 @@ def make_tasks(
     spiking_units: Annotated[int, Range(1, 10**4)] = 80,
     spiking_epochs: Annotated[int, Range(1, 10**6)] = 3,
     neurons: Annotated[Sequence[int], Range(2, 10**5)] = (20, 60, 200),
-    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = LINEAR,
+    neuron_types: Annotated[Sequence[str], OneOf(NEURON_TYPES)] = USUAL,
     presentations: Annotated[Sequence[int], Range(1, 1000)] = (10,),
     spiking_steps: int = 500,
     protocol: Annotated[Sequence[str], OneOf(PROTOCOLS)] = ("ours",),

@@ -6,16 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.neurons import LINEAR, NEURON_TYPES
 
 #: Ways to make spikes from the tuning curves of LIF neurons; and the rates themselves.
-GENERATORS = (
-    "poisson",
-    "coordinated",
-    "coordinated-golden",
-    "regular",
-    "lif",
-    "rate",
-)
+GENERATORS = tuple(name for name in NEURON_TYPES if name not in LINEAR)
 ORDER = 6  # of the memories that compare them, or the nearest in the grid
 SLOWER = (0.5, 0.25)  # maximum rates, over those of the grid
 

@@ -1,0 +1,127 @@
+"""What coordinated spikes gain over independent ones, one change at a time.
+
+Memories are run as ``spiking-lmu precision`` runs them, with the same inputs in each
+row. Prints the error of each row, and the error of independent Poisson neurons over it,
+with the 95 % interval of the geometric mean over trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import nengo
+import numpy as np
+from nengo.dists import Distribution, Uniform
+from tqdm import tqdm
+
+from spiking_lmu.experiments.precision import trials
+from spiking_lmu.experiments.sweeps.backends import backend
+from spiking_lmu.intervals import mean_interval
+from spiking_lmu.tuning_curves import EqualRates, OrderedIntercepts
+
+USUAL = Uniform(200, 400)  # Hz, the default of `LegendreMemory`
+
+
+class RandomInterceptsInOrder(Distribution):
+    """Intercepts that are drawn at random and sorted, for each preferred sign.
+
+    In order from one end of the range to the other, or there and back.
+    """
+
+    def __init__(self, intercepts: Distribution, back: bool) -> None:
+        super().__init__()
+        self.intercepts, self.back = intercepts, back
+
+    def sample(
+        self, n: int, d: int | None = None, rng: np.random.RandomState = np.random
+    ) -> np.ndarray:
+        drawn = self.intercepts.sample(n, d, rng)
+        down, up = np.sort(drawn[: n // 2], axis=0), np.sort(drawn[n // 2 :], axis=0)
+        if not self.back:
+            return np.concatenate([down[::-1], up])
+        return np.concatenate([p for x in (down, up) for p in (x[::2], x[1::2][::-1])])
+
+
+def spikes_alone(ensemble: nengo.Ensemble, back: bool = False) -> None:
+    """Draw maximum rates and intercepts as for independent neurons."""
+    ensemble.max_rates = USUAL
+    ordered = ensemble.intercepts
+    ensemble.intercepts = RandomInterceptsInOrder(ordered.intercepts, back)
+
+
+def there_and_back(ensemble: nengo.Ensemble) -> None:
+    spikes_alone(ensemble, back=True)
+
+
+def evenly_spaced(ensemble: nengo.Ensemble) -> None:
+    ensemble.max_rates = USUAL
+
+
+def unchanged(ensemble: nengo.Ensemble) -> None:
+    """Leave the tuning that `LegendreMemory` chooses."""
+
+
+def all_of_it(ensemble: nengo.Ensemble) -> None:
+    """Tune independent neurons as coordinated ones."""
+    ensemble.max_rates = EqualRates(USUAL)
+    ensemble.intercepts = OrderedIntercepts(ensemble.intercepts)
+
+
+ROWS = {
+    "independent": ("poisson", unchanged),
+    "independent, tuned as coordinated": ("poisson", all_of_it),
+    "coordinated spikes alone, in order": ("coordinated", spikes_alone),
+    "+ order there and back": ("coordinated", there_and_back),
+    "+ evenly spaced intercepts": ("coordinated", evenly_spaced),
+    "+ equal maximum rates": ("coordinated", unchanged),
+    "golden shift, spikes alone, in order": ("coordinated-golden", spikes_alone),
+    "golden shift, all of it": ("coordinated-golden", unchanged),
+}
+
+
+def error(
+    task: dict[str, Any], kind: str, change: Callable[[nengo.Ensemble], None]
+) -> float:
+    """The error of one run of the network of a task, with other neurons."""
+    (seed,) = task["seeds"]
+    u = trials.make_input(task, seed, None)
+    model, memory = trials.make_model({**task, "neuron_type": kind}, seed, None)
+    for ensemble in memory.ensembles:
+        change(ensemble)
+    run = backend("compiled").run
+    (recorded,) = run([model], [u], task["dt"], [seed])
+    return trials.measure(task, seed, memory, u, recorded)["rmse"]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--order", type=int, default=6)
+    parser.add_argument("--neurons", type=int, default=1000, help="a dimension")
+    parser.add_argument("--trials", type=int, default=10)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parse()
+    nengo.rc.set("decoder_cache", "enabled", "False")
+    tasks = trials.make_tasks(
+        orders=(given.order,),
+        neurons=(given.neurons,),
+        neuron_types=("poisson",),
+        designs=("balanced/optimal",),
+        trials=given.trials,
+    )
+    errors = {
+        name: np.array([error(task, *row) for task in tqdm(tasks, name, leave=False)])
+        for name, row in ROWS.items()
+    }
+    for name, found in errors.items():
+        gains = np.log(errors["independent"] / found)
+        mean, low, high = np.exp(mean_interval(gains))
+        print(f"{name:38} {found.mean():.2e}  {mean:6.2f} [{low:.2f}, {high:.2f}]")
+
+
+if __name__ == "__main__":
+    main()
