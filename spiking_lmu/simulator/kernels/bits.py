@@ -11,22 +11,21 @@ from numba.extending import intrinsic
 
 @intrinsic
 def bits_of(typingctx: Any, value: Any) -> Any:
-    """The bits of a float, as a signed integer."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.int64(types.float64), codegen
+    """The bits of a float, as a signed integer of the same size."""
+    return _reinterpreted(value, types.int32 if value == types.float32 else types.int64)
 
 
 @intrinsic
-def float_of(typingctx: Any, value: Any) -> Any:
-    """The float that has these bits."""
+def float_of(typingctx: Any, bits: Any) -> Any:
+    """The float, of the same size, that has these bits."""
+    return _reinterpreted(bits, types.float32 if bits == types.int32 else types.float64)
 
+
+def _reinterpreted(value: Any, as_type: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
+        return builder.bitcast(args[0], context.get_value_type(as_type))
 
-    return types.float64(types.int64), codegen
+    return as_type(value), codegen
 
 
 @intrinsic
@@ -55,26 +54,6 @@ def which_above_one(typingctx: Any, array: Any, first: Any) -> Any:
         return builder.bitcast(above, ir.IntType(64))
 
     return types.uint64(array, types.intp), codegen
-
-
-@intrinsic
-def bits_of_short(typingctx: Any, value: Any) -> Any:
-    """The bits of a float of 32 bits, as a signed integer."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(32))
-
-    return types.int32(types.float32), codegen
-
-
-@intrinsic
-def short_float_of(typingctx: Any, value: Any) -> Any:
-    """The float of 32 bits that has these bits."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.int32), codegen
 
 
 @intrinsic

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .bits import bits_of, bits_of_short, float_of, short_float_of
+from .bits import bits_of, float_of
 from .compilation import compiled
 from .random_numbers import poisson, uniform
 
@@ -85,9 +85,9 @@ def _log1p_inverse_64(x: float) -> float:
 @compiled(fastmath={"contract"})
 def _log1p_inverse_32(x: Any) -> Any:
     above = ONE + x
-    bits = bits_of_short(x)
-    k = np.int32(bits_of_short(above) - bits + SHORT_HALF) >> np.int32(23)
-    scaled = short_float_of(np.int32(bits + np.int32(k << np.int32(23))))
+    bits = bits_of(x)
+    k = np.int32(bits_of(above) - bits + SHORT_HALF) >> np.int32(23)
+    scaled = float_of(np.int32(bits + np.int32(k << np.int32(23))))
     s = (ONE if k == np.int32(0) else above - scaled) / (above + scaled)
     z = s * s
     rest = s + s * (z * (THIRD + z * (FIFTH + z * SEVENTH)))
