@@ -13,7 +13,7 @@ from typing import Any
 
 import nengo
 import numpy as np
-from nengo.dists import Distribution, Uniform
+from nengo.dists import Uniform
 from tqdm import tqdm
 
 from spiking_lmu.experiments.precision import trials
@@ -24,49 +24,33 @@ from spiking_lmu.tuning_curves import EqualRates, OrderedIntercepts
 USUAL = Uniform(200, 400)  # Hz, the default of `LegendreMemory`
 
 
-class RandomInterceptsInOrder(Distribution):
-    """Intercepts that are drawn at random and sorted, for each preferred sign.
-
-    In order from one end of the range to the other, or there and back.
-    """
-
-    def __init__(self, intercepts: Distribution, back: bool) -> None:
-        super().__init__()
-        self.intercepts, self.back = intercepts, back
-
-    def sample(
-        self, n: int, d: int | None = None, rng: np.random.RandomState = np.random
-    ) -> np.ndarray:
-        drawn = self.intercepts.sample(n, d, rng)
-        down, up = np.sort(drawn[: n // 2], axis=0), np.sort(drawn[n // 2 :], axis=0)
-        if not self.back:
-            return np.concatenate([down[::-1], up])
-        return np.concatenate([p for x in (down, up) for p in (x[::2], x[1::2][::-1])])
-
-
-def spikes_alone(ensemble: nengo.Ensemble, back: bool = False) -> None:
-    """Draw maximum rates and intercepts as for independent neurons."""
-    ensemble.max_rates = USUAL
-    ordered = ensemble.intercepts
-    ensemble.intercepts = RandomInterceptsInOrder(ordered.intercepts, back)
-
-
-def there_and_back(ensemble: nengo.Ensemble) -> None:
-    spikes_alone(ensemble, back=True)
-
-
-def evenly_spaced(ensemble: nengo.Ensemble) -> None:
-    ensemble.max_rates = USUAL
-
-
-def unchanged(ensemble: nengo.Ensemble) -> None:
+def unchanged(ensemble: nengo.Ensemble, rng: np.random.RandomState) -> None:
     """Leave the tuning that `LegendreMemory` chooses."""
 
 
-def all_of_it(ensemble: nengo.Ensemble) -> None:
+def all_of_it(ensemble: nengo.Ensemble, rng: np.random.RandomState) -> None:
     """Tune independent neurons as coordinated ones."""
     ensemble.max_rates = EqualRates(USUAL)
     ensemble.intercepts = OrderedIntercepts(ensemble.intercepts)
+
+
+def evenly_spaced(ensemble: nengo.Ensemble, rng: np.random.RandomState) -> None:
+    """Draw maximum rates at random."""
+    ensemble.max_rates = USUAL
+
+
+def there_and_back(ensemble: nengo.Ensemble, rng: np.random.RandomState) -> None:
+    """Draw maximum rates and intercepts at random."""
+    ensemble.max_rates = USUAL
+    drawn = ensemble.intercepts.intercepts.sample(ensemble.n_neurons, rng=rng)
+    ensemble.intercepts = OrderedIntercepts(drawn)
+
+
+def spikes_alone(ensemble: nengo.Ensemble, rng: np.random.RandomState) -> None:
+    """Draw both at random, and put the neurons in order from end to end."""
+    there_and_back(ensemble, rng)
+    down, up = np.split(ensemble.intercepts.intercepts, [ensemble.n_neurons // 2])
+    ensemble.intercepts = np.concatenate([np.sort(down)[::-1], np.sort(up)])
 
 
 ROWS = {
@@ -81,15 +65,14 @@ ROWS = {
 }
 
 
-def error(
-    task: dict[str, Any], kind: str, change: Callable[[nengo.Ensemble], None]
-) -> float:
+def error(task: dict[str, Any], kind: str, change: Callable[..., None]) -> float:
     """The error of one run of the network of a task, with other neurons."""
     (seed,) = task["seeds"]
     u = trials.make_input(task, seed, None)
     model, memory = trials.make_model({**task, "neuron_type": kind}, seed, None)
+    rng = np.random.RandomState(seed % 2**32)
     for ensemble in memory.ensembles:
-        change(ensemble)
+        change(ensemble, rng)
     run = backend("compiled").run
     (recorded,) = run([model], [u], task["dt"], [seed])
     return trials.measure(task, seed, memory, u, recorded)["rmse"]

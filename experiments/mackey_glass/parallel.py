@@ -18,6 +18,7 @@ from spiking_lmu.experiments.sweeps.backends import SIMULATORS, of_task
 from spiking_lmu.metrics import nrmse
 from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 from spiking_lmu.networks.counting import add_counter
+from spiking_lmu.neurons import COORDINATED
 
 RATE = 3e-3  # at the beginning; it falls along half a cosine
 BATCH = 200  # steps in each update, in parallel form
@@ -114,7 +115,7 @@ def noise_of(kind: str) -> str:
     Coordinated neurons have much less than independent ones, and a network that expects
     more loses precision. For all others it is that of Poisson neurons, from theory.
     """
-    return kind if kind.startswith("coordinated") else "poisson-relu"
+    return kind if kind in COORDINATED else "poisson-relu"
 
 
 def run_in_spikes(
