@@ -20,8 +20,8 @@ export TF_CPP_MIN_LOG_LEVEL := 2
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help environment precision test lint types coverage bench matrix oldest newest \
-	preview nengo-suite wheel clean
+.PHONY: help environment precision test lint types coverage docs bench matrix oldest \
+	newest preview nengo-suite wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -51,6 +51,13 @@ coverage: environment ## run the suite, and fail where it covers under 95 %
 	@$(BIN)/coverage erase
 	@$(BIN)/$(PYTEST) $(addprefix --cov=,$(PACKAGES)) --cov-report=term-missing:skip-covered \
 		--cov-fail-under=95 $(ARGS)
+
+# Warnings are errors. Pages that have not changed are taken from the build before; after a
+# change of code, `rm -r build/docs` has their notebooks run again.
+docs: environment ## build the documentation site, whose notebooks run, in build/docs
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto \
+		--doctree-dir build/docs/.doctrees docs build/docs $(ARGS)
+	@echo "build/docs/index.html"
 
 bench: environment ## run the benchmarks
 	@set -e; for file in benchmarks/*.py; do echo "$$file"; $(BIN)/python $$file; done
@@ -100,5 +107,5 @@ wheel: environment ## build sdist and wheel into dist/, and test the wheel elsew
 	@echo "Built and tested: $$(echo dist/*)"
 
 clean: ## remove environments, builds and caches; results stay
-	rm -rf .venv build dist *.egg-info .coverage* htmlcov .hypothesis .*_cache
+	rm -rf .venv build dist docs/reference *.egg-info .coverage* htmlcov .hypothesis .*_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -77,7 +77,7 @@ def nrmse(actual: Any, target: Any) -> float:
 
 @dataclass(frozen=True)
 class Scaling:
-    """The law error = ``constant`` * neurons ** ``exponent``.
+    """The law ``error = constant * neurons ** exponent``.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Floor:
-    """The law error² = (``constant`` * neurons ** ``exponent``)² + ``floor``².
+    """The law ``error² = (constant * neurons ** exponent)² + floor²``.
 
     Attributes
     ----------

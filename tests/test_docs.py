@@ -1,4 +1,7 @@
-"""Code in README.md and docs/: it runs, or at least names what exists."""
+"""Code in README.md and docs/: it runs, or at least names what exists.
+
+`make docs` runs the pages that are notebooks, whose blocks are ``{code-cell}``.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,20 @@ from textwrap import dedent
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
+BLOCK = re.compile(r"```(?:python|\{code-cell\}.*?)\n((?:\s*:.*\n)*)(.*?)```", re.S)
 BLOCKS = [
     pytest.param(dedent(block), id=f"{page.name}-{i}")
     for page in PAGES
-    for i, block in enumerate(
-        re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
-    )
+    for i, (_, block) in enumerate(BLOCK.findall(page.read_text()))
+]
+PUBLIC = [
+    "spiking_lmu",
+    "spiking_lmu.networks",
+    "spiking_lmu.hardware.loihi",
+    "spiking_lmu.training",
+    "spiking_lmu.data",
 ]
 #: Pages whose blocks need only nengo. The others need files, extras or minutes.
 RUN = ("README.md", "memory.md")
@@ -68,6 +78,27 @@ def test_names_and_arguments_exist(block):
             except ValueError:  # compiled functions of numpy 1 have none
                 continue
             signature.bind_partial(*node.args, **given)
+
+
+def test_site_has_every_page():
+    """The lists of docs/index.md, which are its menu."""
+    entries = re.findall(r"^\w+$", (DOCS / "index.md").read_text(), re.M)
+    pages = [path.stem for path in DOCS.iterdir() if path.suffix in (".md", ".rst")]
+    assert sorted(["index", *entries]) == sorted(pages)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_reference_has_every_public_name(module):
+    parts = (DOCS / "api.rst").read_text().split(".. currentmodule:: ")[1:]
+    listed = {
+        f"{owner}.{name}"
+        for owner, section in (part.split("\n", 1) for part in parts)
+        for name in re.findall(r"^   (\w[\w.]*)$", section, re.M)
+    }
+    owner = importlib.import_module(module)
+    names = [n for n in owner.__all__ if not inspect.ismodule(getattr(owner, n))]
+    assert names
+    assert {f"{module}.{name}" for name in names} - listed == set()
 
 
 def test_pages_have_blocks():
