@@ -7,20 +7,26 @@ from spiking_lmu.exports import on_first_use
 if TYPE_CHECKING:
     from .batched import run_sequences as run_sequences
     from .batched import state_noise as state_noise
+    from .complexity import Complexity as Complexity
+    from .complexity import complexity_of_layers as complexity_of_layers
     from .exact_memory import ExactMemory as ExactMemory
     from .freezing import freeze as freeze
     from .legendre_memory import LegendreMemory as LegendreMemory
     from .lmu import LMU as LMU
+    from .measured_complexity import NetworkComplexity as NetworkComplexity
+    from .measured_complexity import measure_complexity as measure_complexity
     from .sequence import SequenceNetwork as SequenceNetwork
 
 __getattr__, __dir__, __all__ = on_first_use(
     __name__,
     {
         "batched": ("run_sequences", "state_noise"),
+        "complexity": ("Complexity", "complexity_of_layers"),
         "exact_memory": ("ExactMemory",),
         "freezing": ("freeze",),
         "legendre_memory": ("LegendreMemory",),
         "lmu": ("LMU",),
+        "measured_complexity": ("NetworkComplexity", "measure_complexity"),
         "sequence": ("SequenceNetwork",),
     },
 )
