@@ -3,29 +3,14 @@
 import nengo
 import numpy as np
 import pytest
-from numba import njit
 from scipy import stats
 
+from kernel_cases import DT, run_instruction
+from spiking_lmu.simulator import opcodes
 from spiking_lmu.simulator.kernels import event_tables as tables
-from spiking_lmu.simulator.kernels import poisson_events as events
 from spiking_lmu.simulator.kernels.random_numbers import streams
 
-DT = 0.001
 UNLIKELY = 1e-3  # of each of the tests, whose seeds are fixed
-
-
-@njit
-def _run(code, arena, words, lanes, x, spikes, out):
-    for t in range(len(x)):
-        for lane in range(x.shape[1]):
-            arena[lane] = x[t, lane]
-        for k in range(out.shape[1]):
-            arena[code[12] + k] = 0.5
-        events.poisson_events(code, 0, arena, words, lanes)
-        for i in range(spikes.shape[1]):
-            spikes[t, i] = arena[code[6] + i]
-        for k in range(out.shape[1]):
-            out[t, k] = arena[code[12] + k] - 0.5  # outputs are incremented
 
 
 class Population:
@@ -61,10 +46,15 @@ class Population:
         """Heights of spikes (steps, n * lanes) and outputs of each step."""
         x = np.asarray(x, float)
         x = x.reshape(len(x), -1)
-        spikes = np.empty((len(x), self.n * self.lanes))
-        out = np.empty((len(x), self.n_outputs * self.lanes))
-        _run(self.code, self.arena, self.words, lanes, x, spikes, out)
-        return spikes, out
+        program = opcodes.POISSON_EVENTS, self.code, self.arena, self.words, lanes
+        outputs = self.code[12] + np.arange(self.n_outputs * self.lanes)
+        spikes = self.code[6] + np.arange(self.n * self.lanes)
+        if self.code[6] < 0:  # they are not wanted
+            spikes = spikes[:0]
+        places = np.concatenate([spikes, outputs])
+        records = run_instruction(*program, x, outputs, places)
+        spikes, out = np.split(records, [len(spikes)], axis=1)
+        return spikes, out - 0.5
 
     def counts(self, x):
         """Numbers of spikes (steps, n)."""
@@ -188,16 +178,7 @@ def test_outputs_alone_are_those_with_spikes(n_blocks):
     with_spikes, alone = Population(), Population()
     _, out = with_spikes.run(x)
     alone.code[6] = -1
-    only = np.empty((len(x), 1))
-    _run(
-        alone.code,
-        alone.arena,
-        alone.words,
-        None,
-        x[:, None],
-        np.empty((1000, 0)),
-        only,
-    )
+    _, only = alone.run(x)
     np.testing.assert_allclose(only, out, rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(alone.words, with_spikes.words)
 

@@ -7,10 +7,11 @@ from nengo.dists import Uniform
 from numba import njit
 from scipy import stats
 
+from kernel_cases import DT, run_instruction
+from spiking_lmu.simulator import opcodes
 from spiking_lmu.simulator.kernels import neurons, populations, random_numbers, steps
 from spiking_lmu.simulator.kernels.random_numbers import streams
 
-DT = 0.001
 UNLIKELY = 1e-3  # of each of the tests, whose seeds are fixed
 
 
@@ -153,19 +154,6 @@ def test_numbers_above_one(size, dtype):
         assert [bits >> i & 1 for i in range(64)] == [*expected, *[0] * 64][:64]
 
 
-@njit
-def _run(code, arena, words, lanes, x, places, outputs, records):
-    """Steps of a population; after each, the numbers at some places are recorded."""
-    for t in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            arena[i] = x[t, i]
-        for i in outputs:
-            arena[i] = 0.5
-        populations.population(code, 0, arena, words, lanes)
-        for i in range(len(places)):
-            records[t, i] = arena[places[i]]
-
-
 class Kernel:
     """Some neurons in an arena of their own.
 
@@ -230,10 +218,10 @@ class Kernel:
     def run(self, x):
         """Outputs of neurons, states and decoded outputs of each step, in a list."""
         places = np.concatenate(self.recorded)
-        records = np.empty((len(x), len(places)))
-        x = np.reshape(x, (len(x), -1)).astype(float)
+        x = np.reshape(x, (len(x), -1))
         outputs = places[len(places) - self.n_outputs :]
-        _run(self.code, self.arena, self.words, self.lanes, x, places, outputs, records)
+        program = opcodes.POPULATION, self.code, self.arena, self.words, self.lanes
+        records = run_instruction(*program, x, outputs, places)
         records[:, len(places) - self.n_outputs :] -= 0.5  # outputs are incremented
         sizes = [len(part) for part in self.recorded]
         return np.split(records, np.cumsum(sizes[:-1]), axis=1)
