@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import sawtooth, square
 
 from spiking_lmu import training
-from spiking_lmu.data import sequences_csv
+from spiking_lmu.data import load_sequences
 from spiking_lmu.networks import SequenceNetwork, freeze, run_sequences
 
 ORDER = 12
@@ -36,7 +36,7 @@ if len(sys.argv) > 1:
     FILE = Path(sys.argv[1])
 else:
     write_waves(FILE)
-data = sequences_csv(FILE)  # 70 % training, 10 % validation, 20 % test
+data = load_sequences(FILE)  # 70 % training, 10 % validation, 20 % test
 n_steps, size = data.shape
 print(f"{FILE}: {n_steps} steps of {size}, labels {', '.join(data.labels)}")
 

@@ -14,6 +14,7 @@ from nengo.exceptions import ValidationError
 from dataset_cases import equal_parts, images
 from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import digits, mnist, permuted, stratified
+from spiking_lmu.data.mnist_files import KEYS
 
 
 def saved(folder, **changes):
@@ -104,7 +105,7 @@ def test_damage_inside_of_an_archive(tmp_path):
     with pytest.raises(ValidationError, match="cannot be read: "):
         mnist(path)
     with zipfile.ZipFile(path, "w") as archive:
-        for key in datasets.MNIST_KEYS:
+        for key in KEYS:
             archive.writestr(f"{key}.npy", b"no array")
     with pytest.raises(ValidationError, match="no array of NumPy"):
         mnist(path)

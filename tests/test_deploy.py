@@ -14,7 +14,7 @@ import pytest
 from nengo.dists import Uniform
 from nengo.exceptions import ValidationError
 
-from spiking_lmu.data import sequences_csv
+from spiking_lmu.data import load_sequences
 from spiking_lmu.experiments import classification, command, deployment
 from spiking_lmu.experiments.deployment import experiment, targets, trials
 from spiking_lmu.experiments.deployment.figures import labels
@@ -207,7 +207,7 @@ def test_frozen_models_run_as_they_were_frozen(deploy, folder, tmp_path):
 
 def test_hidden_units_that_spiked_spike_again(deploy, folder, tmp_path):
     network, about = SequenceNetwork.load(folder / "model.npz")
-    x = sequences_csv(folder / "data.csv").train.x
+    x = load_sequences(folder / "data.csv").train.x
     unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
     spikes = []
     for hidden in (None, "relu"):
@@ -225,7 +225,7 @@ def test_hidden_units_that_spiked_spike_again(deploy, folder, tmp_path):
 def test_the_neurons_are_those_that_were_frozen(deploy, folder, tmp_path, coordinates):
     """Whatever the seed of the run; rates are random in their tuning alone."""
     network, about = SequenceNetwork.load(folder / "model.npz")
-    data = sequences_csv(folder / "data.csv")
+    data = load_sequences(folder / "data.csv")
     unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
     rates = Uniform(75, 150)
     found = []

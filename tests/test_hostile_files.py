@@ -14,7 +14,7 @@ from nengo.exceptions import ValidationError
 from scipy.io import wavfile
 
 from dataset_cases import STEPS, bomb, images
-from spiking_lmu.data.datasets import mnist, sequences_csv
+from spiking_lmu.data.datasets import load_sequences, mnist
 from spiking_lmu.data.recordings import load_signal
 
 # ---- Damaged and hostile files -----------------------------------------------------
@@ -62,8 +62,8 @@ KINDS = [
     ("a.npy", array_bytes, partial(load_signal, rate=360)),
     ("m.npz", archive_bytes, mnist),
     ("c.npz", partial(archive_bytes, np.savez_compressed), mnist),
-    ("s.csv", words_bytes, sequences_csv),
-    ("t.csv", lambda: "\n".join(STEPS).encode(), sequences_csv),
+    ("s.csv", words_bytes, load_sequences),
+    ("t.csv", lambda: "\n".join(STEPS).encode(), load_sequences),
 ]
 
 
@@ -108,9 +108,9 @@ HOSTILE = [
     ("m.npz", partial(archive_bytes, y_train=np.full(12, 2**63, np.uint64)), mnist),
     ("m.npz", partial(archive_bytes, y_test=np.array([None] * 4)), mnist),
     ("m.npz", partial(archive_bytes, x_train=np.zeros((12, 28, 28), complex)), mnist),
-    ("s.csv", lambda: b"a," * 10**6, sequences_csv),
-    ("s.csv", lambda: b'"' * 10**6, sequences_csv),
-    ("s.csv", lambda: b"1," * 10**6, sequences_csv),
+    ("s.csv", lambda: b"a," * 10**6, load_sequences),
+    ("s.csv", lambda: b'"' * 10**6, load_sequences),
+    ("s.csv", lambda: b"1," * 10**6, load_sequences),
     ("a.csv", lambda: b"1," * 10**6, load_signal),
     ("a.csv", lambda: b"1;" * 10**6, load_signal),
     ("a.csv", lambda: b"1 " * 10**6, load_signal),
@@ -135,7 +135,7 @@ def test_lines_of_a_million_values_are_read_soon(tmp_path):
     rows = "".join(f"{label},{','.join(map(str, digits))}\n" for label in "aaabbb")
     path = written(tmp_path / "s.csv", rows.encode())
     start = time.perf_counter()
-    data = sequences_csv(path)
+    data = load_sequences(path)
     assert time.perf_counter() - start < 5
     np.testing.assert_array_equal(data.train.x[0, :, 0], digits)
 
@@ -148,12 +148,12 @@ def test_nothing_is_unpacked_before_its_kind_is_known(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     code = (
         "import resource, sys, time\n"
-        "from spiking_lmu.data.datasets import mnist, sequences_csv\n"
+        "from spiking_lmu.data.datasets import mnist, load_sequences\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "start = time.perf_counter()\n"
         "for path in sys.argv[1:]:\n"
         "    try:\n"
-        "        (sequences_csv if path.endswith('csv') else mnist)(path)\n"
+        "        (load_sequences if path.endswith('csv') else mnist)(path)\n"
         "    except ValueError as error:\n"
         "        print(type(error).__name__)\n"
         "print(time.perf_counter() - start)\n"

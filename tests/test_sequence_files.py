@@ -5,7 +5,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from dataset_cases import STEPS, equal_parts
-from spiking_lmu.data.datasets import sequences_csv
+from spiking_lmu.data.datasets import load_sequences
 
 # ---- Users' own --------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ def test_one_row_a_sequence(tmp_path, mark, header, ending):
     text = "\ufeff" + header.format(mark) + "\n".join(rows) + "\n"
     path = tmp_path / "mine.csv"
     path.write_text(text.replace("\n", ending), encoding="utf-8", newline="")
-    data = sequences_csv(path)
+    data = load_sequences(path)
     assert data.name == "mine" and data.labels == ("no", "yes")
     assert data.shape == (3, 1)
     assert [len(part.y) for part in (data.train, data.validation, data.test)] == [
@@ -37,9 +37,9 @@ def test_one_row_a_sequence(tmp_path, mark, header, ending):
     ]  # fmt: skip
     expected = sorted((*v, w) for w, v in zip(words, values.tolist()))
     assert all_rows(data) == expected
-    assert equal_parts(data, sequences_csv(path))
-    assert not equal_parts(data, sequences_csv(path, seed=1))
-    halves = sequences_csv(path, shares=(0.5, 0.25, 0.25))
+    assert equal_parts(data, load_sequences(path))
+    assert not equal_parts(data, load_sequences(path, seed=1))
+    halves = load_sequences(path, shares=(0.5, 0.25, 0.25))
     assert len(halves.train.y) == 10 and all_rows(halves) == expected
 
 
@@ -53,7 +53,7 @@ def test_one_row_a_step(tmp_path):
         ]
     path = tmp_path / "steps.csv"
     path.write_text("\n".join(lines))
-    data = sequences_csv(path, shares=(0.5, 0.25, 0.25))
+    data = load_sequences(path, shares=(0.5, 0.25, 0.25))
     assert data.shape == (4, 2) and data.labels == ("a", "b")
     assert all_rows(data) == sorted((*values[k].ravel(), "ab"[k % 2]) for k in range(6))
 
@@ -61,7 +61,7 @@ def test_one_row_a_step(tmp_path):
 def test_integer_labels_are_ordered_by_size(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(f"{k},1.0" for k in ("10", "2", "-1", "2.0") * 3))
-    assert sequences_csv(path).labels == ("-1", "2", "10")
+    assert load_sequences(path).labels == ("-1", "2", "10")
 
 
 def good(n=6):
@@ -105,7 +105,7 @@ def test_other_text_is_refused_with_its_line(tmp_path, lines, problem):
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(lines))
     with pytest.raises(ValidationError, match=f"data: must be .*{problem}"):
-        sequences_csv(path)
+        load_sequences(path)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_ways_to_write_sequences(tmp_path, name, mark, comma, head):
         lines.append(mark.join([*[str(k)] * index, "no" if k % 2 else "yes", *cells]))
     path = tmp_path / name
     path.write_text("\n".join(lines))
-    data = sequences_csv(path)
+    data = load_sequences(path)
     assert data.shape == (2, 1) and data.labels == ("no", "yes")
     expected = [(*row, "no" if k % 2 else "yes") for k, row in enumerate(values)]
     found = all_rows(data)
@@ -144,24 +144,24 @@ def test_an_index_and_units_of_steps(tmp_path):
     path = tmp_path / "steps.csv"
     rows = [f"{n},{line}" for n, line in enumerate(STEPS[1:])]
     path.write_text("\n".join([f",{STEPS[0]}", ",,,mV", *rows]))
-    data = sequences_csv(path, shares=(0.5, 0.25, 0.25))
+    data = load_sequences(path, shares=(0.5, 0.25, 0.25))
     path.write_text("\n".join(STEPS))
-    assert equal_parts(data, sequences_csv(path, shares=(0.5, 0.25, 0.25)))
+    assert equal_parts(data, load_sequences(path, shares=(0.5, 0.25, 0.25)))
 
 
 def test_labels_may_hold_other_marks(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(['"a;b",1,2', "b,1,2", '"c, d",1,2'] * 4))
-    assert sequences_csv(path).labels == ("a;b", "b", "c, d")
+    assert load_sequences(path).labels == ("a;b", "b", "c, d")
 
 
 def test_no_text_at_all(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_bytes(bytes(range(256)) * 10)
     with pytest.raises(ValidationError, match="mine.csv is no text in UTF-8"):
-        sequences_csv(path)
+        load_sequences(path)
     with pytest.raises(ValidationError, match="is a directory"):
-        sequences_csv(tmp_path)
+        load_sequences(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -172,4 +172,4 @@ def test_bad_shares(tmp_path, shares):
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(good(4 if shares == (0.8, 0.1, 0.1) else 20)))
     with pytest.raises(ValidationError, match="shares: must be|fewer than 3"):
-        sequences_csv(path, shares=shares)
+        load_sequences(path, shares=shares)

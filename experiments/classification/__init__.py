@@ -52,9 +52,7 @@ experiment = Experiment.of_folder(
     __name__,
     "psmnist",
     returns="One row for each trained network, and for each run in neurons.",
-    otherwise=Otherwise(
-        "MNIST", lambda arguments: is_mnist(str(arguments["data"])), LARGE
-    ),
+    otherwise=Otherwise("MNIST", lambda arguments: is_mnist(arguments["data"]), LARGE),
     fixed={"permuted": True},
     folders={"data": "digits"},
     needs=needs,

@@ -48,7 +48,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         found += [*laws.best_laws(means), *laws.enough_laws(means)]
         found += laws.aware_laws(frame)
     data, permuted = str(frame["data"].iloc[0]), bool(frame["permuted"].iloc[0])
-    images = not data.lower().endswith((".csv", ".tsv"))
+    images = data == "digits" or is_mnist(data)
     on_chip = means[means["step"].str.startswith("loihi")] if len(means) else means
     values = {
         "task": f"{'Permuted' if permuted else 'Sequential'} "

@@ -20,6 +20,8 @@ import numpy as np
 from spiking_lmu import training
 from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import Dataset
+from spiking_lmu.data.mnist_files import image_files
+from spiking_lmu.data.train_test_files import find_files
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.answers import pack
 from spiking_lmu.experiments.classification.neurons import (
@@ -59,33 +61,34 @@ def load(data: str, permute: bool) -> Dataset:
 
     They are read once in each process, files again when they have changed.
     """
-    _check_data(data)
-    path = Path(data)
-    state = (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else ()
+    state = [(f.stat().st_mtime_ns, f.stat().st_size) for f in data_files(data)]
     key = (data, permute, *state)
     if key not in _LOADED:
         if data == "digits":
             found = datasets.digits()
-        elif data.lower().endswith((".csv", ".tsv")):
-            found = datasets.sequences_csv(data)
-        else:
+        elif is_mnist(data):
             found = datasets.mnist(None if data == "mnist" else data)
+        else:
+            found = datasets.load_sequences(data)
+        if permute and found.train.lengths is not None:
+            allowed = f"False for sequences of unequal lengths, as in {data}"
+            raise refusal("permuted", permute, allowed)
         _LOADED[key] = datasets.permuted(found) if permute else found
     return _LOADED[key]
 
 
-def is_mnist(data: str) -> bool:
-    """Whether the data of a task are MNIST, or a file of images like it."""
-    return data == "mnist" or data.lower().endswith(".npz")
+def is_mnist(data: Any) -> bool:
+    """Whether the data of a task are MNIST, or files of images like it."""
+    named = isinstance(data, str) and data not in ("", "digits")
+    return data == "mnist" or (named and image_files(data) is not None)
 
 
-def _check_data(data: Any) -> None:
-    known = isinstance(data, str) and (
-        data in ("digits", "mnist") or data.lower().endswith((".csv", ".tsv", ".npz"))
-    )
-    if not known:
-        allowed = "digits, mnist, or a file that ends in .npz, .csv or .tsv"
-        raise refusal("data", data, allowed)
+def data_files(data: str) -> tuple[Path, ...]:
+    """The files that the data of a task are read from; none for those with a name."""
+    if data in ("digits", "mnist"):
+        return ()
+    files = image_files(data) if is_mnist(data) else find_files(data)
+    return tuple(file for file in files or () if file is not None)
 
 
 def make_tasks(
@@ -124,8 +127,9 @@ def make_tasks(
     Parameters
     ----------
     data : str
-        ``digits``, small images of scikit-learn; ``mnist``; or the name of an ``.npz``
-        file like that of MNIST, or of a ``.csv`` or ``.tsv`` file of your sequences.
+        ``digits``, small images of scikit-learn; ``mnist``, or files of MNIST; or files
+        of your sequences: ``.ts``, ``.arff``, ``.tsv``, ``.txt`` or ``.csv``. Of two
+        files ``NAME_TRAIN`` and ``NAME_TEST``, either one, their folder, or ``NAME``.
     permuted : bool
         Whether to shuffle the time steps, by one permutation for all sequences.
     orders : sequence of int
@@ -186,13 +190,15 @@ def make_tasks(
     seed : int
         Seed from which all other seeds are derived.
     """
-    _check_data(data)
     rungs = rungs or ()
     size = 1  # a file that cannot be read is refused before any run
     of_file: dict[str, Any] = {}  # a file that has changed is trained on again
     if data not in ("digits", "mnist"):
         _, size = load(data, permuted).shape
-        of_file = {"checksum": zlib.crc32(Path(data).read_bytes())}
+        checksum = 0
+        for file in data_files(data):
+            checksum = zlib.crc32(file.read_bytes(), checksum)
+        of_file = {"checksum": checksum}
     trained: list[dict[str, Any]] = [
         {
             "rung": "trained",

@@ -8,9 +8,9 @@ if TYPE_CHECKING:
     from .datasets import Dataset as Dataset
     from .datasets import Split as Split
     from .datasets import digits as digits
+    from .datasets import load_sequences as load_sequences
     from .datasets import mnist as mnist
     from .datasets import permuted as permuted
-    from .datasets import sequences_csv as sequences_csv
     from .recordings import load_signal as load_signal
 
 __getattr__, __dir__, __all__ = on_first_use(
@@ -22,7 +22,7 @@ __getattr__, __dir__, __all__ = on_first_use(
             "digits",
             "mnist",
             "permuted",
-            "sequences_csv",
+            "load_sequences",
         ),
         "recordings": ("load_signal",),
     },

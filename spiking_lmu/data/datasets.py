@@ -1,4 +1,4 @@
-"""Data for the classification of sequences: MNIST, small digits, a user's own CSV."""
+"""Data for the classification of sequences: MNIST, small digits, users' own files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,14 @@ import numpy as np
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.compatibility import missing, require
-from spiking_lmu.validation import check_array, check_integer, file_problem, refusal
+from spiking_lmu.validation import check_array, check_integer, refusal
 
-from .archives import DamagedFile, Header, open_archive
-from .sequence_files import read_sequences
+from .labelled import Labelled
+from .mnist_files import KEYS, MNIST_FILE, check_images, mnist_error, read_images
+from .sequence_files import line_error, number_labels, read_sequences
+from .train_test_files import common_name, find_files
 
-MNIST_KEYS = ("x_train", "y_train", "x_test", "y_test")
-MNIST_FILE = (
-    "an .npz file as Keras has it: x_train and x_test of shape (n, 28, 28) and type "
-    "uint8, y_train and y_test of shape (n,) with integers from 0 to 9"
-)
-LARGEST_IMAGES = 2**27  # bytes of a file, once it is unpacked; MNIST has 55 million
+LEAST = 3  # sequences of each label: one to train on, to choose by and to test
 DIGITS_PARTS = (1197, 200, 400)  # of the 1,797 images
 
 
@@ -38,10 +35,25 @@ class Split:
         Inputs of the network in each step.
     y : (n,) array of int
         Classes, from 0.
+    lengths : (n,) array of int, optional
+        Numbers of steps, if some sequences are shorter. Zeros precede these.
     """
 
     x: np.ndarray
     y: np.ndarray
+    lengths: np.ndarray | None = None
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Which steps (n, T) belong to the sequences, and do not precede them."""
+        n, steps = self.x.shape[:2]
+        lengths = np.full(n, steps) if self.lengths is None else self.lengths
+        return np.arange(steps) >= steps - lengths[:, None]
+
+    def __getitem__(self, rows: Any) -> Split:
+        """Some of the sequences."""
+        lengths = None if self.lengths is None else self.lengths[rows]
+        return Split(self.x[rows], self.y[rows], lengths)
 
     def __repr__(self) -> str:
         n, steps, size = self.x.shape
@@ -88,18 +100,25 @@ def mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
     """Handwritten digits, 784 pixels one after the other, from 0 to 1.
 
     The last sixth of the training images are for validation: 50,000, 10,000 and
-    10,000 images where the file is MNIST's own.
+    10,000 images where the files are MNIST's own.
 
     Parameters
     ----------
     path : str or path, optional
-        An ``.npz`` file as Keras has it. By default Keras' copy in
+        An ``.npz`` file as Keras has it; a folder with ``train-images-idx3-ubyte``,
+        ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
+        ``t10k-labels-idx1-ubyte``, each compressed (``.gz``) or not, one of these
+        files, or the folder of torchvision that has them in ``MNIST/raw``; or a
+        ``.csv`` file whose rows are a label and 784 pixels, such as Kaggle's
+        ``train.csv``, or one of two such files whose names end in ``_train`` and
+        ``_test``. A single ``.csv`` file is divided: 70 % of its images are for
+        training, 10 % for validation and 20 % for the test. By default Keras' copy in
         ``~/.keras/datasets``, which Keras downloads where it is missing.
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the file is missing, damaged, or holds anything else.
+        If a file is missing, damaged, or holds anything else.
 
     References
     ----------
@@ -111,18 +130,19 @@ def mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
         path = cached if cached.is_file() else None
     if path is None:
         arrays, source = _download_mnist(), "Keras' download"
-        _check_kind(arrays, source)
+        check_images(arrays, source)
     else:
-        arrays, source = _read_npz(path), os.fsdecode(path)
-    x, y = _sequences(arrays, "train", source)
-    n = len(x) - len(x) // 6
-    return Dataset(
-        "mnist",
-        Split(x[:n], y[:n]),
-        Split(x[n:], y[n:]),
-        Split(*_sequences(arrays, "test", source)),
-        tuple("0123456789"),
-    )
+        arrays, source = read_images(path)
+    whole, labels = _pixels(arrays, "train", source), tuple("0123456789")
+    n = len(whole.y)
+    if "x_test" not in arrays:
+        counts = (n - n // 10 - n // 5, n // 10, n // 5)
+        if not min(counts):
+            raise mnist_error(source, f"has {n} images, too few to divide")
+        return _divided("mnist", whole, labels, counts, 0)
+    test = _pixels(arrays, "test", source)
+    last = slice(n - n // 6, None)
+    return Dataset("mnist", whole[: n - n // 6], whole[last], test, labels)
 
 
 def permuted(dataset: Dataset, seed: int = 0) -> Dataset:
@@ -138,6 +158,8 @@ def permuted(dataset: Dataset, seed: int = 0) -> Dataset:
     order = np.random.default_rng(seed).permutation(dataset.shape[0])
 
     def reordered(split: Split) -> Split:
+        if split.lengths is not None:
+            raise refusal("dataset", dataset, "of sequences that are all equally long")
         return Split(split.x[:, order], split.y)
 
     return replace(
@@ -169,61 +191,94 @@ def digits(seed: int = 0) -> Dataset:
         raise missing("sklearn", "data", f"cannot be imported ({error})") from error
     images, y = load_digits(return_X_y=True)
     x = (images / 16).astype(np.float32)[:, :, None]
-    return _divided("digits", x, y, tuple("0123456789"), DIGITS_PARTS, seed)
+    return _divided("digits", Split(x, y), tuple("0123456789"), DIGITS_PARTS, seed)
 
 
-def sequences_csv(
+def load_sequences(
     path: str | os.PathLike[str],
     shares: Sequence[float] = (0.7, 0.1, 0.2),
     seed: int = 0,
 ) -> Dataset:
-    """A user's own sequences, all equally long, from a text file.
+    """A user's own labelled sequences, or a data set of the UCR and UEA archives.
 
-    Either one row a sequence, its label and then its values, with or without a line of
-    names::
+    =====  =====================================================================
+    .ts    as in the archives, and as aeon and sktime write it; one channel or
+           several
+    .arff  as in the archives, with relational attributes for several channels
+    .tsv   a row a sequence: its label and its values, separated by tabs
+    .txt   the same, separated by white space or commas
+    .csv   a row a sequence, ``label,v0,v1,v2``; or a row a time step, below a
+           line of names, ``sequence,label,x,y``, where each further column is a
+           channel
+    =====  =====================================================================
 
-        label,v0,v1,v2
-        walking,0.1,0.5,0.2
+    **Two files.** Where the name of a file ends in ``_TRAIN`` or ``_TEST``, the other
+    file is read from the same folder. ``path`` may also be their folder, or what their
+    names have in common (``UCR/GunPoint/GunPoint``). Then ``.ts`` comes before
+    ``.arff``, ``.tsv``, ``.txt`` and ``.csv``.
 
-    or one row a time step, where the line of names is needed and each further column is
-    a channel::
+    **Missing values** (``?`` or ``NaN``) are interpolated linearly between the values
+    before and after in the same channel. At the beginning or the end of a sequence they
+    are the nearest value. In ``.arff``, ``.tsv`` and ``.txt``, missing values at the
+    end mean that a sequence is shorter. In ``.csv`` they are refused.
 
-        sequence,label,x,y
-        first,walking,0.1,-1.0
-        first,walking,0.5,-0.9
+    **Unequal lengths.** Zeros precede shorter sequences, so that all of them end in the
+    last step, where a `networks.SequenceNetwork` is read. The zeros leave its memory at
+    zero. ``lengths`` and ``mask`` of a `Split` tell which steps they are. A ``.csv``
+    file of unequal lengths is refused.
 
-    Labels are words or integers; classes are numbered in their sorted order. Commas,
-    semicolons or tabs separate; if not commas, these may stand before decimals. A line
-    of units may follow the line of names, and a column may number the rows if its name
-    is empty, "index" or "sample". Values are taken as they are.
+    Labels are words or integers; classes are numbered in their sorted order. In tables,
+    commas, semicolons or tabs separate; if not commas, these may stand before decimals.
+    A line of units may follow the line of names, and a column may number the rows if
+    its name is empty, "index" or "sample". Values are taken as they are.
 
     Parameters
     ----------
     path : str or path
-        The file.
+        The file, one of two files, their folder or the beginning of their names.
     shares : (float, float, float)
         Shares of the sequences for training, validation and test. They hold
-        approximately for each label.
+        approximately for each label. Of two files, the first two are shares of the
+        training file, and at least one sequence of each label is for training.
     seed : int
         Seed of the split.
+
+    Returns
+    -------
+    dataset : Dataset
 
     Raises
     ------
     nengo.exceptions.ValidationError
-        If the file is not as above, a value is missing or not finite, there is only
-        one label, or one has fewer than three sequences; it names the line.
+        If a file is not as above or is missing, there is only one label, or one of a
+        single file has fewer than three sequences; it names the line.
     """
-    path = _check_path(path, "a text file of sequences, such as sequences.csv")
     parts = check_array("shares", shares, 0, 1, exclusive=True, ndims=(1,))
     if len(parts) != 3 or abs(parts.sum() - 1) > 1e-6:
         raise refusal("shares", shares, "three numbers that add up to 1")
-    x, y, labels = read_sequences(path)
-    ends = np.round(len(x) * np.cumsum(parts)).astype(int)
+    first, second = find_files(path)
+    files = {file: read_sequences(file) for file in (first, second) if file is not None}
+    of_files, labels = number_labels(files, LEAST if second is None else 1)
+    longest = max(len(v) for found in files.values() for v in found.sequences)
+    splits = [_split(found, y, longest) for found, y in zip(files.values(), of_files)]
+    if len({split.x.shape[2] for split in splits}) > 1:
+        size, other = (split.x.shape[2] for split in splits)
+        problem = f"has {other} channels, but {first} has {size}"
+        raise line_error(list(files)[1], None, problem)
+    whole = splits[0]
+    if second is not None:
+        ours, held_out = _held_out(whole.y, parts[1] / (parts[0] + parts[1]), seed)
+        if not len(held_out):
+            raise line_error(first, None, "has no two sequences of any label")
+        return Dataset(
+            common_name(first), whole[ours], whole[held_out], splits[1], labels
+        )
+    ends = np.round(len(whole.y) * np.cumsum(parts)).astype(int)
     counts = tuple(int(n) for n in np.diff(ends, prepend=0))
     if min(counts) == 0:
-        allowed = f"such that each part has some of the {len(x)} sequences in {path}"
-        raise refusal("shares", shares, allowed)
-    return _divided(path.stem, x, y, labels, counts, seed)
+        allowed = f"such that each part has some of the {len(whole.y)} sequences in"
+        raise refusal("shares", shares, f"{allowed} {first}")
+    return _divided(first.stem, whole, labels, counts, seed)
 
 
 # ---- What goes where ---------------------------------------------------------------
@@ -256,17 +311,29 @@ def stratified(
     return tuple(rng.permutation(part) for part in parts)
 
 
+def _held_out(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to train on and to choose by; the first have one of each class."""
+    seed = check_integer("seed", seed, low=0, high=2**32 - 1)
+    order = np.random.default_rng(seed).permutation(len(y))
+    _, first = np.unique(y[order], return_index=True)
+    rest = np.delete(order, first)
+    n = min(max(round(share * len(y)), 1), len(rest))
+    kept, held_out = stratified(y[rest], (len(rest) - n, n), seed)
+    return np.concatenate([order[first], rest[kept]]), rest[held_out]
+
+
 def _divided(
-    name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    labels: tuple[str, ...],
-    counts: Sequence[int],
-    seed: int,
+    name: str, whole: Split, labels: tuple[str, ...], counts: Sequence[int], seed: int
 ) -> Dataset:
-    parts = stratified(y, counts, seed)
-    train, validation, test = (Split(x[part], y[part]) for part in parts)
+    parts = stratified(whole.y, counts, seed)
+    train, validation, test = (whole[part] for part in parts)
     return Dataset(name, train, validation, test, labels)
+
+
+def _split(found: Labelled, y: np.ndarray, n_steps: int) -> Split:
+    lengths = np.array([len(values) for values in found.sequences])
+    x = found.padded(n_steps)
+    return Split(x, y, None if np.all(lengths == n_steps) else lengths)
 
 
 # ---- MNIST -------------------------------------------------------------------------
@@ -291,65 +358,15 @@ def _download_mnist() -> dict[str, np.ndarray]:
             f"is not available: Keras cannot download MNIST ({error}); {hint}",
             attr="data",
         ) from error
-    return dict(zip(MNIST_KEYS, (x_train, y_train, x_test, y_test)))
+    return dict(zip(KEYS, (x_train, y_train, x_test, y_test)))
 
 
-def _read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays of MNIST; nothing in the file is ever executed."""
-    file = _check_path(path, MNIST_FILE)
-    try:
-        with open_archive(file, LARGEST_IMAGES) as archive:
-            _check_kind(archive.headers, str(file))
-            return {key: archive.read(key) for key in MNIST_KEYS}
-    except (OSError, DamagedFile) as error:
-        problem = f"cannot be read: {error}" if file.stat().st_size else "is empty"
-        raise _mnist_error(file, problem) from error
-
-
-def _check_kind(arrays: Mapping[str, Header | np.ndarray], source: str) -> None:
-    """Check what the arrays are, for which none of them need be read."""
-    for part, least in (("train", 6), ("test", 1)):
-        for key in (f"x_{part}", f"y_{part}"):
-            if key not in arrays:
-                raise _mnist_error(source, f"has no array {key}")
-        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
-        if len(x.shape) != 3 or x.shape[1:] != (28, 28):
-            raise _mnist_error(source, f"has x_{part} of shape {x.shape}")
-        if x.dtype != np.uint8:
-            raise _mnist_error(source, f"has x_{part} of type {x.dtype}")
-        n = x.shape[0]
-        if n < least:
-            problem = f"has {n} images in x_{part}, fewer than {least}"
-            raise _mnist_error(source, problem)
-        if y.shape != (n,):
-            problem = f"has y_{part} of shape {y.shape} for {n} images"
-            raise _mnist_error(source, problem)
-        if y.dtype.kind not in "iu":
-            raise _mnist_error(source, f"has y_{part} of type {y.dtype}")
-
-
-def _sequences(
-    arrays: Mapping[str, np.ndarray], part: str, source: str
-) -> tuple[np.ndarray, np.ndarray]:
+def _pixels(arrays: Mapping[str, np.ndarray], part: str, source: str) -> Split:
     """Sequences of pixels from 0 to 1, and classes."""
     x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
     wrong = (y < 0) | (y > 9)
     if wrong.any():
-        raise _mnist_error(source, f"has the label {y[wrong][0]} in y_{part}")
+        raise mnist_error(source, f"has the label {y[wrong][0]} in y_{part}")
     pixels = x.reshape(len(x), -1, 1).astype(np.float32)
     pixels /= 255
-    return pixels, y.astype(np.int64)
-
-
-def _check_path(path: Any, allowed: str) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise refusal("data", path, f"the path of {allowed}")
-    file = Path(os.fsdecode(path))
-    problem = file_problem(file)
-    if problem is None:
-        return file
-    raise ValidationError(f"must be {allowed}; but {file} {problem}", attr="data")
-
-
-def _mnist_error(source: str | Path, problem: str) -> ValidationError:
-    return ValidationError(f"must be {MNIST_FILE}; but {source} {problem}", attr="data")
+    return Split(pixels, y.astype(np.int64))

@@ -1,88 +1,144 @@
-"""Text files of sequences, one row a sequence or one row a time step."""
+"""Files of labelled sequences: text tables, ``.ts`` and ``.arff``."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from nengo.exceptions import ValidationError
 
-from .tables import (
-    LARGEST,
-    SAMPLE,
-    LineError,
-    content,
-    find_dialect,
-    names_an_index,
+from .arff_files import read_arff
+from .labelled import (
+    Labelled,
+    Lines,
+    read_label,
+    read_number,
+    read_values,
+    without_end,
 )
+from .tables import LARGEST, SAMPLE, LineError, content, find_dialect, names_an_index
+from .ts_files import read_ts
 
-LEAST = 3  # sequences of each label: one to train on, to choose by and to test
 Row = tuple[int, list[str]]
+LabelNumbers = tuple[list[np.ndarray], tuple[str, ...]]
 
 
-def read_sequences(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Sequences, their classes, and what these are called.
+def read_sequences(path: Path) -> Labelled:
+    """The sequences of a file, in the format that its ending names.
 
     Parameters
     ----------
     path : pathlib.Path
-        As `datasets.sequences_csv` says.
-
-    Returns
-    -------
-    x : (n, T, size) array of float32
-    y : (n,) array of int
-    labels : tuple of str
+        As `datasets.load_sequences` says.
 
     Raises
     ------
     nengo.exceptions.ValidationError
         If the file cannot be used; it names the line.
     """
-    if path.stat().st_size > LARGEST:
-        raise _error(path, None, f"has more than {LARGEST:,} bytes")
+    ending = path.suffix.lower()
+    read, _ = FORMATS.get(ending, FORMATS[".txt"])
+    # comments of these formats are in any encoding
+    marked = "replace" if ending in (".ts", ".arff") else "strict"
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return _read(path, _rows(path, file))
-    except UnicodeDecodeError:
-        raise _error(path, None, "is no text in UTF-8") from None
-    except csv.Error as error:
-        raise _error(path, None, f"cannot be read: {error}") from error
-    except OSError as error:
-        raise _error(path, None, f"cannot be read: {error.strerror}") from error
-
-
-def _rows(path: Path, file: TextIO) -> Iterator[Row]:
-    """Line numbers and cells of all lines that are not empty; decimals have a point."""
-    lines = content(file)
-    try:
-        first = list(islice(lines, SAMPLE))
-        if not first:
-            raise _error(path, None, "is empty")
-        tabs = path.suffix.lower() == ".tsv"
-        dialect = find_dialect([text for _, text in first], tabs)
-        mark = dialect.separator or ","
-        for line, text in chain(first, lines):
-            (cells,) = csv.reader([text], delimiter=mark)
-            cells = [cell.strip() for cell in cells]
-            if dialect.decimal != ".":
-                cells = [dialect.pointed(cell) for cell in cells]
-            yield line, cells
+        if path.stat().st_size > LARGEST:
+            raise LineError(None, f"has more than {LARGEST:,} bytes")
+        with open(path, encoding="utf-8-sig", errors=marked, newline="") as file:
+            lines = content(file)
+            found = read(lines)
+        if not found.sequences:
+            raise LineError(None, "holds no sequences")
     except LineError as error:
-        raise _error(path, error.line, error.problem) from None
+        raise line_error(path, error.line, error.problem) from None
+    except UnicodeDecodeError:
+        raise line_error(path, None, "is no text in UTF-8") from None
+    except csv.Error as error:
+        raise line_error(path, None, f"cannot be read: {error}") from error
+    except OSError as error:
+        raise line_error(path, None, f"cannot be read: {error.strerror}") from error
+    for line, label in zip(found.lines, found.labels):
+        if "\ufffd" in label:
+            raise line_error(path, line, "is no text in UTF-8")
+    with np.errstate(over="ignore"):
+        single = [values.astype(np.float32) for values in found.sequences]
+    for line, values in zip(found.lines, single):
+        if np.isinf(values).any():
+            problem = "holds a value beyond what 32 bits can express"
+            raise line_error(path, line, problem)
+    return Labelled(found.lines, single, found.labels)
 
 
-def _read(
-    path: Path, rows: Iterator[Row]
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def number_labels(files: Mapping[Path, Labelled], least: int = 1) -> LabelNumbers:
+    """Classes from 0 in the sorted order of the labels, integers by their size.
+
+    Parameters
+    ----------
+    files : mapping
+        The sequences of files. Those of the first one have all labels.
+    least : int
+        How many sequences of each label it must have.
+
+    Returns
+    -------
+    y : list of (n,) array of int
+        Of each file.
+    labels : tuple of str
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If there is only one label, or one has too few sequences; it names the line.
+    """
+    (path, first), *others = files.items()
+    distinct = set(first.labels)
+    words_too = any(read_number(word) is None for word in distinct)
+    labels = tuple(sorted(distinct, key=str if words_too else int))
+    if len(labels) < 2:
+        raise line_error(path, None, f"has only one label, {labels[0]!r}")
+    counts = Counter(first.labels)
+    rarest = min(labels, key=counts.__getitem__)
+    if counts[rarest] < least:
+        problem = (
+            f"has the label {rarest!r}, of which there are fewer than {least} sequences"
+        )
+        line = first.lines[first.labels.index(rarest)]
+        raise line_error(path, line, problem)
+    for other, found in others:
+        for line, label in zip(found.lines, found.labels):
+            if label not in distinct:
+                problem = f"has the label {label[:40]!r}, which {path} does not have"
+                raise line_error(other, line, problem)
+    numbers = {label: k for k, label in enumerate(labels)}
+    y = [np.array([numbers[w] for w in found.labels]) for found in files.values()]
+    return y, labels
+
+
+# ---- Tables ------------------------------------------------------------------------
+
+
+def _read_table(lines: Lines, tabs: bool = False, padded: bool = False) -> Labelled:
+    """One row a sequence, or one row a time step.
+
+    Parameters
+    ----------
+    lines : iterator of (int, str)
+    tabs : bool
+        Whether nothing but tabs can separate.
+    padded : bool
+        Whether a row may lack values, as tables of the UCR archive do. Those at the end
+        of a row mean that the sequence is shorter.
+    """
+    rows = _rows(lines, tabs, padded)
     line, first = next(rows)
     if len(first) < 2:
-        raise _error(path, line, "has fewer than two columns")
-    named = all(name and _number(name) is None for name in first[1:])
+        raise LineError(line, "has fewer than two columns")
+    named = all(name and read_number(name) is None for name in first[1:])
+    named = named and not (padded and read_number(first[0]) is not None)
     names = [name.lower() for name in first] if named else []
     if named:
         rows = _without_units(rows)
@@ -92,55 +148,49 @@ def _read(
     if named and names[0] == "sequence":
         if names[1] != "label" or len(names) < 3:
             problem = "names no columns sequence, label and at least one channel"
-            raise _error(path, line, problem)
-        found = _read_steps(path, rows, len(names))
-    else:
-        found = _read_wide(path, rows if named else chain([(line, first)], rows))
-    lines, sequences, words = found
-    if not sequences:
-        raise _error(path, None, "holds no sequences")
-    with np.errstate(over="ignore"):
-        x = np.array(sequences).astype(np.float32)
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=(1, 2)))
-    if bad.size:
-        problem = "holds a value beyond what 32 bits can express"
-        raise _error(path, lines[bad[0]], problem)
-    return x, *_classes(path, lines, words)
+            raise LineError(line, problem)
+        return _read_steps(rows, len(names))
+    return _read_wide(rows if named else chain([(line, first)], rows), padded)
+
+
+def _rows(lines: Lines, tabs: bool, spaces: bool) -> Iterator[Row]:
+    """Line numbers and cells of all lines; decimals have a point."""
+    first = list(islice(lines, SAMPLE))
+    if not first:
+        raise LineError(None, "is empty")
+    dialect = find_dialect([text for _, text in first], tabs)
+    mark = dialect.separator or ("" if spaces else ",")
+    for line, text in chain(first, lines):
+        cells = text.split() if not mark else next(csv.reader([text], delimiter=mark))
+        cells = [cell.strip() for cell in cells]
+        if dialect.decimal != ".":
+            cells = [dialect.pointed(cell) for cell in cells]
+        yield line, cells
 
 
 def _without_units(rows: Iterator[Row]) -> Iterator[Row]:
     """All rows but the first if it holds words alone, as a line of units does."""
     for line, cells in islice(rows, 1):
-        if any(_number(cell) is not None for cell in cells[1:]) or not any(cells[1:]):
+        if any(read_number(c) is not None for c in cells[1:]) or not any(cells[1:]):
             yield line, cells
     yield from rows
 
 
-def _read_wide(
-    path: Path, rows: Iterator[Row]
-) -> tuple[list[int], list[np.ndarray], list[str]]:
+def _read_wide(rows: Iterator[Row], padded: bool) -> Labelled:
     """A sequence of one channel in each row."""
-    lines: list[int] = []
-    sequences: list[np.ndarray] = []
-    words: list[str] = []
+    found, n = Labelled(), 0
     for line, cells in rows:
-        values = _values(path, line, cells[1:])
-        if sequences and len(values) != len(sequences[0]):
-            problem = (
-                f"has {len(values)} values, but line {lines[0]} has {len(sequences[0])}"
-            )
-            raise _error(path, line, problem)
-        if not len(values):
-            raise _error(path, line, "has no values")
-        lines.append(line)
-        sequences.append(values[:, None])
-        words.append(_label(path, line, cells[0]))
-    return lines, sequences, words
+        values = read_values(line, cells[1:], missing=padded)
+        n = n or len(values)
+        if len(values) != n:
+            problem = f"has {len(values)} values, but line {found.lines[0]} has {n}"
+            raise LineError(line, problem)
+        ended = without_end(values[:, None]) if padded else values[:, None]
+        found.add(line, ended, read_label(line, cells[0]))
+    return found
 
 
-def _read_steps(
-    path: Path, rows: Iterator[Row], n_columns: int
-) -> tuple[list[int], list[np.ndarray], list[str]]:
+def _read_steps(rows: Iterator[Row], n_columns: int) -> Labelled:
     """A time step of one sequence in each row."""
     lines: dict[str, int] = {}
     steps: dict[str, list[np.ndarray]] = {}
@@ -148,17 +198,17 @@ def _read_steps(
     for line, cells in rows:
         if len(cells) != n_columns:
             problem = f"has {len(cells)} columns, but the line of names {n_columns}"
-            raise _error(path, line, problem)
-        name, label = cells[0], _label(path, line, cells[1])
+            raise LineError(line, problem)
+        name, label = cells[0], read_label(line, cells[1])
         if not name:
-            raise _error(path, line, "does not say of which sequence it is")
+            raise LineError(line, "does not say of which sequence it is")
         if words.setdefault(name, label) != label:
             problem = (
                 f"has the label {label!r}, but sequence {name!r} has {words[name]!r}"
             )
-            raise _error(path, line, problem)
+            raise LineError(line, problem)
         lines.setdefault(name, line)
-        steps.setdefault(name, []).append(_values(path, line, cells[2:]))
+        steps.setdefault(name, []).append(read_values(line, cells[2:]))
     lengths = {name: len(values) for name, values in steps.items()}
     for name, n in lengths.items():
         first = next(iter(lengths))
@@ -167,73 +217,29 @@ def _read_steps(
                 f"begins sequence {name!r} of {n} steps, but {first!r} has "
                 f"{lengths[first]}"
             )
-            raise _error(path, lines[name], problem)
+            raise LineError(lines[name], problem)
     sequences = [np.array(values) for values in steps.values()]
-    return list(lines.values()), sequences, list(words.values())
+    return Labelled(list(lines.values()), sequences, list(words.values()))
 
 
-def _values(path: Path, line: int, cells: list[str]) -> np.ndarray:
-    try:
-        values = np.array(cells, dtype=np.float64)
-    except ValueError:
-        bad = next(cell for cell in cells if _number(cell) is None)
-        problem = f"holds {bad[:40]!r} instead of a number" if bad else "lacks a value"
-        raise _error(path, line, problem) from None
-    if not np.isfinite(values).all():
-        raise _error(path, line, "holds a value that is missing or not finite")
-    return values
+TABLE = (
+    "a table of sequences that are all equally long, a row 'label,v0,v1,...' each, or "
+    "a row 'sequence,label,x,...' for each time step"
+)
+UCR = "a table of the UCR archive, a row of a label and values for each sequence"
+#: How the formats are read and what they are, by the endings of files. Of the formats
+#: that one data set may come in, those that come first are preferred.
+FORMATS: dict[str, tuple[Callable[[Lines], Labelled], str]] = {
+    ".ts": (read_ts, "a .ts file: a header, @data, and a line 'v0,v1,...:label' each"),
+    ".arff": (read_arff, "an .arff file: attributes, @data, and a line a sequence"),
+    ".tsv": (partial(_read_table, tabs=True, padded=True), UCR),
+    ".txt": (partial(_read_table, padded=True), UCR),
+    ".csv": (_read_table, TABLE),
+}
 
 
-def _label(path: Path, line: int, text: str) -> str:
-    """A label as it is compared: 1.0 is 1, and 1.5 is none."""
-    if not text:
-        raise _error(path, line, "has no label")
-    value = _number(text)
-    if value is None:
-        return text
-    if not abs(value) <= 2**53 or value != round(value):
-        problem = f"has the label {text[:40]!r}, neither a word nor an integer"
-        raise _error(path, line, problem)
-    return str(round(value))
-
-
-def _classes(
-    path: Path, lines: list[int], words: list[str]
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Classes from 0 in the sorted order of the labels, integers by their size."""
-    distinct = set(words)
-    words_too = any(_number(word) is None for word in distinct)
-    labels = tuple(sorted(distinct, key=str if words_too else int))
-    if len(labels) < 2:
-        raise _error(path, None, f"has only one label, {labels[0]!r}")
-    numbers = {label: k for k, label in enumerate(labels)}
-    y = np.array([numbers[word] for word in words], dtype=np.int64)
-    counts = np.bincount(y)
-    rarest = labels[int(counts.argmin())]
-    if counts.min() < LEAST:
-        problem = (
-            f"has the label {rarest!r}, of which there are fewer than {LEAST} sequences"
-        )
-        raise _error(path, lines[words.index(rarest)], problem)
-    return y, labels
-
-
-def _number(text: str) -> float | None:
-    """The number that a cell holds, if it does."""
-    if text[:1].isalpha() and text[0] not in "nNiI":  # soon told: no NaN, no infinity
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _error(path: Path, line: int | None, problem: str) -> ValidationError:
+def line_error(path: Path, line: int | None, problem: str) -> ValidationError:
     """The error that names a file, its line, and what is allowed."""
     place = f"{path}" if line is None else f"{path}, line {line},"
-    return ValidationError(
-        "must be a text file of sequences that are all equally long, at least three of "
-        "each label: a row 'label,v0,v1,...' each, or a row "
-        f"'sequence,label,x,...' for each time step; but {place} {problem}",
-        attr="data",
-    )
+    _, form = FORMATS.get(path.suffix.lower(), FORMATS[".txt"])
+    return ValidationError(f"must be {form}; but {place} {problem}", attr="data")

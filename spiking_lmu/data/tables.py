@@ -19,10 +19,10 @@ _MISSING = ("", "na", "n/a", "nan", "null", "none", "missing")
 
 
 class LineError(ValueError):
-    """A line that cannot be used, and why."""
+    """A line that cannot be used, or a whole file where it is None; and why."""
 
-    def __init__(self, line: int, problem: str) -> None:
-        super().__init__(f"line {line}, {problem}")
+    def __init__(self, line: int | None, problem: str) -> None:
+        super().__init__(problem if line is None else f"line {line}, {problem}")
         self.line = line
         self.problem = problem
 
