@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nengo.exceptions import ValidationError
 
-from dataset_cases import equal_parts, images
+from dataset_cases import equal_parts, idx_bytes, images, write_idx
 from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import digits, mnist, permuted, stratified
 from spiking_lmu.data.mnist_files import KEYS
@@ -115,6 +115,91 @@ def test_damage_inside_of_an_archive(tmp_path):
 def test_no_such_file(path):
     with pytest.raises(ValidationError, match="data: must be .*, but|but .* (does|is)"):
         mnist(path)
+
+
+@pytest.mark.parametrize(
+    "where, ending, named",
+    [
+        ("", "", ""),
+        ("", ".gz", ""),
+        ("", "", "t10k-images-idx3-ubyte"),
+        ("", ".gz", "train-labels-idx1-ubyte.gz"),
+        ("MNIST/raw", "", ""),
+        ("MNIST/raw", ".gz", "MNIST"),
+    ],
+)
+def test_the_files_of_the_original(tmp_path, where, ending, named):
+    write_idx(tmp_path / where, ending)
+    assert equal_parts(mnist(tmp_path / named), mnist(saved(tmp_path)))
+
+
+def rows_of(part):
+    arrays = images()
+    rows = zip(arrays[f"y_{part}"], arrays[f"x_{part}"].reshape(-1, 784))
+    return [",".join(map(str, [label, *pixels])) for label, pixels in rows]
+
+
+def test_tables_of_pixels(tmp_path):
+    for part in ("train", "test"):
+        (tmp_path / f"mnist_{part}.csv").write_text("\n".join(rows_of(part)))
+    expected = mnist(saved(tmp_path))
+    for path in ("mnist_test.csv", "mnist_train.csv", "mnist", ""):
+        assert equal_parts(mnist(tmp_path / path), expected)
+    names = ",".join(["label", *(f"pixel{k}" for k in range(784))])
+    path = tmp_path / "train.csv"  # of Kaggle, whose other file has no labels
+    path.write_text("\n".join([names, *rows_of("train")]))
+    data = mnist(path)
+    assert [len(s.y) for s in (data.train, data.validation, data.test)] == [9, 1, 2]
+    x = np.concatenate([data.train.x, data.validation.x, data.test.x])
+    whole = images()["x_train"].reshape(12, 784, 1) / 255
+    np.testing.assert_allclose(
+        x[np.lexsort(x[:, :, 0].T)], whole[np.lexsort(whole[:, :, 0].T)], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    "column, value, problem",
+    [
+        (5, "256", "line 2, has a pixel that is no byte"),
+        (5, "0.5", "line 2, has a pixel that is no byte"),
+        (0, "a", "line 2, has the label 'a' instead of a digit"),
+        (5, "", "line 2, lacks a value"),
+    ],
+)
+def test_pixels_that_are_none(tmp_path, column, value, problem):
+    first, second, *others = (row.split(",") for row in rows_of("train"))
+    second[column] = value
+    path = tmp_path / "mnist.csv"
+    path.write_text("\n".join(",".join(row) for row in (first, second, *others)))
+    with pytest.raises(ValidationError, match=f"data: must be .*{problem}"):
+        mnist(path)
+
+
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (idx_bytes(images()["x_train"][:11]), r"y_train of shape \(12,\) for 11"),
+        (idx_bytes(images()["y_train"]), r"has x_train of shape \(12,\)"),
+        (idx_bytes(images()["x_train"])[:-1], "it is not as long as its header says"),
+        (idx_bytes(images()["x_train"]) + b"0", "not as long as its header says"),
+        (b"", "it does not begin as a file of images"),
+        (b"<!DOCTYPE html>", "it does not begin as a file of images"),
+    ],
+)
+def test_originals_that_are_damaged(tmp_path, content, problem):
+    write_idx(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(ValidationError, match=f"data: must be .*{problem}"):
+        mnist(tmp_path)
+
+
+def test_originals_that_are_not_all_there(tmp_path):
+    write_idx(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte").unlink()
+    with pytest.raises(
+        ValidationError, match="data: must be .* is a directory without"
+    ):
+        mnist(tmp_path)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Files that are damaged, or mean harm."""
 
+import gzip
 import io
 import os
 import struct
@@ -13,7 +14,17 @@ import pytest
 from nengo.exceptions import ValidationError
 from scipy.io import wavfile
 
-from dataset_cases import STEPS, bomb, images
+from dataset_cases import (
+    ARFF,
+    RELATIONAL,
+    STEPS,
+    TIMES,
+    TS,
+    bomb,
+    idx_bytes,
+    images,
+    write_idx,
+)  # fmt: skip
 from spiking_lmu.data.datasets import load_sequences, mnist
 from spiking_lmu.data.recordings import load_signal
 
@@ -55,6 +66,16 @@ def words_bytes():
     return "\n".join(["label,v0,v1", *rows]).encode()
 
 
+def many(text):
+    """A file with the same sequences six times."""
+    head, data = text.split("@data\n")
+    return f"{head}@data\n{6 * data}".encode()
+
+
+def gz_bytes():
+    return gzip.compress(idx_bytes(images()["y_test"]))
+
+
 KINDS = [
     ("a.csv", times_bytes, load_signal),
     ("a.tsv", lambda: times_bytes().replace(b";", b"\t"), load_signal),
@@ -64,6 +85,14 @@ KINDS = [
     ("c.npz", partial(archive_bytes, np.savez_compressed), mnist),
     ("s.csv", words_bytes, load_sequences),
     ("t.csv", lambda: "\n".join(STEPS).encode(), load_sequences),
+    ("s.ts", lambda: many(TS), load_sequences),
+    ("t.ts", lambda: many(TIMES), load_sequences),
+    ("s.arff", lambda: many(ARFF), load_sequences),
+    ("r.arff", lambda: many(RELATIONAL), load_sequences),
+    ("s.tsv", lambda: words_bytes().replace(b",", b"\t"), load_sequences),
+    ("s.txt", lambda: words_bytes()[12:].replace(b",", b" "), load_sequences),
+    ("train-images-idx3-ubyte", lambda: idx_bytes(images()["x_train"]), mnist),
+    ("t10k-labels-idx1-ubyte.gz", gz_bytes, mnist),
 ]
 
 
@@ -73,6 +102,7 @@ def test_files_damaged_at_random(tmp_path, damaged, name, make, read):
     """Read or refused, in one line that names the file, and soon."""
     rng = np.random.default_rng(0)
     content, path, messages = make(), tmp_path / name, []
+    write_idx(tmp_path)
     read(written(path, content))
     for _ in range(25):
         written(path, damaged(content, rng))
@@ -111,6 +141,16 @@ HOSTILE = [
     ("s.csv", lambda: b"a," * 10**6, load_sequences),
     ("s.csv", lambda: b'"' * 10**6, load_sequences),
     ("s.csv", lambda: b"1," * 10**6, load_sequences),
+    ("s.ts", lambda: b"@data\n" + b"(1,2)," * 10**6, load_sequences),
+    ("s.ts", lambda: b"@timeStamps true\n@data\n" + b"(1," * 10**6, load_sequences),
+    ("s.ts", lambda: b"@data\n" + b"1:" * 10**6, load_sequences),
+    ("s.ts", lambda: b"@classLabel true " + b"a " * 10**6, load_sequences),
+    ("s.arff", lambda: ARFF.encode() + b"'" * 10**6, load_sequences),
+    ("s.arff", lambda: ARFF.encode() + b"'" + b"\\" * 10**6, load_sequences),
+    ("s.arff", lambda: ARFF.encode() + b"' " * 10**6, load_sequences),
+    ("s.arff", lambda: b"@attribute " + b" '" * 10**6, load_sequences),
+    ("train-images-idx3-ubyte", lambda: b"\0\0\x08\3" + b"\xff" * 12, mnist),
+    ("t10k-labels-idx1-ubyte.gz", lambda: gzip.compress(bytes(10**8), 1), mnist),
     ("a.csv", lambda: b"1," * 10**6, load_signal),
     ("a.csv", lambda: b"1;" * 10**6, load_signal),
     ("a.csv", lambda: b"1 " * 10**6, load_signal),
@@ -122,6 +162,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name, make, read", HOSTILE)
 def test_files_that_mean_harm(tmp_path, name, make, read):
+    write_idx(tmp_path)
     path = written(tmp_path / name, make())
     start = time.perf_counter()
     with pytest.raises(ValidationError, match=str(path)):

@@ -267,7 +267,7 @@ def load_sequences(
         raise line_error(list(files)[1], None, problem)
     whole = splits[0]
     if second is not None:
-        ours, held_out = _held_out(whole.y, parts[1] / (parts[0] + parts[1]), seed)
+        ours, held_out = held_out_of(whole.y, parts[1] / (parts[0] + parts[1]), seed)
         if not len(held_out):
             raise line_error(first, None, "has no two sequences of any label")
         return Dataset(
@@ -311,7 +311,9 @@ def stratified(
     return tuple(rng.permutation(part) for part in parts)
 
 
-def _held_out(y: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def held_out_of(
+    y: np.ndarray, share: float, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices to train on and to choose by; the first have one of each class."""
     seed = check_integer("seed", seed, low=0, high=2**32 - 1)
     order = np.random.default_rng(seed).permutation(len(y))

@@ -46,8 +46,8 @@ def image_files(path: str | os.PathLike[str]) -> tuple[Path, ...] | None:
     file = Path(os.fsdecode(path))
     if file.suffix.lower() == ".npz":
         return (file,)
-    folder = file.parent if _IDX.fullmatch(file.name) else file
-    found = _idx_files(folder)
+    one_of_four = _IDX.fullmatch(file.name) is not None
+    found = _idx_files(file.parent if one_of_four else file, file.suffix == ".gz")
     return tuple(found.values()) if found else _tables(file)
 
 
@@ -68,6 +68,7 @@ def read_images(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], st
     if files is None or file.suffix.lower() == ".npz":
         problem = file_problem(file)
         if problem is not None or files is None:
+            problem = "is a directory without them" if file.is_dir() else problem
             raise mnist_error(file, problem or "holds no such images")
         return _read_npz(file), str(file)
     if files[0].suffix.lower() == ".csv":
@@ -124,15 +125,18 @@ def _read_npz(file: Path) -> dict[str, np.ndarray]:
 # ---- The format IDX, as the original has it and torchvision keeps it ---------------
 
 
-def _idx_files(folder: Path) -> dict[str, Path]:
-    """The four files of a folder, by `KEYS`; empty if they are not all there."""
+def _idx_files(folder: Path, compressed: bool) -> dict[str, Path]:
+    """The four files of a folder, by `KEYS`; empty if they are not all there.
+
+    Of two that differ in their compression, the one that is ``compressed`` or not.
+    """
     for inner in _FOLDERS:
         found: dict[str, Path] = {}
         try:
-            listed = sorted((folder / inner).iterdir())
+            listed = list((folder / inner).iterdir())
         except (OSError, ValueError):
             continue
-        for file in listed:  # one that is not compressed comes first
+        for file in sorted(listed, key=lambda f: (f.suffix == ".gz") != compressed):
             name = _IDX.fullmatch(file.name)
             if name is not None and file.is_file():
                 kind = "x" if name["kind"] == "images" else "y"

@@ -54,9 +54,7 @@ def find_files(path: str | os.PathLike[str]) -> tuple[Path, Path | None]:
         there = file.with_name(_other_name(found) + _ending(file))
         problem = file_problem(there)
         if problem:
-            raise _error(
-                f"{file} is one of two, and the other, {there.name}, {problem}"
-            )
+            raise _error(f"{file} is one of two, and {there.name} {problem}")
         return (here, there) if part == "train" else (there, here)
     pairs = _pairs(file.parent, file.name) if file.parent.is_dir() else {}
     if not pairs:
