@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .complexity import complexity_of_layers as complexity_of_layers
     from .exact_memory import ExactMemory as ExactMemory
     from .freezing import freeze as freeze
+    from .keras_lmu import from_keras_lmu as from_keras_lmu
+    from .keras_lmu import to_keras_lmu as to_keras_lmu
     from .legendre_memory import LegendreMemory as LegendreMemory
     from .lmu import LMU as LMU
     from .measured_complexity import NetworkComplexity as NetworkComplexity
@@ -24,6 +26,7 @@ __getattr__, __dir__, __all__ = on_first_use(
         "complexity": ("Complexity", "complexity_of_layers"),
         "exact_memory": ("ExactMemory",),
         "freezing": ("freeze",),
+        "keras_lmu": ("from_keras_lmu", "to_keras_lmu"),
         "legendre_memory": ("LegendreMemory",),
         "lmu": ("LMU",),
         "measured_complexity": ("NetworkComplexity", "measure_complexity"),
