@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import nengo
+import nengo.simulator
 import numpy as np
 from nengo.builder.processes import SimProcess
 from nengo_loihi.simulator import StepRunner
@@ -16,7 +17,7 @@ from spiking_lmu.simulators import given_outputs
 from .emulator import Emulator
 
 
-class HostSimulator(nengo.Simulator):
+class HostSimulator(nengo.simulator.Simulator):
     """Nengo's simulator for a part of the network, with replaceable inputs."""
 
     def __init__(self, model: Any, seed: int) -> None:

@@ -66,6 +66,24 @@ def test_clear_probes_forgets_and_goes_on():
     assert_same(actual, expected)
 
 
+def test_samples_can_be_deleted_as_nengo_gui_does():
+    def run(sim):
+        sim.run_steps(5)
+        for probe in sim.model.probes:
+            del sim.data.raw[probe][:]
+            assert len(sim.data.raw[probe][:]) == 0
+        sim.run_steps(3)
+        kept = {name: sim.data[probe] for name, probe in network.plots.items()}
+        del sim.data.raw[network.plots["decoded"]][:2]
+        last = np.array(sim.data.raw[network.plots["decoded"]][:])
+        return {**kept, "last": last}
+
+    network = Feedback()
+    expected, actual = both(network, run)
+    assert len(actual["decoded"]) == 3
+    assert_same(actual, expected)
+
+
 def test_a_long_run_takes_memory_for_what_it_records_only():
     with nengo.Network() as network:
         relay = nengo.Node(size_in=8)

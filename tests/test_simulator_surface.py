@@ -2,6 +2,7 @@
 
 import _thread
 import gc
+import importlib.util
 import inspect
 import threading
 import warnings
@@ -28,6 +29,24 @@ from simulator_cases import BOTH, Feedback, assert_same, both, recorded, simulat
 
 def breaks(t):
     return 1.0 if t < 0.0055 else None
+
+
+@pytest.mark.parametrize(
+    "module", ["spiking_lmu.simulator.simulator", "spiking_lmu.hardware.running"]
+)
+def test_base_is_nengos_even_when_first_imported_by_a_script_in_nengo_gui(
+    module, monkeypatch
+):
+    """NengoGUI replaces `nengo.Simulator` by one that refuses, for as long."""
+    if module.endswith("running"):
+        pytest.importorskip("nengo_loihi")
+    original, package = nengo.Simulator, importlib.import_module(module)
+    monkeypatch.setattr(nengo, "Simulator", type("Dummy", (nengo.Simulator,), {}))
+    spec = importlib.util.spec_from_file_location(f"{module}_again", package.__file__)
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    simulators = [v for n, v in vars(again).items() if n.endswith("Simulator")]
+    assert [kind.__mro__[1] for kind in simulators] == [original]
 
 
 def test_all_names_and_arguments_are_those_of_nengo():

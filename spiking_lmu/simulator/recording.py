@@ -29,39 +29,54 @@ class Record:
     def __init__(
         self, shape: tuple[int, ...], dtype: Any, minibatch: bool = False
     ) -> None:
-        self._rows = np.empty((0, *shape), dtype)
+        # the array, and how many of its rows are samples. NengoGUI deletes samples in
+        # another thread than the simulator's, and so both change together
+        self._held = np.empty((0, *shape), dtype), 0
         self._minibatch = minibatch
-        self._n = 0
+
+    @property
+    def _rows(self) -> np.ndarray:
+        rows, n = self._held
+        return rows[:n]
 
     def __len__(self) -> int:
-        return self._n
+        return self._held[1]
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        return iter(self._rows[: self._n])
+        return iter(self._rows)
 
     def __getitem__(self, index: Any) -> Any:
-        return self._rows[: self._n][index]
+        return self._rows[index]
+
+    def __delitem__(self, index: Any) -> None:
+        rows = np.delete(self._rows, index, axis=0)
+        self._held = rows, len(rows)
 
     def make_room(self, n: int) -> None:
         """Have room for some more samples."""
-        needed = self._n + n
-        if needed > len(self._rows):
-            size = needed if self._n == 0 else max(needed, int(SPARE * self._n))
-            rows = np.empty((size, *self._rows.shape[1:]), self._rows.dtype)
-            rows[: self._n] = self._rows[: self._n]
-            self._rows = rows
+        self._held = self._roomy(n)
+
+    def _roomy(self, more: int) -> tuple[np.ndarray, int]:
+        rows, n = self._held
+        needed = n + more
+        if needed > len(rows):
+            size = needed if n == 0 else max(needed, int(SPARE * n))
+            longer = np.empty((size, *rows.shape[1:]), rows.dtype)
+            longer[:n] = rows[:n]
+            rows = longer
+        return rows, n
 
     def extend(self, samples: Iterable[Any]) -> None:
         """Add samples."""
+        dtype, shape = self._held[0].dtype, self._held[0].shape[1:]
         samples = np.asarray(
-            samples if isinstance(samples, np.ndarray) else list(samples),
-            self._rows.dtype,
+            samples if isinstance(samples, np.ndarray) else list(samples), dtype
         )
         if len(samples):
-            samples = samples.reshape(-1, *self._rows.shape[1:])
-            self.make_room(len(samples))
-            self._rows[self._n : self._n + len(samples)] = samples
-            self._n += len(samples)
+            samples = samples.reshape(-1, *shape)
+            rows, n = self._roomy(len(samples))
+            rows[n : n + len(samples)] = samples
+            self._held = rows, n + len(samples)
 
     def append(self, sample: Any) -> None:
         """Add one sample."""
@@ -70,9 +85,9 @@ class Record:
     @property
     def samples(self) -> np.ndarray:
         """All samples: (n, ...), or (minibatch_size, n, ...)."""
-        if self._n == 0 and not self._minibatch:
+        if len(self) == 0 and not self._minibatch:
             return np.asarray([])  # as Nengo's probes before the first step
-        rows = self._rows[: self._n]
+        rows = self._rows
         rows = rows.swapaxes(0, 1) if self._minibatch else rows.view()
         rows.setflags(write=False)
         return rows

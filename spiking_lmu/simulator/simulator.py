@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import nengo
+import nengo.simulator
 import numpy as np
 import scipy.linalg  # noqa: F401 (threadpoolctl limits only the BLAS that is loaded)
 from nengo.exceptions import SimulatorClosed
@@ -34,7 +35,9 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-class Simulator(nengo.Simulator):
+# of the module: NengoGUI replaces nengo.Simulator while it runs a script, which may be
+# what first imports this
+class Simulator(nengo.simulator.Simulator):
     """Simulates any Nengo network with compiled steps.
 
     It takes the place of `nengo.Simulator`. Nengo builds the network. All signals lie
