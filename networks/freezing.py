@@ -119,7 +119,7 @@ def freeze(
         if hidden is not None:
             raise refusal("hidden", hidden, "None for an LMU")
         unit: dict[str, Any] = {"seed": seed}
-        arrays = network.arrays  # refuses what has not been trained
+        arrays = network.trained_arrays()  # refuses what has not been trained
         if memory_type != "exact":
             realization = realize_unit(network, arrays, inputs, synapse, coordinates)
             unit.update(_in_neurons(realization, *in_neurons))

@@ -279,17 +279,26 @@ class LMU(DesignedNetwork):
         return [c for c in self.all_connections if c not in weights]
 
     @property
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """Weights and biases, by the names of the arguments.
+
+        They are arrays once the unit is trained or where arrays were given, and before
+        that what draws them (`nengo.dists.Distribution`).
+        """
+        arrays = {name: c.transform.init for name, c in self.weights.items()}
+        if self.has_bias:
+            arrays["bias"] = np.asarray(self.hidden.bias) / self.scale
+        return arrays
+
+    def trained_arrays(self) -> dict[str, np.ndarray]:
+        """Weights and biases of a trained unit, by the names of the arguments.
 
         Raises
         ------
         nengo.exceptions.ValidationError
             If the unit has not been trained and they are still random.
         """
-        arrays = {name: c.transform.init for name, c in self.weights.items()}
-        if self.has_bias:
-            arrays["bias"] = np.asarray(self.hidden.bias) / self.scale
+        arrays = self.arrays
         if not all(isinstance(array, np.ndarray) for array in arrays.values()):
             raise refusal("network", self, "trained: some weights are still random")
         return arrays
@@ -351,7 +360,7 @@ class LMU(DesignedNetwork):
         default = default_amplitude(self.hidden.neuron_type) / self.scale
         if np.isclose(self.amplitude, default):
             arguments["amplitude"] = None
-        return LMU._build({**arguments, **self.arrays, **changes})
+        return LMU._build({**arguments, **self.trained_arrays(), **changes})
 
     def save(
         self, path: str | os.PathLike[str], about: Mapping[str, Any] | None = None
@@ -374,7 +383,7 @@ class LMU(DesignedNetwork):
             If the unit has not been trained, or its neurons or its synapse cannot be
             stored in a file.
         """
-        return write_unit(path, self._arguments, self.arrays, about)
+        return write_unit(path, self._arguments, self.trained_arrays(), about)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> tuple[LMU, dict[str, Any]]:

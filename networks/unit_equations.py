@@ -42,7 +42,7 @@ class UnitRun:
 def run_equations(unit: Any, inputs: ArrayLike) -> UnitRun:
     """Run an `LMU` by its equations; see `LMU.run`."""
     x = check_sequences(inputs, unit.size_in)
-    weights = {name: array.T for name, array in unit.arrays.items()}
+    weights = {name: array.T for name, array in unit.trained_arrays().items()}
     Ad, Bd = discretize(unit.memory.A, unit.memory.B, unit.dt)
     m = np.zeros((len(x), unit.memory_d, unit.order))
     h = np.zeros((len(x), unit.units))

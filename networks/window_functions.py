@@ -62,7 +62,7 @@ def add_function(
             intercepts=intercepts,
             eval_points=_Correlated(covariance / radius**2),
             n_eval_points=min(default_n_eval_points(n_neurons, size), MOST_EVAL_POINTS),
-            label=label,
+            label=f"{label}: values",
         )
         output = nengo.Node(size_in=size_out, label=label)
         nengo.Connection(

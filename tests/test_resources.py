@@ -216,7 +216,14 @@ def test_table():
     assert " ".join(head.split()) == "population neurons cores a core in out memory"
     assert len({len(row) for row in [head, *rows]}) == 1
     labels = {row.split("  ")[0] for row in rows}
-    assert labels == {"x0", "x1", "x2", "function of the window", "source", "reader"}
+    assert labels == {
+        "x0",
+        "x1",
+        "x2",
+        "function of the window: values",
+        "source",
+        "reader",
+    }
     assert total.startswith(f"{60 + 60 + 70 + 200:,} compartments")
     assert "of 1 chip;" in total and "128 KiB for synapses" in total
 
