@@ -21,12 +21,13 @@ with nengo.Network(seed=2) as model:
     u = nengo.Probe(stimulus, synapse=0.03)
     y = nengo.Probe(louder, synapse=0.03)
 
-with Simulator(model) as sim:
-    sim.run(10)
+if __name__ == "__main__":  # NengoGUI runs the model by itself
+    with Simulator(model) as sim:
+        sim.run(10)
 
-heard = sim.data[u][:, 0]
-shift = int(0.5 / sim.dt)
-target = heard[shift:] ** 2 - heard[:-shift] ** 2
-decoded = sim.data[y][shift:, 0]
-print("correlation with the target:", np.corrcoef(target, decoded)[0, 1].round(3))
-print("in its range:", memory.check_range(heard))
+    heard = sim.data[u][:, 0]
+    shift = int(0.5 / sim.dt)
+    target = heard[shift:] ** 2 - heard[:-shift] ** 2
+    decoded = sim.data[y][shift:, 0]
+    print("correlation with the target:", np.corrcoef(target, decoded)[0, 1].round(3))
+    print("in its range:", memory.check_range(heard))

@@ -18,22 +18,25 @@ with nengo.Network(seed=0) as model:
         THETA, ORDER, n_neurons=100, freq=FREQ, rms=RMS, label="memory"
     )
     nengo.Connection(stimulus, memory.input, synapse=None)
+    delayed = memory.add_readout(delays=[THETA])
     u = nengo.Probe(stimulus)
-    delayed = nengo.Probe(memory.add_readout(delays=[THETA]))
+    probe = nengo.Probe(delayed)
 
-print("Resources, before anything is built:")
-print(loihi.resources(model))
+if __name__ == "__main__":  # NengoGUI runs the model by itself
+    print("Resources, before anything is built:")
+    print(loihi.resources(model))
 
-with loihi.Simulator(model, target="sim", progress_bar=False) as sim:
-    print("\nDifferences from the network:")
-    print(*sim.changes, sep="\n")
-    sim.run(5)
+    with loihi.Simulator(model, target="sim", progress_bar=False) as sim:
+        print("\nDifferences from the network:")
+        print(*sim.changes, sep="\n")
+        sim.run(5)
 
-exact = simulate(*discretize(*state_space(THETA, ORDER), sim.dt), sim.data[u][:, 0])
-exact = exact @ sampled_readout(THETA, ORDER, sim.dt, [THETA]).T
-settled = sim.trange() > 2 * THETA
-error = rmse(sim.data[delayed][settled], exact[settled])
-energy = loihi.energy(sim)
-print(f"\nRMSE of the input {THETA} s ago: {error:.3f}, of an input of rms {RMS}")
-print(f"Spikes: {energy.counts.spikes / sim.time:,.0f} each second of {sim.time:g} s\n")
-print(energy)
+    exact = simulate(*discretize(*state_space(THETA, ORDER), sim.dt), sim.data[u][:, 0])
+    exact = exact @ sampled_readout(THETA, ORDER, sim.dt, [THETA]).T
+    settled = sim.trange() > 2 * THETA
+    error = rmse(sim.data[probe][settled], exact[settled])
+    energy = loihi.energy(sim)
+    print(f"\nRMSE of the input {THETA} s ago: {error:.3f}, of an input of rms {RMS}")
+    rate = energy.counts.spikes / sim.time
+    print(f"Spikes: {rate:,.0f} each second of {sim.time:g} s\n")
+    print(energy)

@@ -22,18 +22,20 @@ with nengo.Network(seed=0) as model:
     input_probe = nengo.Probe(stimulus)
     probe = nengo.Probe(delayed)
 
-with Simulator(model) as sim:
-    sim.run(10)
+if __name__ == "__main__":  # NengoGUI runs the model by itself
+    with Simulator(model) as sim:
+        sim.run(10)
 
-u = sim.data[input_probe][:, 0]
-exact = simulate(*discretize(*state_space(0.5, 6), sim.dt), u)
-exact = exact @ sampled_readout(0.5, 6, sim.dt, [0.25, 0.5]).T
-settled = sim.trange() > 1.0
-print("neurons:", model.n_neurons)
-print("RMS of the input:", np.sqrt(np.mean(u**2)).round(3))
-for k, delay in enumerate((0.25, 0.5)):
-    error = rmse(sim.data[probe][settled, k], exact[settled, k])
-    print(f"RMSE of the input {delay} s ago: {error:.3f}")
-print(
-    "RMSE of the state that theory predicts:", round(memory.predict_rmse(sim.data), 3)
-)
+    u = sim.data[input_probe][:, 0]
+    exact = simulate(*discretize(*state_space(0.5, 6), sim.dt), u)
+    exact = exact @ sampled_readout(0.5, 6, sim.dt, [0.25, 0.5]).T
+    settled = sim.trange() > 1.0
+    print("neurons:", model.n_neurons)
+    print("RMS of the input:", np.sqrt(np.mean(u**2)).round(3))
+    for k, delay in enumerate((0.25, 0.5)):
+        error = rmse(sim.data[probe][settled, k], exact[settled, k])
+        print(f"RMSE of the input {delay} s ago: {error:.3f}")
+    print(
+        "RMSE of the state that theory predicts:",
+        round(memory.predict_rmse(sim.data), 3),
+    )

@@ -31,10 +31,11 @@ with nengo.Network(seed=1) as model:
     u = nengo.Probe(stimulus)
     m = nengo.Probe(memory.output)
 
-with Simulator(model) as sim:
-    sim.run(20)
+if __name__ == "__main__":  # NengoGUI runs the model by itself
+    with Simulator(model) as sim:
+        sim.run(20)
 
-exact = simulate(*discretize(*state_space(theta, order), sim.dt), sim.data[u][:, 0])
-error = (sim.data[m] - exact)[sim.trange() > theta + 0.5]
-measured = np.sqrt(np.mean(np.sum(error**2, axis=1)))
-print(f"required RMSE {wanted}, measured {measured:.4f}")
+    exact = simulate(*discretize(*state_space(theta, order), sim.dt), sim.data[u][:, 0])
+    error = (sim.data[m] - exact)[sim.trange() > theta + 0.5]
+    measured = np.sqrt(np.mean(np.sum(error**2, axis=1)))
+    print(f"required RMSE {wanted}, measured {measured:.4f}")
