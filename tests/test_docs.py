@@ -17,11 +17,27 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-BLOCK = re.compile(r"```(?:python|\{code-cell\}.*?)\n((?:\s*:.*\n)*)(.*?)```", re.S)
+
+
+def blocks(page):
+    """Blocks of Python by name. The cells of a notebook are one block."""
+    kinds = {"python": {}, "{code-cell} python": {}}
+    for i, (kind, block) in enumerate(
+        re.findall(
+            r"```(python|\{code-cell\} python)\n(.*?)```", page.read_text(), re.S
+        )
+    ):
+        kinds[kind][f"{page.name}-{i}"] = dedent(block)
+    found, cells = kinds.values()
+    if cells:
+        found[f"{page.name}-cells"] = "\n".join(cells.values())
+    return found
+
+
 BLOCKS = [
-    pytest.param(dedent(block), id=f"{page.name}-{i}")
+    pytest.param(block, id=name)
     for page in PAGES
-    for i, (_, block) in enumerate(BLOCK.findall(page.read_text()))
+    for name, block in blocks(page).items()
 ]
 PUBLIC = [
     "spiking_lmu",
@@ -30,8 +46,6 @@ PUBLIC = [
     "spiking_lmu.training",
     "spiking_lmu.data",
 ]
-#: Pages whose blocks need only nengo. The others need files, extras or minutes.
-RUN = ("README.md", "memory.md")
 
 
 def imported(tree):
@@ -72,7 +86,7 @@ def test_names_and_arguments_exist(block):
         if isinstance(node, ast.Attribute):
             named(node, names)
         if isinstance(node, ast.Call) and (function := named(node.func, names)):
-            given = {k.arg: None for k in node.keywords}
+            given = {k.arg: None for k in node.keywords if k.arg}
             try:
                 signature = inspect.signature(function)
             except ValueError:  # compiled functions of numpy 1 have none
@@ -102,29 +116,29 @@ def test_reference_has_every_public_name(module):
 
 
 def test_pages_have_blocks():
-    assert any(p.id.startswith("README.md") for p in BLOCKS)
-    assert all(any(p.id.startswith(name) for p in BLOCKS) for name in RUN)
+    found = {p.id for p in BLOCKS}
+    assert "README.md-0" in found
+    notebooks = {p.name for p in PAGES if "file_format: mystnb" in p.read_text()}
+    assert len(notebooks) >= 7
+    assert {f"{name}-cells" for name in notebooks} <= found
 
 
-def test_blocks_of_the_simulator_run(capsys):
-    """One after the other: later ones use what earlier ones have made."""
+def block_of(name):
+    (block,) = (p.values[0] for p in BLOCKS if p.id == name)
+    return compile(block, name, "exec")
+
+
+def test_notebook_of_the_simulator_runs(capsys):
     namespace = {}
-    for block in BLOCKS:
-        if block.id.startswith("simulator.md"):
-            exec(compile(block.values[0], block.id, "exec"), namespace)
-    assert "(8, 1000, 1)" in capsys.readouterr().out
-    (fallback,) = namespace["sim"].fallbacks
-    assert "Python function" in str(fallback)
+    exec(block_of("simulator.md-cells"), namespace)
+    assert "(8, 1000, 1)" in (printed := capsys.readouterr().out)
+    assert "Python function" in printed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "block",
-    {p.values[0]: p for p in BLOCKS if p.id.startswith(RUN)}.values(),
-)
-def test_blocks_run(block, tmp_path, monkeypatch):
+def test_block_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     namespace = {}
-    exec(compile(block, "a block", "exec"), namespace)
+    exec(block_of("README.md-0"), namespace)
     sim, probe = namespace["sim"], namespace["probe"]
     assert sim.data[probe].shape == (10_000, 2)
