@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
+import re
+from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
 
 import spiking_lmu
 from spiking_lmu.experiments.sweeps.backends import compile_simulator
@@ -82,3 +90,47 @@ intersphinx_mapping = {
 # Here, and not in the first notebook, which would say so on its page.
 for minibatch in (False, True):
     compile_simulator(announce=False, minibatch=minibatch)
+
+PUBLIC = ("", ".networks", ".training", ".data", ".hardware.loihi")
+
+
+def public_names() -> dict[str, str]:
+    """The full name of what is public, by each end of the name that is of one only."""
+    owners = defaultdict(set)
+    for module in (f"spiking_lmu{part}" for part in PUBLIC):
+        owner = import_module(module)
+        for name in owner.__all__:
+            if not inspect.ismodule(getattr(owner, name)):
+                words = f"{module}.{name}".split(".")
+                for i in range(len(words)):
+                    owners[".".join(words[i:])].add(".".join(words))
+    return {end: min(full) for end, full in owners.items() if len(full) == 1}
+
+
+def link_names(app: Sphinx, doctree: nodes.document) -> None:
+    """Make a link of each public name, and each of Nengo's, in the prose of a page."""
+    page = app.env.docname
+    if page.startswith("reference/"):
+        return
+    names = public_names()
+    for literal in list(doctree.findall(nodes.literal)):
+        found = re.fullmatch(r"([A-Za-z][\w.]*)(\(.*\))?", literal.astext())
+        if not found or isinstance(literal.parent, (pending_xref, nodes.reference)):
+            continue
+        name, call = found.groups()
+        telling = call or re.search(r"[._A-Z]", name)  # "save" may be any word
+        target = name if name.startswith("nengo.") else names.get(name)
+        if telling and target:
+            link = pending_xref(
+                "",
+                refdomain="py",
+                reftype="obj",
+                reftarget=target,
+                refdoc=app.env.docname,
+            )
+            literal.replace_self(link)
+            link += literal
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("doctree-read", link_names)
