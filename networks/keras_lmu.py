@@ -111,7 +111,7 @@ def to_keras_lmu(
         return _model_of(network)
     if not isinstance(network, LMU):
         raise refusal("network", network, "an LMU or a SequenceNetwork")
-    arrays, memory_d, units = network.arrays, network.memory_d, network.units
+    arrays, memory_d, units = network.trained_arrays(), network.memory_d, network.units
     e_x = arrays.get("e_x", np.zeros((memory_d, network.size_in)))
     W_m = arrays.get("W_m", np.zeros((units, memory_d * network.order)))
     hidden = _keras_layer("Dense", units, _activation(network), network.has_bias)
