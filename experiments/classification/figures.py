@@ -13,6 +13,7 @@ import pandas as pd
 from spiking_lmu.data.archives import read_archive
 from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.complexity import COLUMNS
 from spiking_lmu.experiments.pages.means import check_trials, those, with_interval
 from spiking_lmu.intervals import mean_interval
 
@@ -47,7 +48,11 @@ DASHED: Any = (0, (2, 1.5))
 REAL = "real"
 TEST = "test"
 KEYS = ["order", "step", "presentation", "total_neurons"]  # what runs of a cell share
-EXTRAS = ("cores", "chips", "energy_low", "energy_high", "steps")  # where there is chip
+# where they are in the trials: those of a chip, and NeuroBench's
+EXTRAS = (
+    *("cores", "chips", "energy_low", "energy_high", "steps", "synaptic_operations"),
+    *COLUMNS,
+)
 
 
 def exact(frame: pd.DataFrame) -> pd.DataFrame:
@@ -58,12 +63,13 @@ def exact(frame: pd.DataFrame) -> pd.DataFrame:
     """
     groups = those(frame, "rung", "exact").groupby("order", sort=True)
     columns = ["validation_accuracy", "parameters", "best_epoch", "train_seconds"]
+    columns += COLUMNS
     means = [
         {
             "order": order,
             "units": "{units} {activation}".format(**group.iloc[0]),
             **_accuracy(group),
-            **{name: group[name].mean() for name in columns},
+            **{name: group[name].mean() for name in columns if name in group},
         }
         for order, group in groups
     ]

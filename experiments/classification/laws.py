@@ -9,6 +9,7 @@ import pandas as pd
 
 from spiking_lmu.experiments.classification.answers import unpack
 from spiking_lmu.experiments.classification.figures import KEYS, NAMES, RUNGS
+from spiking_lmu.experiments.pages.complexity import COLUMNS
 from spiking_lmu.experiments.pages.means import Law, with_interval
 
 CLOSE = 0.01  # a drop that counts as small
@@ -16,7 +17,7 @@ COUNTS = ("networks", "images", "presentation", "total_neurons")
 SHARES = ("accuracy", "low", "high")
 OF_NEURONS = (
     "drop", "drop_low", "drop_high", "exact_accuracy", "spikes_per_image",
-    "hidden_spikes",
+    "hidden_spikes", *COLUMNS,
 )  # fmt: skip
 
 
@@ -74,5 +75,6 @@ def aware_laws(frame: pd.DataFrame) -> Iterator[Law]:
 def _numbers(row: pd.Series) -> Law:
     """Accuracy of a row with its interval, and what it is of."""
     counts = {name: int(row[name]) for name in COUNTS if name in row}
-    shares = {name: float(row[name]) for name in (*SHARES, *OF_NEURONS) if name in row}
+    found = (*SHARES, *OF_NEURONS)
+    shares = {name: float(row[name]) for name in found if pd.notna(row.get(name))}
     return {**counts, **shares}

@@ -28,6 +28,7 @@ from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
 FINE_ROUNDS = 2
 FINE_TUNING = 6
 FINE_RATE = 5e-4
+COUNTED = 2  # sequences with which operations are counted, by NeuroBench's measures
 EXAMPLES = 5000  # training sequences that coordinates are chosen from
 
 

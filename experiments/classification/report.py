@@ -13,6 +13,7 @@ from spiking_lmu.experiments.classification.figures import AWARE, NAMES, REAL, S
 from spiking_lmu.experiments.classification.trials import is_mnist
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.complexity import complexity_section
 from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.pages.templates import percent, signed
 
@@ -69,6 +70,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "coordinated": len(means) > 0 and means["step"].str.contains("coord").any(),
         "aware": len(means) > 0 and means["step"].str.contains(AWARE).any(),
         "spiking": len(means) > 0 and means["step"].str.contains(SPIKING).any(),
+        "complexity": _complexity(trained, means),
         "chip": _chip_table(on_chip) if "cores" in on_chip and len(on_chip) else None,
     }
     drawn: Figures = {
@@ -185,6 +187,18 @@ def _ladder_table(means: pd.DataFrame, item: str) -> pd.DataFrame:
     )
 
 
+def _complexity(trained: pd.DataFrame, means: pd.DataFrame) -> dict[str, Any] | None:
+    rows = pd.concat([trained.assign(step="exact", total_neurons=0), means])
+    presentation = rows.get("presentation", pd.Series(np.nan, rows.index))
+    labels = {
+        "Memory of": ["exact" if s == "exact" else NAMES[s] for s in rows["step"]],
+        "Order": rows["order"].to_numpy(),
+        "Neurons": rows["total_neurons"].to_numpy(),
+        "ms": presentation.fillna(1).astype(int).to_numpy(),
+    }
+    return complexity_section(rows.reset_index(drop=True), labels)
+
+
 def _drop_in_points(row: Any) -> str:
     names = ("drop", "drop_low", "drop_high")
     drop, low, high = (signed(100 * row[name], 1) for name in names)
@@ -202,6 +216,7 @@ def _chip_table(chip: pd.DataFrame) -> pd.DataFrame:
             "ms": chip["presentation"],
             "Correct, %": _with_intervals(chip),
             "Cores": chip["cores"].round().astype(int),
+            "Synaptic operations a step": chip["synaptic_operations"],
             "nJ a step": _range(low, high),
             "µJ in all": _range(joule * low, joule * high),
         }

@@ -25,15 +25,21 @@ from spiking_lmu.data.train_test_files import find_files
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.answers import pack
 from spiking_lmu.experiments.classification.neurons import (
+    COUNTED,
     InNeurons,
     parts_path,
     run_in_parts,
     together,
 )
 from spiking_lmu.experiments.experiment import Stage
+from spiking_lmu.experiments.pages.complexity import complexity_columns
 from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
-from spiking_lmu.networks import SequenceNetwork, run_sequences
+from spiking_lmu.networks import (
+    SequenceNetwork,
+    measure_complexity,
+    run_sequences,
+)
 from spiking_lmu.networks.hidden_units import ACTIVATIONS
 from spiking_lmu.neurons import LINEAR, NEURON_TYPES
 from spiking_lmu.validation import refusal
@@ -351,6 +357,7 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
         "run_seconds": 0.0,
         "spikes_per_image": 0.0,
         "model": str(path.relative_to(folder)),
+        **_complexity(network, dataset.test.x, task["seed"] % 2**31),
     }
 
 
@@ -420,7 +427,13 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         "build_seconds": built - start,
         "model": str(one.path.relative_to(folder)),
         **together(rows),
+        # on the chip, `run_on_chip` counts operations
+        **({} if chip else _complexity(one.frozen, x, seed)),
     }
+
+
+def _complexity(network: SequenceNetwork, x: np.ndarray, seed: int) -> dict[str, Any]:
+    return complexity_columns(measure_complexity(network, x[:COUNTED], seed=seed))
 
 
 def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:

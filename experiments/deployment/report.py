@@ -11,6 +11,7 @@ import pandas as pd
 from spiking_lmu.experiments.deployment.figures import labels, plot
 from spiking_lmu.experiments.deployment.trials import facts_path
 from spiking_lmu.experiments.experiment import Figures, Result
+from spiking_lmu.experiments.pages.complexity import complexity_section
 from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.pages.templates import percent
 
@@ -32,6 +33,7 @@ def show(frame: pd.DataFrame, told: dict[str, Any]) -> tuple[dict[str, Any], Fig
     values = {
         "facts": facts,
         "by_label": _by_label(frame),
+        "complexity": complexity_section(pd.DataFrame([told["law"]]), {}),
         "chip": told["chip"],
         "populations": pd.DataFrame(told["chip"].get("populations", [])),
     }

@@ -17,13 +17,24 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.data.archives import fingerprint
 from spiking_lmu.data.datasets import Split
 from spiking_lmu.experiments.arguments import OneOf, Range
-from spiking_lmu.experiments.classification.neurons import EXAMPLES, rates_up_to
+from spiking_lmu.experiments.classification.neurons import (
+    COUNTED,
+    EXAMPLES,
+    rates_up_to,
+)
 from spiking_lmu.experiments.classification.trials import OF_HIDDEN, load
 from spiking_lmu.experiments.deployment.targets import ON_CHIP, TARGETS
 from spiking_lmu.experiments.experiment import Stage
+from spiking_lmu.experiments.pages.complexity import complexity_columns
 from spiking_lmu.hardware.processors import compare
 from spiking_lmu.hardware.resources import Resources, resources
-from spiking_lmu.networks import LegendreMemory, SequenceNetwork, freeze, run_sequences
+from spiking_lmu.networks import (
+    LegendreMemory,
+    SequenceNetwork,
+    freeze,
+    measure_complexity,
+    run_sequences,
+)
 from spiking_lmu.networks.freezing import MEMORY_TYPES
 from spiking_lmu.realization import COORDINATES
 from spiking_lmu.validation import (
@@ -286,6 +297,8 @@ def run_task(
     network, seconds = made or frozen(job, task["settings"])
     start = time.perf_counter()
     told = {"law": _facts(task, job, network), "chip": _resources(network)}
+    counted = measure_complexity(network, x[:COUNTED], seed=task["seed"])
+    told["law"] |= complexity_columns(counted)
     exact = run_sequences(job.network, x).values
     built = time.perf_counter()
     values, spikes, extra = TARGETS[task["target"]](network, x, task["seed"], progress)
@@ -297,7 +310,11 @@ def run_task(
     if extra:
         steps = 1e-9 * told["law"]["steps"]
         energies = [steps * extra[name] for name in ("energy_low", "energy_high")]
-        told["law"] |= {"chip_energy": energies, "cores": extra["cores"]}
+        told["law"] |= {
+            "chip_energy": energies,
+            "cores": extra["cores"],
+            "chip_synaptic_operations": extra["synaptic_operations"],
+        }
     facts_path(folder, task).write_text(json.dumps(told), "utf-8")
     names = np.array(job.labels)
     columns = {

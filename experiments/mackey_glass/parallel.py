@@ -14,9 +14,15 @@ import numpy as np
 from spiking_lmu import training
 from spiking_lmu.experiments.mackey_glass.recurrent import Learned
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, windows
+from spiking_lmu.experiments.pages.complexity import complexity_columns
 from spiking_lmu.experiments.sweeps.backends import SIMULATORS, of_task
 from spiking_lmu.metrics import nrmse
-from spiking_lmu.networks import SequenceNetwork, freeze, state_noise
+from spiking_lmu.networks import (
+    SequenceNetwork,
+    freeze,
+    measure_complexity,
+    state_noise,
+)
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import COORDINATED
 
@@ -93,6 +99,7 @@ def spiking_rows(
             trained = tough[noise_of(kind)] if aware else network
             exact = training.predict(trained, x[None])[0]
             frozen = freeze(trained, kind, n, known, **look)
+            counted = measure_complexity(frozen, x[None, :SETTLED], seed=task["seed"])
             answers, rate = run_in_spikes(frozen, x, of_task(task))
             yield {
                 "study": "spiking",
@@ -106,6 +113,7 @@ def spiking_rows(
                 "exact_nrmse": nrmse(exact[SETTLED:], y[SETTLED:]),
                 "spikes_per_second": rate,
                 "run_seconds": time.perf_counter() - start,
+                **complexity_columns(counted),
             }
 
 

@@ -13,6 +13,7 @@ from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.mackey_glass import figures, laws
 from spiking_lmu.experiments.mackey_glass.paper import EVERY
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.complexity import complexity_section
 from spiking_lmu.experiments.pages.means import check_trials
 from spiking_lmu.intervals import mean_interval
 
@@ -40,6 +41,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
             *laws.spiking_laws(spikes),
         ],
         "tests": _tests(tests, arguments) if len(tests) else None,
+        "complexity": _complexity(tests, spikes),
         "spikes": _spiking_table(spikes) if len(spikes) else None,
     }
     drawn: Figures = {
@@ -87,6 +89,26 @@ def _error_table(tests: pd.DataFrame, swapped: bool) -> pd.DataFrame:
         for model, of in figures.by_model(tests).items()
     ]
     return pd.DataFrame(rows).drop(columns=["published, %"] if swapped else [])
+
+
+def _complexity(tests: pd.DataFrame, spikes: pd.DataFrame) -> Any:
+    """Means over the networks of each kind."""
+    keys = ["model", "neuron_type", "total_neurons", "presentation", "aware"]
+    rows = pd.concat([tests, spikes[spikes["aware"].astype(bool)]], ignore_index=True)
+    rows = rows[rows["protocol"] == "ours"]
+    kinds = [key for key in keys if key in rows]
+    groups = rows.groupby(kinds, sort=False, dropna=False)
+    means = groups.mean(numeric_only=True).reset_index()
+
+    names = {**figures.NAMES, "spiking": "spiking LMU"}
+    labels: dict[str, Any] = {"Model": [names[model] for model in means["model"]]}
+    if len(spikes):
+        labels["Memory of"] = [
+            style.NAMES.get(str(kind), "exact") for kind in means["neuron_type"]
+        ]
+        for name, key in (("Neurons", "total_neurons"), ("ms", "presentation")):
+            labels[name] = means[key].astype("Int64").tolist()
+    return complexity_section(means, labels)
 
 
 def _spiking_table(spikes: pd.DataFrame) -> pd.DataFrame:

@@ -27,10 +27,12 @@ from spiking_lmu.experiments.mackey_glass.recurrent import (
     train_recurrent,
 )
 from spiking_lmu.experiments.mackey_glass.series import SETTLED, Split, make_split
+from spiking_lmu.experiments.pages.complexity import complexity_columns
 from spiking_lmu.experiments.sweeps.backends import SIMULATORS, in_task
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.experiments.sweeps.workers import import_tensorflow
 from spiking_lmu.metrics import nrmse
+from spiking_lmu.networks import measure_complexity
 from spiking_lmu.neurons import NEURON_TYPES
 from spiking_lmu.validation import check_integer, refusal
 
@@ -304,6 +306,7 @@ def _rows(
         "train_seconds": sum(epoch["seconds"] for epoch in learned.history),
         "test_seconds": seconds,
         "nengo_difference": _nengo_difference(task, split, learned),
+        **_complexity(task, split, learned),
     }
     if task["trial"] == 0:
         shown = slice(SETTLED, SETTLED + EXAMPLE)
@@ -320,6 +323,19 @@ def _by_deviation(predicted: np.ndarray, target: np.ndarray) -> float:
 def _seconds_per_epoch(history: list[dict[str, float]]) -> float:
     epochs = np.diff([0, *(row["epoch"] for row in history)])
     return float(np.median([row["seconds"] for row in history] / epochs))
+
+
+def _complexity(task: dict[str, Any], split: Split, learned: Learned) -> dict[str, Any]:
+    """NeuroBench's measures of networks that are, or become, networks of Nengo."""
+    if task["protocol"] == "paper" or task["model"] not in ("lmu", "parallel"):
+        return {}
+    x = split.test[0][:1, :SETTLED]
+    if task["model"] == "parallel":
+        found = measure_complexity(learned.network, x)
+    else:
+        network = to_nengo(learned.network)
+        found = measure_complexity(network, {network.nodes[0]: x}, dt=1.0)
+    return complexity_columns(found)
 
 
 def _nengo_difference(
