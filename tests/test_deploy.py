@@ -267,7 +267,10 @@ def test_the_command_writes_everything(folder, tmp_path, capsys):
     (law,) = json.loads((tmp_path / "summary.json").read_text())["laws"]
     assert law["accuracy"] == (trials["predicted"] == trials["label"]).mean()
     assert law["low"] <= law["accuracy"] <= law["high"]
-    assert "Resources of the chip" in Path(tmp_path, "report.html").read_text()
+    page = Path(tmp_path, "report.html").read_text()
+    assert "Resources of the chip" in page and "measures of NeuroBench" in page
+    assert law["weights_dense"] > law["factors_dense"] > 0
+    assert law["weights_effective_acs"] > law["factors_effective_acs"] > 0
     assert f"{100 * law['accuracy']:.1f} % of 30" in capsys.readouterr().out
     (facts,) = tmp_path.glob("facts-*.json")
     facts.unlink()

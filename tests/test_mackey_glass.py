@@ -116,6 +116,10 @@ def test_the_command_writes_everything(results):
     assert facts["arguments"]["series"] == [2, 1, 1] and facts["seeds"] == 3
     laws = {law["law"] for law in facts["laws"]}
     assert laws == {"nrmse", "best", "spiking", "aware"}
+    assert (tests["factors_effective_macs"] > 0).all()
+    assert (tests["factors_effective_acs"] == 0).all()  # nothing spikes
+    assert (spikes["factors_effective_acs"] > 0).all()
+    assert "By the measures of NeuroBench" in (results / "report.html").read_text()
 
 
 # ---- The page, of made-up rows -----------------------------------------------------

@@ -418,6 +418,10 @@ def test_a_run_in_full(results):
     assert (runs["images"] == 40).all() and (runs["total_neurons"] == 200).all()
     assert ((runs["spikes_per_image"] > 0) == (runs["rung"] != "rate")).all()
     assert (runs["low"] <= runs["accuracy"]).all()
+    assert (runs["weights_dense"] > runs["factors_dense"]).all()
+    assert ((runs["factors_effective_acs"] > 0) == (runs["rung"] != "rate")).all()
+    assert (trained["factors_effective_macs"] > 0).all()
+    assert "By the measures of NeuroBench" in (out / "report.html").read_text()
 
 
 @pytest.mark.filterwarnings("ignore")
