@@ -21,7 +21,7 @@ unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage docs bench matrix oldest \
-	newest preview nengo-suite peers peers-neurobench wheel clean
+	newest preview nengo-suite peers peers-neurobench peers-nir wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -95,18 +95,15 @@ nengo-suite: ## run Nengo's own tests on our simulator
 		MPLBACKEND=Agg $$python -m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
 		"import nengo, pathlib; print(pathlib.Path(nengo.__file__).parents[1])") $(ARGS)
 
-peers: peers-neurobench ## compare with other packages, each in an environment of its own
+	newest preview nengo-suite peers peers-nir wheel clean
 
-# PyTorch's default package for Linux brings CUDA, several gigabytes; where an index has
-# one without, name it: make peers TORCH=torch==2.13.0+cpu. NeuroBench asks for packages
-# of data sets that its measures do not need.
-TORCH := torch>=2.6
-peers-neurobench:
-	@.ci/venv build/peers-neurobench "3.11 3.12 3.13" --editable . "pytest>=8" "$(TORCH)" \
-		"snntorch==1.0.*"
-	@build/peers-neurobench/bin/python -m pip install --quiet --no-deps "neurobench==2.3.*"
-	@build/peers-neurobench/bin/python -m pytest -q --confcutdir=tests/peers \
-		tests/peers/test_neurobench.py $(ARGS)
+# Norse is a source archive that needs another setuptools to build than .ci/venv installs.
+peers-nir:
+	@.ci/venv build/peers-nir "3.11 3.12 3.13" --editable ".[nir]" "pytest>=8" "$(TORCH)" \
+		torchvision nirtorch==2.* snntorch==1.0.*
+	@build/peers-nir/bin/python -m pip install --quiet "norse==1.1.*" "$(TORCH)"
+	@build/peers-nir/bin/python -m pytest -q --confcutdir=tests/peers \
+		tests/peers/test_nir.py $(ARGS)
 
 # The sdist, a wheel from that sdist, and the sdist's tests on the installed wheel, in a
 # folder that holds no source of the package.

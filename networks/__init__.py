@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .lmu import LMU as LMU
     from .measured_complexity import NetworkComplexity as NetworkComplexity
     from .measured_complexity import measure_complexity as measure_complexity
+    from .nir_export import to_nir as to_nir
     from .sequence import SequenceNetwork as SequenceNetwork
 
 __getattr__, __dir__, __all__ = on_first_use(
@@ -30,6 +31,7 @@ __getattr__, __dir__, __all__ = on_first_use(
         "legendre_memory": ("LegendreMemory",),
         "lmu": ("LMU",),
         "measured_complexity": ("NetworkComplexity", "measure_complexity"),
+        "nir_export": ("to_nir",),
         "sequence": ("SequenceNetwork",),
     },
 )

@@ -59,7 +59,9 @@ from .validation import check_choice
 #: The extra of spiking-lmu that installs each optional package.
 EXTRAS = {"nengo_dl": "dl", "tensorflow": "dl", "nengo_loihi": "loihi"}
 #: The same for packages that need no mend.
-OTHER_EXTRAS = {"sklearn": "dl", "distributed": "cluster"}
+OTHER_EXTRAS = {"sklearn": "dl", "distributed": "cluster", "nir": "nir"}
+#: Extras that install without anything else.
+PLAIN_EXTRAS = ("cluster", "nir")
 #: The releases that the mends are made for.
 RELEASES = {"nengo_dl": "3.6", "nengo_loihi": "1.1"}
 #: Parts of TensorFlow that are Keras. Each chooses its Keras at its first use.
@@ -147,7 +149,9 @@ def installation(module: str) -> str:
     if extra != "loihi" and sys.version_info >= (3, 14):
         # setup.cfg says why
         options += ", and then pip install --no-deps tf_keras"
-    return f"pip install 'spiking-lmu[{extra}]'{'' if extra == 'cluster' else options}"
+    if extra in PLAIN_EXTRAS:
+        options = ""
+    return f"pip install 'spiking-lmu[{extra}]'{options}"
 
 
 def _import_tensorflow() -> ModuleType:
