@@ -172,7 +172,7 @@ def check_currents(flow: SignalFlow, ensemble: nengo.Ensemble) -> None:
     if not isinstance(ensemble.neuron_type, nengo.SpikingRectifiedLinear):
         return
     lowest = flow.lowest_current(ensemble)
-    if lowest is None or np.any(lowest < -1e-9 * np.abs(lowest).max()):
+    if lowest is None or np.any(lowest < 0):
         raise ValidationError(
             f"of {ensemble} must be given currents that are never negative, as by "
             "intercepts=nengo.dists.Choice([-1]), or below_rest=True must be set: IF "

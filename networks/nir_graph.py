@@ -65,10 +65,10 @@ class Graph:
         self.currents = {e: flow.current(e) for e in flow.ensembles}
         self.answers = {output: flow.received(output) for output in flow.outputs}
         self.filters = _filters(flow, [*self.currents.values(), *self.answers.values()])
-        if not flow.inputs:
-            raise refusal("inputs", [], "at least one that the outputs depend on")
         if not flow.outputs:
             raise refusal("outputs", [], "at least one node, probe or neurons")
+        if not flow.inputs:
+            raise refusal("inputs", [], "at least one that the outputs depend on")
         self.input = _groups("input", {n: n.size_out for n in flow.inputs})[0]
         self.output = _groups("output", {o: o.size_in for o in flow.outputs})[0]
         self.synapses = _groups(
@@ -201,7 +201,7 @@ class Graph:
         scale: float = 1.0,
         before: Mapping[str, list[str]] | None = None,
     ) -> list[str]:
-        """Add nodes with the matrices to a group and edges to them; return their names."""
+        """Add nodes with matrices to a group, and edges to them; return their names."""
         constant = np.zeros(post.size)
         for member, part in post.parts.items():
             if CONSTANT in equations[member]:

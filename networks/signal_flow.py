@@ -126,6 +126,11 @@ class SignalFlow:
         reached = self._reach(found, check_neurons)
         self.inputs = [n for n in found if inputs is not None or n in reached]
         self.ensembles = [e for e in network.all_ensembles if _has_neurons(e, reached)]
+        if data is not None and not (
+            isinstance(data, Mapping) and all(e in data for e in self.ensembles)
+        ):
+            allowed = "sim.data of a simulator that has built this network, or None"
+            raise refusal("data", data, allowed)
         if data is None:
             model = Model(dt=dt)
             model.build(network)
@@ -237,7 +242,7 @@ class SignalFlow:
             return None
         built = self._data[ensemble]
         span = np.linalg.norm(built.scaled_encoders, axis=1) * ensemble.radius
-        return np.asarray(built.bias - span)
+        return np.asarray(built.bias - span * (1 - 1e-9))
 
     def _through(self, wire: Wire, size: int) -> Map:
         """What a connection gives to an object of some size, its synapse left out."""

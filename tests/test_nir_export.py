@@ -20,7 +20,7 @@ REST = {"voltage": nengo.dists.Choice([0])}
 LIF = nengo.LIF(tau_ref=0, min_voltage=-np.inf, initial_state=REST)
 SRL = nengo.SpikingRectifiedLinear(initial_state=REST)
 SLOW = nengo.dists.Uniform(20, 40)
-U = white_noise(0.6, DT, 8, 0.4, seed=0)[:, None]
+U = white_noise(0.3, DT, 8, 0.4, seed=0)[:, None]
 
 
 class Interpreter:
@@ -182,7 +182,7 @@ def test_several_inputs_and_outputs_stand_side_by_side():
         spikes = nengo.Probe(a.neurons[2:5])
         direct = nengo.Probe(nodes[1], synapse=0.1)
     with nengo.Simulator(network, progress_bar=False) as sim:
-        sim.run(0.3)
+        sim.run(0.2)
     graph = to_nir(network, dt=DT)
     u = np.array([np.sin(sim.trange()), np.cos(sim.trange())]).T
     found = Interpreter(graph).run(u)
@@ -251,6 +251,8 @@ def test_a_unit_gives_what_it_gives_in_nengo(memory_args):
         units=10,
         order=ORDER,
         theta=THETA,
+        e_x=[1.0],
+        e_h=None,
         e_m=0.1 * np.ones(ORDER),
         bias=np.linspace(0.9, 1.5, 10),
         neuron_type=hidden,
@@ -285,3 +287,233 @@ def test_a_network_for_sequences_gives_what_it_gives_in_nengo():
     found = Interpreter(graph, nengo_if=True).run(U)
     assert np.abs(found - sim.data[network.probe]).max() < 1e-9
     assert np.all(sim.data[network.probe].std(axis=0) > 0.01)
+
+
+def test_alpha_is_two_filters_in_series():
+    with nengo.Network(seed=0) as network:
+        network.input = nengo.Node(size_in=1)
+        network.output = nengo.Node(size_in=1)
+        nengo.Connection(network.input, network.output, synapse=nengo.Alpha(0.02))
+    expected, _ = by_nengo(network, [network.output])
+    found = Interpreter(to_nir(network)).run(U)
+    # the zero-order hold of two filters is not that of each
+    assert spiking_lmu.nrmse(found, expected) < 0.03
+
+
+def test_neurons_that_follow_at_once_are_nodes_of_their_own():
+    with nengo.Network(seed=0) as network:
+        network.input = nengo.Node(size_in=1)
+        a, b, c = (nengo.Ensemble(9, 1, neuron_type=LIF) for _ in range(3))
+        network.output = nengo.Node(size_in=1)
+        nengo.Connection(network.input, a)
+        nengo.Connection(network.input, b)
+        nengo.Connection(a, c, synapse=None)
+        nengo.Connection(b, c)
+        nengo.Connection(c, network.output)
+    expected, data = by_nengo(network, [network.output])
+    graph = to_nir(network, data=data)
+    assert np.abs(Interpreter(graph).run(U) - expected).max() < 1e-9
+    sizes = [len(n.tau) for n in graph.nodes.values() if isinstance(n, nir.LIF)]
+    assert sizes == [18, 9]
+
+
+def test_neurons_without_input_have_their_biases():
+    with nengo.Network(seed=0) as network:
+        network.input = nengo.Node(size_in=1)
+        a = nengo.Ensemble(9, 1, neuron_type=LIF)
+        network.output = nengo.Node(size_in=10)
+        nengo.Connection(a.neurons, network.output[:9], synapse=None)
+        nengo.Connection(network.input, network.output[9], synapse=None)
+    expected, data = by_nengo(network, [network.output])
+    found = Interpreter(to_nir(network, data=data)).run(U)
+    assert found == pytest.approx(expected)
+    assert np.any(expected[:, :9])
+
+
+def test_neurons_are_those_of_a_simulator_with_the_same_seed():
+    graphs = [to_nir(memory(seed=seed)) for seed in (1, 1, 2)]
+    weights = [graph.nodes["neurons_to_synapse"].weight for graph in graphs]
+    assert np.array_equal(weights[0], weights[1])
+    assert not np.allclose(weights[0], weights[2])
+
+
+def test_integrate_and_fire_neurons_need_no_permission_for_positive_currents():
+    neurons = {"neuron_type": SRL, "intercepts": nengo.dists.Choice([-1])}
+    graph = to_nir(memory(**neurons))
+    node = graph.nodes["neurons"]
+    assert isinstance(node, nir.IF)
+    # what one step adds to the voltage does not depend on dt
+    assert np.allclose(DT * node.r, 1)
+
+
+def test_a_file_holds_the_graph(tmp_path):
+    network = memory()
+    graph = to_nir(network)
+    nir.write(tmp_path / "memory.nir", graph)
+    read = nir.read(tmp_path / "memory.nir")
+    assert read.edges == graph.edges
+    assert read.metadata == graph.metadata
+    assert set(read.nodes) == set(graph.nodes)
+    assert np.array_equal(Interpreter(read).run(U), Interpreter(graph).run(U))
+
+
+def small(connect=None, neuron_type=LIF, **kwargs):
+    """A network with an ensemble, changed somewhere."""
+    with nengo.Network(seed=0) as network:
+        network.input = nengo.Node(size_in=1)
+        network.output = nengo.Node(size_in=1)
+        network.a = nengo.Ensemble(10, 1, neuron_type=neuron_type, label="a", **kwargs)
+        nengo.Connection(network.input, network.a)
+        network.c = nengo.Connection(network.a, network.output)
+        if connect is not None:
+            connect(network)
+    return network
+
+
+def to(post, pre=None, **kwargs):
+    """Add a connection, from the input if from nothing else."""
+
+    def connect(network):
+        source = network.input if pre is None else pre()
+        target = getattr(network, post)
+        nengo.Connection(source, target, **{"synapse": None, **kwargs})
+
+    return connect
+
+
+def loop(network):
+    node = nengo.Node(size_in=1)
+    nengo.Connection(network.input, node, synapse=None)
+    nengo.Connection(node, node, synapse=None)
+    nengo.Connection(node, network.a)
+
+
+def neuron_loop(network):
+    nengo.Connection(network.a, network.a, synapse=None)
+
+
+def learned(network):
+    network.c.learning_rule_type = nengo.PES()
+
+
+def decoded_weights(network):
+    solver = nengo.solvers.LstsqL2(weights=True)
+    nengo.Connection(network.a, network.a, solver=solver)
+
+
+def probed(network):
+    network.output = None
+    nengo.Probe(network.a.neurons, "voltage")
+
+
+def square():
+    return nengo.Node(lambda t, x: x**2, size_in=1, label="square")
+
+
+def exact():
+    return nengo.Ensemble(1, 1, neuron_type=nengo.Direct())
+
+
+def drawn():
+    return nengo.Node(nengo.processes.WhiteNoise(), label="noise")
+
+
+CONVOLUTION = nengo.Convolution(1, (1, 1), kernel_size=(1,), strides=(1,))
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (lambda: small(neuron_type=nengo.LIF()), ".a.*refractory periods"),
+        (lambda: small(neuron_type=nengo.LIF(tau_ref=0)), "lowest voltage.*below_rest"),
+        (lambda: small(neuron_type=spiking_lmu.poisson()), "Poisson.*no such spikes"),
+        (lambda: small(neuron_type=spiking_lmu.coordinated()), "Systematic.*no such"),
+        (lambda: small(neuron_type=nengo.AdaptiveLIF(tau_ref=0)), "Adaptive.*no such"),
+        (lambda: small(neuron_type=nengo.Tanh()), "Tanh.*no such response curve"),
+        (lambda: small(neuron_type=SRL), ".a.*never negative.*below_rest"),
+        (lambda: LegendreMemory(0.1, 3, 5), "neuron_type.*x.*PoissonSpiking"),
+        (lambda: LMU(5, 3, 0.1), "neuron_type.*hidden.*Tanh"),
+        (
+            lambda: SequenceNetwork(1, 2, 3, 10),
+            "neuron_type.*hidden.*RectifiedLinear",
+        ),
+        (lambda: small(noise=nengo.processes.WhiteNoise()), "noise of.*a.*None"),
+        (lambda: small(to("a", square)), ".square.*a function in a node"),
+        (lambda: small(to("a", drawn)), "inputs: must include.*noise.*WhiteNoise"),
+        (lambda: small(to("a", exact, function=np.sin)), "function: .*sin.*exact"),
+        (lambda: small(to("a", transform=CONVOLUTION)), "transform.*Dense"),
+        (lambda: small(to("a", synapse=nengo.synapses.Triangle(0.1))), "nengo.Lowpass"),
+        (lambda: small(learned), "learning_rule_type.*PES.*Train first"),
+        (lambda: small(decoded_weights), "solver.*weights=False"),
+        (lambda: small(probed), "probes of output, decoded_output, spikes"),
+        (lambda: small(loop), "without a loop that has no synapse"),
+        (lambda: small(neuron_loop), "without a loop that has no synapse"),
+        (lambda: nengo.Network(), "outputs: must be at least one"),
+        (lambda: "network", "network: must be a nengo.Network"),
+    ],
+)
+def test_what_the_format_does_not_have_is_refused(network, said):
+    with pytest.raises(ValidationError, match=f"(?s){said}"):
+        to_nir(network())
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (lambda: small(neuron_type=SRL), "must be nengo.LIF"),
+        (lambda: small(to("a")), "connections to.*a.*without a lowpass synapse"),
+        (lambda: small(to("a", synapse=0.1)), r"several time.*\(0.005 s, 0.1 s\)"),
+        (lambda: small(to("output", synapse=0.1)), "several time.*the outputs"),
+        (lambda: small(to("output", synapse=nengo.Alpha(0.005))), "follow one another"),
+    ],
+)
+def test_what_neurons_with_a_synapse_do_not_have_is_refused(network, said):
+    with pytest.raises(ValidationError, match=said):
+        to_nir(network(), form="CubaLIF")
+
+
+def test_bad_arguments_are_refused():
+    network, other = small(), small()
+    for name, value in (
+        ("form", "LIF"),
+        ("integrator", "rk4"),
+        ("below_rest", 1),
+        ("dt", 0),
+        ("data", {}),
+        ("inputs", network.input),
+        ("inputs", [other.input]),
+        ("inputs", [network.input] * 2),
+        ("inputs", [network.a]),
+        ("inputs", [[1]]),
+        ("outputs", []),
+        ("outputs", "output"),
+        ("outputs", [network.a]),
+    ):
+        with pytest.raises(ValidationError, match=f"{name}: must be"):
+            to_nir(network, **{name: value})
+    with pytest.raises(ValidationError, match="dt: must be 0.001, for which Leg"):
+        to_nir(memory(), dt=0.002)
+
+
+def test_what_outputs_do_not_depend_on_is_not_looked_at():
+    network = small(to("output", synapse=0.005))
+    with network:
+        nengo.Ensemble(5, 1)
+        nengo.Connection(network.a, square())
+        unrelated = nengo.Node([1])
+    assert set(to_nir(network, outputs=[network.output]).outputs) == {"output"}
+    network.input = None
+    with pytest.raises(ValidationError, match="inputs: must be at least one"):
+        to_nir(network, outputs=[unrelated])
+
+
+def test_below_rest_allows_a_lowest_voltage():
+    lowest = small(neuron_type=nengo.LIF(tau_ref=0))
+    assert "neurons" in to_nir(lowest, below_rest=True).nodes
+    assert "neurons" in to_nir(small(neuron_type=SRL), below_rest=True).nodes
+
+
+def test_the_missing_package_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "nir", None)
+    with pytest.raises(ImportError, match=r"to_nir.*nir.*spiking-lmu\[nir\]"):
+        to_nir(small())
