@@ -95,12 +95,23 @@ nengo-suite: ## run Nengo's own tests on our simulator
 		MPLBACKEND=Agg $$python -m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
 		"import nengo, pathlib; print(pathlib.Path(nengo.__file__).parents[1])") $(ARGS)
 
-	newest preview nengo-suite peers peers-nir wheel clean
+peers: peers-neurobench peers-nir ## compare with other packages, each in an environment of its own
+
+# PyTorch's default package for Linux brings CUDA, several gigabytes; where an index has
+# one without, name it: make peers TORCH=torch==2.13.0+cpu. NeuroBench asks for packages
+# of data sets that its measures do not need.
+TORCH := torch>=2.6
+peers-neurobench:
+	@.ci/venv build/peers-neurobench "3.11 3.12 3.13" --editable . "pytest>=8" "$(TORCH)" \
+		"snntorch==1.0.*"
+	@build/peers-neurobench/bin/python -m pip install --quiet --no-deps "neurobench==2.3.*"
+	@build/peers-neurobench/bin/python -m pytest -q --confcutdir=tests/peers \
+		tests/peers/test_neurobench.py $(ARGS)
 
 # Norse is a source archive that needs another setuptools to build than .ci/venv installs.
 peers-nir:
 	@.ci/venv build/peers-nir "3.11 3.12 3.13" --editable ".[nir]" "pytest>=8" "$(TORCH)" \
-		torchvision nirtorch==2.* snntorch==1.0.*
+		torchvision "nirtorch==2.*" "snntorch==1.0.*"
 	@build/peers-nir/bin/python -m pip install --quiet "norse==1.1.*" "$(TORCH)"
 	@build/peers-nir/bin/python -m pytest -q --confcutdir=tests/peers \
 		tests/peers/test_nir.py $(ARGS)
