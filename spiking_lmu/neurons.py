@@ -27,6 +27,7 @@ NEURON_TYPES = (
     "poisson",
     "coordinated",
     "coordinated-golden",
+    "coordinated-carry",
     "regular",
     "lif",
     "rate",
@@ -34,11 +35,12 @@ NEURON_TYPES = (
     "poisson-relu",
     "coordinated-relu",
     "coordinated-golden-relu",
+    "coordinated-carry-relu",
 )
 # with rectified linear tuning curves; the others have those of LIF neurons
 LINEAR = tuple(name for name in NEURON_TYPES if name.endswith("relu"))
 COORDINATED = tuple(name for name in NEURON_TYPES if name.startswith("coordinated"))
-SHIFTS = ("random", "golden")
+SHIFTS = ("random", "golden", "carry")
 GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
 MOST_NEURONS = 10**9  # of one population
@@ -83,7 +85,10 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         ``"random"`` draws U anew in each step. ``"golden"`` draws it once, and then
         adds the golden ratio modulo 1 in each step. The errors of successive steps
         then nearly cancel in a slow synapse, but the neurons are no longer random from
-        step to step.
+        step to step. ``"carry"`` draws it once too, and begins each step with what the
+        running sum of the last step left over. The number of spikes since the beginning
+        then never errs by more than one. Which neurons spike is less even: a constant
+        sum of rates may reach the same ones again and again.
     amplitude : float
         Height of the spikes. Unlike that of Nengo's own types, it is part of the rates,
         so that decoders account for it.
@@ -96,7 +101,8 @@ class SystematicSpiking(RatesToSpikesNeuronType):
        Mathematical Statistics 20(3), 1949.
     """
 
-    # U of each neuron's population; the same for all neurons of a population
+    # U of each neuron's population, the same for all of its neurons; with "carry", what
+    # the running sum left over at each neuron, of which the last begins the next step
     state: ClassVar[dict[str, Any]] = {"offset": Uniform(0, 1)}
     shift = EnumParam("shift", values=SHIFTS)
 
@@ -117,14 +123,14 @@ class SystematicSpiking(RatesToSpikesNeuronType):
     def make_state(
         self, n_neurons: int, rng: Any = np.random, dtype: Any = None
     ) -> dict[str, Any]:
-        """The state of a population: one offset, and where the population begins.
+        """The state of a population: one offset, and its size where it begins.
 
         Nengo's optimizer joins populations. They keep offsets of their own.
         """
         state = super().make_state(n_neurons, rng=rng, dtype=dtype)
         state["offset"][...] = state["offset"][:1]
         state["first"] = np.zeros_like(state["offset"])
-        state["first"][:1] = 1
+        state["first"][:1] = n_neurons
         if self.shift == "random":
             state["rng"] = rng
         return state
@@ -144,8 +150,10 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         sizes = np.diff(begin, append=len(J))
         if self.shift == "random":
             offset[...] = np.repeat(rng.uniform(size=len(begin)), sizes)
-        else:
+        elif self.shift == "golden":
             offset[...] = (offset + GOLDEN) % 1
+        else:
+            offset[...] = np.repeat(offset[begin + sizes - 1], sizes)
         # in 64 bits: sums over many neurons must keep the slowest ones
         expected = np.multiply(J, dt, dtype=np.float64)
         total = np.cumsum(expected)
@@ -154,6 +162,8 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         before = np.concatenate([[0], reached[:-1]])
         before[begin] = 0
         output[...] = (self.amplitude / dt) * (reached - before)
+        if self.shift == "carry":
+            offset[...] = total - reached
 
 
 def coordinated(shift: str = "random") -> SystematicSpiking:
@@ -165,7 +175,7 @@ def coordinated(shift: str = "random") -> SystematicSpiking:
     Parameters
     ----------
     shift : str
-        ``"random"`` or ``"golden"``.
+        ``"random"``, ``"golden"`` or ``"carry"``.
     """
     return SystematicSpiking(nengo.LIFRate(), check_choice("shift", shift, SHIFTS))
 
@@ -176,12 +186,13 @@ def neuron_type(name: str) -> nengo.neurons.NeuronType:
     Parameters
     ----------
     name : str
-        With the tuning curves of LIF neurons, ``"poisson"``, ``"coordinated"`` and
-        ``"coordinated-golden"`` (`SystematicSpiking` with either shift), ``"regular"``
-        (``nengo.RegularSpiking``), ``"lif"`` and ``"rate"`` (``nengo.LIFRate``, without
-        spikes). With rectified linear tuning curves, ``"relu"``
-        (``nengo.SpikingRectifiedLinear``), ``"poisson-relu"``, ``"coordinated-relu"``
-        and ``"coordinated-golden-relu"``.
+        With the tuning curves of LIF neurons, ``"poisson"``, ``"coordinated"``,
+        ``"coordinated-golden"`` and ``"coordinated-carry"`` (`SystematicSpiking` with
+        each shift), ``"regular"`` (``nengo.RegularSpiking``), ``"lif"`` and ``"rate"``
+        (``nengo.LIFRate``, without spikes). With rectified linear tuning curves,
+        ``"relu"`` (``nengo.SpikingRectifiedLinear``), ``"poisson-relu"``,
+        ``"coordinated-relu"``, ``"coordinated-golden-relu"`` and
+        ``"coordinated-carry-relu"``.
     """
     check_choice("neuron_type", name, NEURON_TYPES)
     if name == "lif":
@@ -197,8 +208,8 @@ def neuron_type(name: str) -> nengo.neurons.NeuronType:
         return nengo.PoissonSpiking(base)
     if spikes == "regular":
         return nengo.RegularSpiking(base)
-    golden = spikes == "coordinated-golden"
-    return SystematicSpiking(base, "golden" if golden else "random")
+    shift = spikes.removeprefix("coordinated").removeprefix("-")
+    return SystematicSpiking(base, shift or "random")
 
 
 def check_neurons(neuron_type: Any, max_rates: Any, intercepts: Any) -> None:

@@ -135,9 +135,9 @@ def check_predictable(neuron_type: NeuronType) -> None:
         If no theory of the neurons' spikes is known.
     """
     decoded_variance(neuron_type, np.zeros((0, 0)), np.zeros(0))
-    if isinstance(neuron_type, SystematicSpiking) and neuron_type.shift == "golden":
+    if isinstance(neuron_type, SystematicSpiking) and neuron_type.shift != "random":
         allowed = (
-            "coordinated neurons with a random shift: with the golden shift, errors of "
+            "coordinated neurons with a random shift: with another one, errors of "
             "successive steps depend on each other, and the noise is not white in time"
         )
         raise refusal("neuron_type", neuron_type, allowed)

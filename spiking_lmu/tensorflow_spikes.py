@@ -28,31 +28,38 @@ class SystematicSpikingBuilder(TFNeuronBuilder):
         begin = np.flatnonzero(np.concatenate(first))
         sizes = np.diff(begin, append=sum(map(len, first)))
         self.begin = np.repeat(begin, sizes)
-        self.continues = 1.0 - np.concatenate(first)
+        self.last = np.repeat(begin + sizes - 1, sizes)
+        self.continues = 1.0 * (np.concatenate(first) == 0)
         self.population = np.repeat(np.arange(len(begin)), sizes)
         self.drawn_shape = (signals.minibatch_size, len(begin))
 
         shifts = [[op.neurons.shift] * op.J.shape[0] for op in self.ops]
+        self.random = np.concatenate(shifts) == "random"
         self.golden = np.concatenate(shifts) == "golden"
+        self.carry = np.concatenate(shifts) == "carry"
         # items of a minibatch begin with the same state: the first keeps it as it is
         seeds = (np.concatenate(offset)[begin] * 2**32).astype(np.uint32)
         apart = np.random.RandomState(seeds).uniform(size=self.drawn_shape)
         apart[0] = 0
-        self.apart = apart[:, self.population] * self.golden
+        self.apart = apart[:, self.population] * ~self.random
 
     def step(self, J: Any, dt: Any, offset: Any, first: Any) -> tuple[Any, Any, Any]:
         """One step of neurons whose rates are J."""
         drawn = tf.random.uniform(self.drawn_shape, dtype=J.dtype)
+        offset = tf.where(self.carry, tf.gather(offset, self.last, axis=1), offset)
         offset = tf.where(
-            self.golden,
-            tf.math.floormod(offset + tf.constant(GOLDEN, J.dtype), 1),
+            self.random,
             tf.gather(drawn, self.population, axis=1),
+            tf.math.floormod(offset + tf.constant(GOLDEN * self.golden, J.dtype), 1),
         )
         # in 64 bits: sums over all populations must keep the slowest neurons
         shift = tf.math.floormod(tf.cast(offset, tf.float64) + self.apart, 1)
         total = tf.cumsum(tf.cast(J, tf.float64) * tf.cast(dt, tf.float64), axis=1)
         before = tf.pad(total, [[0, 0], [1, 0]])
-        reached = tf.floor(total - tf.gather(before, self.begin, axis=1) + shift)
+        total += shift - tf.gather(before, self.begin, axis=1)
+        reached = tf.floor(total)
+        left = tf.math.floormod(total - reached - self.apart, 1)
+        offset = tf.where(self.carry, tf.cast(left, J.dtype), offset)
         last = tf.pad(reached, [[0, 0], [1, 0]])[:, :-1] * self.continues
         return tf.cast(reached - last, J.dtype) * self.alpha, offset, first
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from simulator_cases import LANES, SEED
 from spiking_lmu import Simulator
-from spiking_lmu.neurons import SystematicSpiking
+from spiking_lmu.neurons import SHIFTS, SystematicSpiking
 from spiking_lmu.tuning_curves import in_order
 
 DT = 0.001
@@ -139,9 +139,10 @@ def assert_same_spikes(found, reference):
 
 
 @pytest.mark.parametrize("optimize", [False, True])
+@pytest.mark.parametrize("shift", ["golden", "carry"])
 @pytest.mark.parametrize("base", BASES)
-def test_golden_spikes_are_those_of_nengo(base, optimize):
-    network, x = Coordinated(base, n_outputs=2, amplitude=0.3), signal(200)
+def test_spikes_are_those_of_nengo(base, shift, optimize):
+    network, x = Coordinated(base, shift, n_outputs=2, amplitude=0.3), signal(200)
     reference = simulated(network, x, nengo.Simulator)
     found = simulated(network, x, optimize=optimize)
     assert_same_spikes(counts(found, network), counts(reference, network))
@@ -158,9 +159,12 @@ def test_golden_spikes_are_those_of_nengo(base, optimize):
         ("linear", {"n": 1}),
         ("lif", {"n": 1100}),
         ("linear", {"n": 1100, "n_outputs": 3}),
+        ("lif", {"n": 1100, "shift": "carry"}),
+        ("lif", {"ordered": False, "shift": "carry"}),
+        ("linear", {"n": 1, "shift": "carry"}),
     ],
 )
-def test_golden_spikes_of_other_populations(base, kwargs):
+def test_spikes_of_other_populations(base, kwargs):
     network = Coordinated(base, **kwargs)
     x = signal(150, kwargs.get("dimensions", 1))
     reference = simulated(network, x, nengo.Simulator)
@@ -168,7 +172,7 @@ def test_golden_spikes_of_other_populations(base, kwargs):
     assert_same_spikes(counts(found, network), counts(reference, network))
 
 
-@pytest.mark.parametrize("shift", ["random", "golden"])
+@pytest.mark.parametrize("shift", SHIFTS)
 @pytest.mark.parametrize("base", ["lif", "linear", "sigmoid"])
 def test_values_alone_are_those_with_spikes(base, shift):
     x, values = signal(200), []
@@ -180,10 +184,19 @@ def test_values_alone_are_those_with_spikes(base, shift):
 
 
 @pytest.mark.parametrize("optimize", [False, True])
-@pytest.mark.parametrize("base", ["lif", "linear", "negative"])
-def test_golden_spikes_side_by_side(base, optimize):
+@pytest.mark.parametrize(
+    "base, shift",
+    [
+        ("lif", "golden"),
+        ("linear", "golden"),
+        ("negative", "golden"),
+        ("lif", "carry"),
+        ("linear", "carry"),
+    ],
+)
+def test_spikes_side_by_side(base, shift, optimize):
     network, x = (
-        Coordinated(base),
+        Coordinated(base, shift),
         np.stack([signal(100, seed=k) for k in range(LANES)]),
     )
     many = simulated(network, x, minibatch_size=LANES, optimize=optimize)
@@ -258,7 +271,7 @@ def test_each_neuron_is_random_and_all_together_are_not(base, optimize):
 
 @pytest.mark.parametrize("minibatch_size", [None, 2])
 @pytest.mark.parametrize("spikes", [False, True])
-@pytest.mark.parametrize("shift", ["random", "golden"])
+@pytest.mark.parametrize("shift", SHIFTS)
 def test_spikes_are_repeatable(shift, spikes, minibatch_size):
     network = Coordinated(shift=shift, spikes=spikes)
     options = {"progress_bar": False, "seed": SEED, "minibatch_size": minibatch_size}
@@ -272,7 +285,7 @@ def test_spikes_are_repeatable(shift, spikes, minibatch_size):
         longer = sim.data[probe].copy()
         sim.reset(seed=SEED + 1)
         sim.run_steps(20)
-        assert np.array_equal(sim.data[probe], first) == (shift == "golden")
+        assert np.array_equal(sim.data[probe], first) == (shift != "random")
     np.testing.assert_array_equal(longer[..., :20, :], first)
     with pickle.loads(pickled) as sim:
         (probe,) = sim.model.toplevel.values
@@ -283,8 +296,9 @@ def test_spikes_are_repeatable(shift, spikes, minibatch_size):
 
 @pytest.mark.parametrize("optimize", [False, True])
 @pytest.mark.parametrize("minibatch_size", [None, 2])
-def test_offsets_can_be_recorded(optimize, minibatch_size):
-    network = Coordinated("lif", n=5)
+@pytest.mark.parametrize("shift", ["golden", "carry"])
+def test_offsets_can_be_recorded(shift, optimize, minibatch_size):
+    network = Coordinated("lif", shift, n=5)
     with network:
         probe = nengo.Probe(network.ensemble.neurons, "offset")
     reference = simulated(network, signal(30), nengo.Simulator).data[probe]
@@ -322,15 +336,19 @@ def test_populations_that_the_optimizer_has_joined():
 
 
 @pytest.mark.parametrize("optimize", [False, True])
-@pytest.mark.parametrize("base", ["lif", "linear"])
-def test_a_value_that_is_not_a_number_gives_none(base, optimize):
-    network = Coordinated(base)
+@pytest.mark.parametrize(
+    "base, shift", [("lif", "golden"), ("linear", "golden"), ("lif", "carry")]
+)
+def test_a_value_that_is_not_a_number_gives_none(base, shift, optimize):
+    """A running sum that goes on from step to step is lost for good, as in Nengo."""
+    network = Coordinated(base, shift)
     network.stimulus.output = [0.5]
     with Simulator(network, progress_bar=False, optimize=optimize) as sim:
         for number in (0.5, np.nan, 0.4):
             sim.signals[sim.model.sig[network.stimulus]["out"]] = number
             sim.run_steps(1)
-        good, bad = np.isfinite(sim.data[network.spikes]), [False, True, False]
+        good = np.isfinite(sim.data[network.spikes])
+        bad = [False, True, shift == "carry"]
         np.testing.assert_array_equal(good.all(axis=1), np.logical_not(bad))
         assert not good[1].any()
         np.testing.assert_array_equal(np.isnan(sim.data[network.values[0]])[:, 0], bad)

@@ -50,15 +50,21 @@ def joined(kind, populations):
         state["rng"] = SimpleNamespace(uniform=lambda size: drawn.reshape(size))
     else:
         sizes = [len(population) for population, _ in populations]
-        before = [u - GOLDEN for _, u in populations]
+        added = GOLDEN if kind.shift == "golden" else 0
+        before = [u - added for _, u in populations]
         state["offset"][...] = np.repeat(before, sizes)
     return state
 
 
-@given(populations, st.sampled_from([0.5, 1.0, 3.0]), st.sampled_from([32, 64]))
-def test_a_step_is_that_of_a_loop(populations, amplitude, bits):
+@given(
+    populations,
+    st.sampled_from(["random", "carry"]),
+    st.sampled_from([0.5, 1.0, 3.0]),
+    st.sampled_from([32, 64]),
+)
+def test_a_step_is_that_of_a_loop(populations, shift, amplitude, bits):
     """Of any populations that Nengo joins; rates may be negative, or above 1 / dt."""
-    kind = SystematicSpiking(nengo.RectifiedLinear(), amplitude=amplitude)
+    kind = SystematicSpiking(nengo.RectifiedLinear(), shift, amplitude=amplitude)
     J = np.concatenate([rates for rates, _ in populations]).astype(f"float{bits}")
     output = np.empty_like(J)
     kind.step(DT, J, output, **joined(kind, populations))
@@ -88,6 +94,24 @@ def test_golden_offsets_move_alike_in_all_populations(populations, seed):
         moved = (np.array(starts) + n * GOLDEN) % 1
         sizes = [len(rates) for rates in populations]
         np.testing.assert_allclose(both["offset"], np.repeat(moved, sizes), atol=1e-12)
+
+
+@given(st.integers(1, 4), st.data())
+def test_carried_sums_never_err_by_more_than_one_spike(n_steps, data):
+    """Whatever the rates are, and however many populations Nengo has joined."""
+    sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    kind = SystematicSpiking(nengo.RectifiedLinear(), "carry")
+    state = joined(kind, [([0] * size, 0.25) for size in sizes])
+    values = st.lists(exact(-3000, 3000), min_size=sum(sizes), max_size=sum(sizes))
+    spikes = expected = np.zeros(len(sizes))
+    begins = np.cumsum([0, *sizes[:-1]])
+    for _ in range(n_steps):
+        J = np.array(data.draw(values))
+        output = np.empty_like(J)
+        kind.step(DT, J, output, **state)
+        spikes = spikes + np.add.reduceat(output, begins) * DT
+        expected = expected + np.add.reduceat(J, begins) * DT
+        np.testing.assert_array_equal(spikes, np.floor(expected + 0.25))
 
 
 @given(rates, st.integers(0, 2**31), st.sampled_from(SHIFTS))

@@ -28,10 +28,11 @@ def nengo_dl():
 
 
 def populations():
-    """Populations that NengoDL joins, of both shifts and of different heights."""
+    """Populations that NengoDL joins, of all shifts and of different heights."""
     kinds = [
         coordinated(), SystematicSpiking(nengo.LIFRate(), amplitude=0.5),
         coordinated("golden"), SystematicSpiking(nengo.Tanh(tau_ref=0.005), "golden"),
+        coordinated("carry"),
     ]  # fmt: skip
     with nengo.Network(seed=0) as network:
         value = nengo.Node([0.4])
@@ -74,7 +75,7 @@ def test_populations_of_each_item_share_out_their_spikes(nengo_dl):
     assert np.abs(correlations).max() < 4 / np.sqrt(STEPS)
 
 
-def test_golden_shifts_of_the_first_item_are_those_of_nengo(nengo_dl):
+def test_shifts_of_the_first_item_are_those_of_nengo(nengo_dl):
     network, _, probes = populations()
     with nengo.Simulator(network, dt=DT, progress_bar=False) as theirs:
         theirs.run_steps(20)

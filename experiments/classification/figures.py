@@ -28,8 +28,8 @@ RUNGS = {
         name: style.NAMES[name]
         for name in (
             "rate", "relu", "regular", "lif", "poisson-relu", "poisson",
-            "coordinated-relu", "coordinated-golden-relu", "coordinated",
-            "coordinated-golden",
+            "coordinated-relu", "coordinated-golden-relu", "coordinated-carry-relu",
+            "coordinated", "coordinated-golden", "coordinated-carry",
         )
     },
     "loihi": "Loihi, emulated",

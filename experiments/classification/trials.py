@@ -158,11 +158,11 @@ def make_tasks(
         Share of hidden units that are omitted in each step of training.
     rungs : sequence of str, optional
         Neurons of the memory. With the tuning curves of LIF neurons: ``poisson``
-        (independent), ``coordinated``, ``coordinated-golden``, ``regular``, ``lif``, or
-        ``rate`` without spikes. With rectified linear tuning curves: ``poisson-relu``,
-        ``coordinated-relu``, ``coordinated-golden-relu``, or ``relu``
-        (integrate-and-fire). ``loihi`` for LIF neurons on the emulator of the chip; or
-        ``none``.
+        (independent), ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
+        ``regular``, ``lif``, or ``rate`` without spikes. With rectified linear tuning
+        curves: ``poisson-relu``, ``coordinated-relu``, ``coordinated-golden-relu``,
+        ``coordinated-carry-relu``, or ``relu`` (integrate-and-fire). ``loihi`` for LIF
+        neurons on the emulator of the chip; or ``none``.
     ladder_orders : sequence of int, optional
         Orders whose networks are run in neurons; by default all.
     neurons : sequence of int
@@ -183,8 +183,8 @@ def make_tasks(
         Maximum rate of the fastest neurons, in Hz.
     hidden : sequence of str
         Hidden units: ``real`` numbers, or neurons that spike: ``relu``
-        (integrate-and-fire), ``poisson-relu``, ``coordinated-relu`` or
-        ``coordinated-golden-relu``.
+        (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
+        ``coordinated-golden-relu`` or ``coordinated-carry-relu``.
     hidden_rates : float
         Highest rate of hidden units that spike, in Hz.
     hidden_synapse : float

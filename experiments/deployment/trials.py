@@ -112,9 +112,10 @@ def make_tasks(
     memory : str, optional
         ``exact``, or the neurons of the memory, by default those of the model, or
         ``lif``. With the tuning curves of LIF neurons: ``lif``, ``poisson``,
-        ``coordinated``, ``coordinated-golden``, ``regular`` and ``rate`` (without
-        spikes). With linear ones: ``relu`` (integrate-and-fire), ``poisson-relu``,
-        ``coordinated-relu`` and ``coordinated-golden-relu``.
+        ``coordinated``, ``coordinated-golden``, ``coordinated-carry``, ``regular`` and
+        ``rate`` (without spikes). With linear ones: ``relu`` (integrate-and-fire),
+        ``poisson-relu``, ``coordinated-relu``, ``coordinated-golden-relu`` and
+        ``coordinated-carry-relu``.
     neurons : int, optional
         Number of neurons of the memory, over all state variables; by default that of
         the model, or 2000.

@@ -92,9 +92,9 @@ def make_tasks(
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
         With the tuning curves of LIF neurons: ``poisson``, ``coordinated``,
-        ``coordinated-golden``, ``regular`` or ``lif``. With rectified linear ones:
-        ``relu`` (integrate-and-fire), ``poisson-relu``, ``coordinated-relu`` or
-        ``coordinated-golden-relu``.
+        ``coordinated-golden``, ``coordinated-carry``, ``regular`` or ``lif``. With
+        rectified linear ones: ``relu`` (integrate-and-fire), ``poisson-relu``,
+        ``coordinated-relu``, ``coordinated-golden-relu`` or ``coordinated-carry-relu``.
     synapse : float
         Recurrent time constant of the spiking memory, in seconds.
     presentation : int

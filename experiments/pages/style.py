@@ -39,9 +39,11 @@ COLOURS = {
     "rate": "#2f3338",
     "coordinated": "#a200db",
     "coordinated-golden": "#e6a817",
+    "coordinated-carry": "#00796b",
     "regular": "#7a5230",
     "coordinated-relu": "#c9c9c9",
     "coordinated-golden-relu": "#f0d060",
+    "coordinated-carry-relu": "#80cbc4",
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
 }
@@ -54,9 +56,11 @@ NAMES = {
     "rate": "rate (no spikes)",
     "coordinated": "coordinated",
     "coordinated-golden": "coordinated, golden shift",
+    "coordinated-carry": "coordinated, carry",
     "regular": "regular",
     "coordinated-relu": "rectified coordinated",
     "coordinated-golden-relu": "rectified coordinated, golden shift",
+    "coordinated-carry-relu": "rectified coordinated, carry",
 }
 #: A white rim, by which markers stand out from lines and from each other.
 RIMMED: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
@@ -68,9 +72,11 @@ MARKERS = {
     "rate": "D",
     "coordinated": "P",
     "coordinated-golden": "*",
+    "coordinated-carry": "<",
     "regular": "X",
     "coordinated-relu": "p",
     "coordinated-golden-relu": "h",
+    "coordinated-carry-relu": ">",
     "legendre": "s",
     "balanced": "o",
 }

@@ -87,10 +87,11 @@ def make_tasks(
         Recurrent time constants, in seconds.
     neuron_types : sequence of str
         With the tuning curves of LIF neurons: ``poisson`` (independent Poisson
-        spikes), ``coordinated``, ``coordinated-golden``, ``regular``, ``lif`` or
-        ``rate`` (no spikes). With rectified linear ones: ``relu``
-        (integrate-and-fire), ``poisson-relu``, ``coordinated-relu`` or
-        ``coordinated-golden-relu``. Each is run in each design.
+        spikes), ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
+        ``regular``, ``lif`` or ``rate`` (no spikes). With rectified linear ones:
+        ``relu`` (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
+        ``coordinated-golden-relu`` or ``coordinated-carry-relu``. Each is run in each
+        design.
     designs : sequence of str
         Coordinates and allocation of neurons, such as ``balanced/optimal``.
     trials : int

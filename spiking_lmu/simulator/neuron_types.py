@@ -141,11 +141,14 @@ def _rate_population(
     )
     minibatch = room.arena.minibatch_size
     size = rate_populations.scratch_size(n, len(decoders), minibatch)
+    shift = GOLDEN if getattr(operator.neurons, "shift", None) == "golden" else 0.0
     if "voltage" in operator.state:
         state, stream = operator.state["voltage"], rate_populations.REGULAR
         _contiguous(state, room)
+        at = room.place(state)
     else:
-        state, stream = operator.state["offset"], rate_populations.GOLDEN_SHIFT
+        stream = rate_populations.ONE_DRAW
+        at = room.place(operator.state["offset"])[n - 1]
         if operator.state_extra:
             stream = room.sources.stream(*operator.state_extra.values())
     spikes = NOWHERE if found.output is None else room.place(found.output)
@@ -153,8 +156,8 @@ def _rate_population(
         *room.place(found.x).code,
         room.constant(table),
         room.scratch(("rates", size), size),
-        *(stream, room.place(state).offset, room.place(state).lane),
-        room.shared("golden", lambda: GOLDEN),
+        *(stream, at.offset, at.lane),
+        room.shared(("shift", shift), lambda: shift),
         *spikes.code,
         *(n, len(decoders)),
         *_outputs(found, room),

@@ -38,7 +38,7 @@ UNITS = 2.0**DIGITS
 REST = (1 << DIGITS) - 1
 
 VECTORS = 32  # loops over so many numbers, or multiples of them, are fast
-GOLDEN_SHIFT, REGULAR = -1, -2  # instead of a random stream
+ONE_DRAW, REGULAR = -1, -2  # instead of a random stream
 ROWS = 3  # of numbers of all neurons in the scratch
 
 
@@ -56,11 +56,11 @@ SPIKES, N, N_OUTPUTS, OUTPUTS = 9, 12, 13, 14
 def rate_population(code: Any, at: int, arena: Any, words: Any, lanes: Any) -> None:
     """One time step of a population.
 
-    Operands: x (a place); table, scratch; random stream, `GOLDEN_SHIFT` or `REGULAR`;
-    the population's random number, or the neurons' voltages (offset and lane); what is
-    added to the random number without a stream; spikes (a place; an offset of -1 if
-    nobody reads them); number of neurons; number of outputs, then the place of each.
-    Outputs are incremented.
+    Operands: x (a place); table, scratch; random stream, `ONE_DRAW` or `REGULAR`; the
+    population's random number, or the neurons' voltages (offset and lane); what is
+    added to a number that was drawn once, where 0 means that the running sum goes on
+    from step to step; spikes (a place; an offset of -1 if nobody reads them); number of
+    neurons; number of outputs, then the place of each. Outputs are incremented.
     """
     if lanes is None:
         _alone(code, at, arena, words)
@@ -78,11 +78,17 @@ def _padded(n: int) -> int:
 def _drawn(code: Any, at: int, arena: Any, words: Any, lane: int) -> Any:
     """The population's random number in this step."""
     place = code[at + STATE] + lane * code[at + STATE + 1]
-    if code[at + STREAM] == GOLDEN_SHIFT:
+    if code[at + STREAM] == ONE_DRAW:
         arena[place] = fractional_part(arena[place] + arena[code[at + SHIFT]])
     else:
         arena[place] = uniform(words, code[at + STREAM] + SIZE * lane)
     return arena[place]
+
+
+@compiled
+def _carries(code: Any, at: int, arena: Any) -> bool:
+    """Whether the running sum of a step begins where that of the last step ended."""
+    return code[at + STREAM] == ONE_DRAW and arena[code[at + SHIFT]] == 0.0
 
 
 @compiled
@@ -91,16 +97,19 @@ def _alone(code: Any, at: int, arena: Any, words: Any) -> None:
     x, table, n = float(arena[code[at + X]]), code[at + TABLE], code[at + N]
     regular = code[at + STREAM] == REGULAR
     start = 0.0 if regular else _drawn(code, at, arena, words, 0)
-    nothing = math.nan if math.isnan(x) else 0.0
+    invalid = math.isnan(x) or math.isnan(start)
+    nothing = math.nan if invalid else 0.0
     to, stride = code[at + SPIKES], code[at + SPIKES + 1]
     if to >= 0:
         for i in range(n):
             arena[to + i * stride] = nothing
-    if math.isnan(x):
+    if invalid:
         for k in range(code[at + N_OUTPUTS]):
             arena[code[at + OUTPUTS + 3 * k]] = nothing
         if regular:
             arena[code[at + STATE] : code[at + STATE] + n] = nothing
+        elif _carries(code, at, arena):
+            arena[code[at + STATE]] = nothing
         return
     x = min(max(x, -FARTHEST), FARTHEST)
     cell = table + HEADER + CELL * cell_of(x, arena[table + SCALE])
@@ -119,7 +128,9 @@ def _alone(code: Any, at: int, arena: Any, words: Any) -> None:
         _lif(x, parts, before, spikes, tau_ref, tau_rc, arena[table + EXPECTED])
     if not regular:
         _split(spikes, parts)
-        _add_up(start, parts, before)
+        total = _add_up(start, parts, before)
+        if _carries(code, at, arena):
+            arena[code[at + STATE]] = (total & REST) / UNITS
         _count(spikes, parts, before)
     height = arena[table + HEIGHT]
     if regular or to >= 0:
@@ -194,12 +205,13 @@ def _split(numbers: Any, parts: Any) -> None:
 
 
 @compiled
-def _add_up(start: float, parts: Any, before: Any) -> None:
-    """For each neuron, the sum of the parts before it."""
+def _add_up(start: float, parts: Any, before: Any) -> Any:
+    """For each neuron, the sum of the parts before it; and the sum of all."""
     total = np.int64(start * UNITS)
     for i in range(len(parts)):
         before[i] = float_of(total)
         total += bits_of(parts[i])
+    return total
 
 
 @compiled
@@ -271,6 +283,10 @@ def _side_by_side(code: Any, at: int, arena: Any, words: Any, n_lane: int) -> No
                     height * arena[scratch + 2 * n_lane + b]
                 )
         row += 1
+    if _carries(code, at, arena):
+        for b in range(n_lane):
+            place = code[at + STATE] + b * code[at + STATE + 1]
+            arena[place] = arena[scratch + n_lane + b]
     for k in range(n_outputs):
         place = at + OUTPUTS + 3 * k
         for b in range(n_lane):

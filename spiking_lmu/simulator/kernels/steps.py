@@ -78,7 +78,7 @@ def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
     if isinstance(neuron_type, nengo.LIF):
         own += lif_series(neuron_type, dt)
     if type(neuron_type) is SystematicSpiking:
-        own.append(float(GOLDEN))
+        own.append(float(GOLDEN) if neuron_type.shift == "golden" else 0.0)
     return [dt, *own]
 
 
@@ -204,12 +204,14 @@ def steps(
         offset, begins = arena[first : first + m], arena[second : second + m]
         sums = arena[carried : carried + n_lane]
         shifts = arena[carried + n_lane : carried + 2 * n_lane]
+        carry = streams < 0 and arena[p + 1] == 0.0
         for row in range(0, m, n_lane):
-            if begins[row] == 1.0:
+            if begins[row] > 0.0:
+                last = first + row + (int(begins[row]) - 1) * n_lane
                 for b in range(n_lane):
                     if streams < 0:
                         shifts[b] = neurons.fractional_part(
-                            offset[row + b] + arena[p + 1]
+                            arena[last + b] + arena[p + 1]
                         )
                     else:
                         shifts[b] = uniform(words, streams + SIZE * b)
@@ -218,7 +220,7 @@ def steps(
                 out[row + b], sums[b] = neurons.regular_spiking(
                     J[row + b], sums[b], dt, arena[p]
                 )
-                offset[row + b] = shifts[b]
+                offset[row + b] = sums[b] if carry else shifts[b]
     elif kind == ADAPTIVE_LIF_RATE:
         adaptation = arena[first : first + m]
         for i in range(m):
