@@ -104,6 +104,7 @@ def test_rates_are_those_of_nengo(neuron_type, size_in, presentation):
         coordinated(),
         coordinated("golden"),
         neuron_type("coordinated-relu"),
+        neuron_type("coordinated-carry-relu"),
     ],
     ids=repr,
 )

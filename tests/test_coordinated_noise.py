@@ -127,9 +127,26 @@ def test_only_a_random_shift_makes_noise_that_is_white_in_time():
     assert np.corrcoef(sums[1:], sums[:-1])[0, 1] < -0.2
 
 
-def test_refuses_the_golden_shift_where_noise_must_be_white():
+@pytest.mark.parametrize("shift", ["golden", "carry"])
+def test_refuses_other_shifts_where_noise_must_be_white(shift):
     with pytest.raises(ValidationError, match="^neuron_type: must be .* random shift"):
-        check_predictable(coordinated("golden"))
+        check_predictable(coordinated(shift))
+
+
+def test_carried_sums_of_equal_neurons_err_by_less_than_one_spike_in_all():
+    """Errors of random shifts add up, as a random walk does."""
+    n, steps, x = 40, 500, 0.3 + 0.2 * np.sin(np.arange(500) / 30)
+    errors = {}
+    for shift in ("random", "carry"):
+        kind = SystematicSpiking(nengo.RectifiedLinear(), shift)
+        state = kind.make_state(n, np.random.RandomState(0))
+        J, spikes = np.empty(n), np.empty((steps, n))
+        for t in range(steps):
+            J[...] = 100 * x[t]
+            kind.step(DT, J, spikes[t], **state)
+        summed = np.cumsum(spikes.sum(axis=1) * DT - n * 100 * x * DT)
+        errors[shift] = np.abs(summed).max()
+    assert errors["carry"] < 1 < 4 < errors["random"]
 
 
 def test_shares_of_coordinated_neurons_make_the_least_noise():

@@ -35,6 +35,7 @@ from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.sweeps.tasks import SweepResult
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.networks import SequenceNetwork, freeze
+from spiking_lmu.neurons import NEURON_TYPES
 
 COMMAND = (
     "psmnist --data digits --orders 8 --units 10 --trainings 1 --epochs 3 "
@@ -295,7 +296,9 @@ def test_costs_are_drawn_for_the_most_neurons():
 
 
 @pytest.mark.parametrize("networks", [1, 3])
-@pytest.mark.parametrize("rungs", [None, (), ("loihi",), ("rate",), ("poisson-relu",)])
+@pytest.mark.parametrize(
+    "rungs", [None, (), ("loihi",), ("rate",), ("poisson-relu",), NEURON_TYPES]
+)
 def test_figures_and_pages_of_all_kinds(networks, rungs):
     frame = make_frame(networks=networks, rungs=rungs)
     style.render(plot(frame), "svg")

@@ -39,11 +39,11 @@ COLOURS = {
     "rate": "#2f3338",
     "coordinated": "#a200db",
     "coordinated-golden": "#e6a817",
-    "coordinated-carry": "#00796b",
+    "coordinated-carry": "#020791",
     "regular": "#7a5230",
     "coordinated-relu": "#c9c9c9",
     "coordinated-golden-relu": "#f0d060",
-    "coordinated-carry-relu": "#80cbc4",
+    "coordinated-carry-relu": "#88b477",
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
 }
