@@ -53,9 +53,7 @@ nb_merge_streams = True
 nb_output_stderr = "warn"
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no page has widgets
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # of each notebook that runs
-os.environ["PYTHONWARNINGS"] = (
-    "ignore:No GPU support"  # of NengoDL, when it is imported
-)
+os.environ["PYTHONWARNINGS"] = "ignore:No GPU support"  # of the import of NengoDL
 os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
 
 # A name in single backticks in a docstring is a link if there is a page for it.
