@@ -134,6 +134,10 @@ class Filter(nn.Module):
         self.decay = np.exp(-DT / tau)
         self.register_buffer("state", torch.zeros(1, n, dtype=torch.float64))
 
+    @property
+    def output(self):
+        return self.state.clone()  # hooks keep what they see, not a copy of it
+
     def add(self, x):
         self.state.copy_(self.decay * self.state + (1 - self.decay) * x)
 
@@ -172,9 +176,9 @@ class InFactors(Stepped):
         )
 
     def step(self, x):
-        a = self.a(self.encoders_a(self.feed(x) + self.to_a.state))
-        b = self.b(self.encoders_b(self.to_b.state))
-        out = self.to_out.state.clone()
+        a = self.a(self.encoders_a(self.feed(x) + self.to_a.output))
+        b = self.b(self.encoders_b(self.to_b.output))
+        out = self.to_out.output
         self.to_a.add(self.a_to_a(a))
         self.to_b.add(self.a_to_b(a))
         self.to_out.add(self.b_to_out(b))
@@ -197,9 +201,9 @@ class InWeights(Stepped):
         self.to_out = Filter(1, 0.01)
 
     def step(self, x):
-        a = self.a(self.feed(x) + self.to_a.state)
-        b = self.b(self.to_b.state + self.bias_b)
-        out = self.to_out.state.clone()
+        a = self.a(self.feed(x) + self.to_a.output)
+        b = self.b(self.to_b.output + self.bias_b)
+        out = self.to_out.output
         self.to_a.add(self.a_to_a(a))
         self.to_b.add(self.a_to_b(a))
         self.to_out.add(self.b_to_out(b))
@@ -273,7 +277,7 @@ class MemoryInFactors(Stepped):
         self.filters = nn.ModuleList(Filter(memory.order, tau) for _ in range(2))
 
     def step(self, u):
-        x = self.filters[0].state + self.filters[1].state
+        x = self.filters[0].output + self.filters[1].output
         m = self.to_legendre(x)
         decoded = [
             decode(fire(encode(x[:, [k]])))
@@ -317,9 +321,9 @@ class MemoryInWeights(Stepped):
 
     def step(self, u):
         d = len(self.neurons)
-        m = self.filters_out[0].state + self.filters_out[1].state
+        m = self.filters_out[0].output + self.filters_out[1].output
         spikes = [
-            fire(self.filters[i].state + self.filters[d + i].state + self.biases[i])
+            fire(self.filters[i].output + self.filters[d + i].output + self.biases[i])
             for i, fire in enumerate(self.neurons)
         ]
         for i, row in enumerate(self.between):
