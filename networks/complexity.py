@@ -139,7 +139,7 @@ class Tally:
     def add_activations(self, values: np.ndarray) -> None:
         """Count the outputs of neurons that are zero."""
         self.activations += values.size
-        self.zeros += values.size - np.count_nonzero(values)
+        self.zeros += values.size - int(np.count_nonzero(values))
 
     def complexity(
         self, footprint: int, weights: int, zero_weights: int, samples: int, steps: int
@@ -196,7 +196,7 @@ def complexity_of_layers(
         lengths.add(x.shape[:2])
         tally.add_inputs(x, np.count_nonzero(W, axis=0))
         n_weights += W.size
-        n_zero += W.size - np.count_nonzero(W)
+        n_zero += W.size - int(np.count_nonzero(W))
         n_bytes += np.asarray(weights).nbytes
     if len(lengths) != 1:
         allowed = "at least one, all with inputs of as many samples and steps"

@@ -53,9 +53,9 @@ Incoming = dict[tuple[Source, Synapses], Product]
 class MultipliedOut:
     """A weight for each neuron, and for each number that its current depends on.
 
-    Nodes that only pass on what they receive vanish. Those in a loop of such nodes hold
-    a state, and remain. What goes from one group to another through the same synapses
-    is one layer.
+    Nodes that only pass on what they receive vanish. In a loop of such nodes the
+    smallest remains, which holds a state. What goes from one group to another through
+    the same synapses is one layer.
 
     Parameters
     ----------
@@ -71,7 +71,8 @@ class MultipliedOut:
 
     def form(self) -> Form:
         """All layers."""
-        layers, states = [], 0
+        layers: list[Layer] = []
+        states = 0
         senders = {c.pre_obj for c in self._built.connections}
         for target in self._connections:
             if target in self._vanishing and target in senders:
@@ -88,8 +89,8 @@ class MultipliedOut:
                 if encoders is not None:
                     reached = encoders[:, reached].any(axis=1)
                 filtered = sum(self._orders[synapse] for synapse in chain)
-                states += np.count_nonzero(reached) * filtered
-        return Form(layers, self._built.parameters_and_states + int(states))
+                states += int(np.count_nonzero(reached)) * filtered
+        return Form(layers, self._built.parameters_and_states + states)
 
     @cached_property
     def _orders(self) -> dict[nengo.synapses.Synapse, int]:
@@ -98,25 +99,25 @@ class MultipliedOut:
 
     @cached_property
     def _vanishing(self) -> set[nengo.Node]:
-        """Nodes that pass on what they receive, outside of loops of such nodes."""
+        """Nodes that pass on what they receive, without those that loops require."""
         connections = self._built.connections
         functional = {c.pre_obj for c in connections if c.function is not None}
-        nodes = [n for n in self._built.nodes if n.output is None]
-        place = {n: k for k, n in enumerate(nodes) if n not in functional}
+        passing = [n for n in self._built.nodes if n.output is None]
+        left = [n for n in passing if n not in functional]
         edges = [
-            (place[c.pre_obj], place[c.post_obj])
+            (c.pre_obj, c.post_obj)
             for c in connections
-            if c.pre_obj in place and c.post_obj in place
+            if isinstance(c.post_obj, nengo.Node) and self._acts(c)
         ]
-        if not edges:
-            return set(place)
-        pre, post = np.array(edges).T
-        n = len(nodes)
-        graph = coo_array((np.ones(len(edges)), (pre, post)), shape=(n, n))
-        _, part = connected_components(graph, connection="strong")
-        loops = np.bincount(part)[part] > 1
-        loops[pre[pre == post]] = True
-        return {node for node, k in place.items() if not loops[k]}
+        own = {pre for pre, post in edges if pre is post}
+        left = [n for n in left if n not in own]
+        while loop := _in_a_loop(left, edges):
+            left.remove(min(loop, key=lambda node: node.size_in))
+        return set(left)
+
+    def _acts(self, connection: nengo.Connection) -> bool:
+        weights = self._built.weights(connection)
+        return weights is None or bool(weights.any())
 
     def _into(self, target: Any) -> Incoming:
         """All products that add up to the input of an object."""
@@ -155,6 +156,21 @@ class MultipliedOut:
         return {(source_of(connection), after): product}
 
 
+def _in_a_loop(
+    nodes: list[nengo.Node], edges: list[tuple[nengo.Node, nengo.Node]]
+) -> list[nengo.Node]:
+    """Those nodes of one loop through these nodes alone; none if there is no loop."""
+    place = {node: k for k, node in enumerate(nodes)}
+    pairs = [(place[a], place[b]) for a, b in edges if a in place and b in place]
+    if not pairs:
+        return []
+    graph = coo_array((np.ones(len(pairs)), np.array(pairs).T), shape=2 * [len(nodes)])
+    _, part = connected_components(graph, connection="strong")
+    largest = np.argmax(np.bincount(part))
+    loop = [node for node, k in place.items() if part[k] == largest]
+    return loop if len(loop) > 1 else []
+
+
 def _layers(
     source: Source, product: Product, encoders: np.ndarray | None
 ) -> list[Layer]:
@@ -163,7 +179,7 @@ def _layers(
     if encoders is None and not product.weighted:
         return []
     if source.kind == VALUE and source.function is None:
-        reaching = matrix.any(axis=0)
+        reaching = np.asarray(matrix.any(axis=0))
         matrix = matrix[:, reaching]
         places = np.arange(len(reaching)) if source.part is None else source.part
         if not reaching.all():
@@ -171,7 +187,7 @@ def _layers(
             source = replace(source, part=part)
     if encoders is not None and encoders.shape[1] == 1:
         # of one dimension: an outer product, without making it
-        n = np.count_nonzero(encoders)
+        n = int(np.count_nonzero(encoders))
         layers = [Layer(source, n, n * (matrix[0] != 0))]
     else:
         weights = matrix if encoders is None else encoders @ matrix

@@ -209,9 +209,25 @@ def test_a_unit_with_recurrent_hidden_units():
     encoders = 1 + units + order
     kernels = units * (1 + units + order)
     assert found.factors.dense == order**2 + order + encoders + kernels
-    # e_m is zero and counts as weights; u is part of a loop with it, and remains
+    # e_m is zero, which counts as factors, and is nothing multiplied out
     assert found.factors.connection_sparsity == order / found.factors.dense
-    assert found.weights.dense == found.factors.dense - order
+    assert found.weights.dense == order * (order + 1 + units) + kernels
+
+
+def test_a_loop_keeps_its_smallest_node():
+    """The memory of a unit with neurons: u remains beside the neurons' weights."""
+    units, order, n = 4, 3, 10
+    with nengo.Network(seed=0) as network:
+        stimulus = nengo.Node([0.5])
+        e_m = [[0.1, 0.2, 0.3]]
+        unit = LMU(units, order, 0.1, e_m=e_m, memory_args={"n_neurons": n})
+        nengo.Connection(stimulus, unit.input, synapse=None)
+    found = measure_complexity(network, 10)
+    total = order * n
+    # u also comes through the memory's synapse, and to the hidden units at once
+    into_u = 1 + units + total + 1
+    into_hidden = units * (1 + units + total + 2)
+    assert found.weights.dense == total * (total + 1) + into_u + into_hidden
 
 
 def test_one_seed_gives_the_same_counts_in_any_batch(monkeypatch):
