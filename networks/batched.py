@@ -193,6 +193,8 @@ class BatchedMemory:
         Number of all neurons.
     populations : list of Population
         The neurons of each coordinate of each memory.
+    data : mapping
+        ``sim.data`` of the simulator that has built the memory.
     """
 
     def __init__(self, memory: LegendreMemory, seed: int = 0) -> None:
@@ -204,7 +206,8 @@ class BatchedMemory:
         self._lanes = _Lanes(
             memory, memory.input, memory.output, counted, memory.dt, seed
         )
-        self.populations = memory.populations(self._lanes.data)
+        self.data = self._lanes.data
+        self.populations = memory.populations(self.data)
         self.n_neurons = sum(len(p.gain) for p in self.populations)
 
     def run(
