@@ -434,6 +434,7 @@ def test_main_writes_the_folder(tmp_path, frame):
     stored = read_trials(out)
     np.testing.assert_array_equal(stored["error"], frame["error"])
     # the figures and the words can be had again from what is stored
-    for plot in FIGURES:
-        assert style.render(plot(stored), "svg") == style.render(plot(frame), "svg")
+    for plot, name in zip(FIGURES, ("delay", "windows", "methods")):
+        written = (out / f"{name}.svg").read_bytes()
+        assert style.render(plot(stored), "svg") == written
     assert page(stored).laws == page(frame).laws
