@@ -1,6 +1,7 @@
-"""Write a memory to a file for other simulators, such as snnTorch and Norse.
+"""Write a memory to files for other simulators, such as snnTorch and Norse.
 
-Requires nir, the extra ``nir``. docs/nir.md shows how they read the file.
+Requires nir, the extra ``nir``. docs/nir.md shows how they read the files. There is
+no model for NengoGUI.
 """
 
 import nengo
@@ -20,13 +21,15 @@ memory = LegendreMemory(
     label="memory",
     seed=0,
 )
-# synapses inside the neurons, for simulators without leaky integrators
-for form in ("LI", "CubaLIF"):
-    graph = to_nir(memory, form=form)
-    nir.write(f"memory-{form}.nir", graph)
-    print(f"\nmemory-{form}.nir, for steps of {graph.metadata['dt']} s:")
-    for name, node in graph.nodes.items():
-        after = ", ".join(post for pre, post in graph.edges if pre == name)
-        shape = node.output_type["output"]
-        print(f"  {name} ({type(node).__name__}, {shape[0]} values)", end="")
-        print(f" -> {after}" if after else "")
+
+if __name__ == "__main__":
+    # "CubaLIF": synapses inside neurons, for simulators without leaky integrators
+    for form in ("LI", "CubaLIF"):
+        graph = to_nir(memory, form=form)
+        nir.write(f"memory-{form}.nir", graph)
+        print(f"\nmemory-{form}.nir, for steps of {graph.metadata['dt']} s:")
+        for name, node in graph.nodes.items():
+            after = ", ".join(post for pre, post in graph.edges if pre == name)
+            size = node.output_type["output"][0]
+            line = f"  {name} ({type(node).__name__}, {size} values)"
+            print(f"{line} -> {after}" if after else line)

@@ -14,7 +14,11 @@ FOLDER = Path(__file__).parents[1] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*.py"))
 #: What a script says in its first lines if it is not for NengoGUI.
 NO_MODEL = "no model for NengoGUI"
-PACKAGES = {"electrocardiogram": ("pywt",), "on_loihi": ("nengo_loihi",)}
+PACKAGES = {
+    "electrocardiogram": ("pywt",),
+    "on_loihi": ("nengo_loihi",),
+    "other_simulators": ("nir",),
+}
 
 
 class Components:
