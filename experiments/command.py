@@ -34,6 +34,10 @@ EXPERIMENTS = {
         ".classification:seqmnist",
         "Classify images seen pixel by pixel, in order",
     ),
+    "classify": (
+        ".classification:classify",
+        "Classify your own sequences, or those of an archive",
+    ),
     "mackey-glass": (
         ".mackey_glass",
         "Predict a chaotic series: LSTM, LMU, hybrid, spikes",

@@ -132,7 +132,7 @@ class Experiment:
         Text of the page's template; by default ``report.j2`` beside ``make_tasks``.
     full, full_help : mapping, str
         What ``--full`` sets, if there is that option, and what its help says.
-    otherwise : Otherwise, optional
+    otherwise : sequence of Otherwise
         Other defaults, for some values of another argument.
     fixed : mapping
         What the command fixes: arguments that it does not offer, and their values.
@@ -166,7 +166,7 @@ class Experiment:
     template: str | None = None
     full: Mapping[str, Any] = field(default_factory=dict)
     full_help: str = ""
-    otherwise: Otherwise | None = None
+    otherwise: Sequence[Otherwise] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     folders: Mapping[str, Any] = field(default_factory=dict)
     needs: Callable[[Mapping[str, Any]], Mapping[str, str]] = lambda arguments: {}
@@ -220,8 +220,9 @@ class Experiment:
         """
         defaults = {name: p.default for name, p in self.parameters.items()}
         defaults.update({n: v for n, v in self.fixed.items() if n in defaults})
-        if self.otherwise and self.otherwise.applies({**defaults, **given}):
-            defaults.update(self.otherwise.defaults)
+        for one in self.otherwise:
+            if one.applies({**defaults, **given}):
+                defaults.update(one.defaults)
         found = {**defaults, **(self.full if full else {}), **given}
         for name, kind in self._types.items():
             kinds: list[Any] = [get_origin(one) for one in (kind, *get_args(kind))]
@@ -244,7 +245,7 @@ class Experiment:
         ]
         # a file gives its name without the ending: Path.stem has changed in Python 3.14
         names = [
-            re.sub(r"(?<=.)\.[^.]*$", "", Path(t).name) if "." in t else t
+            re.sub(r"(?<=.)\.[^.]*$", "", Path(t).name) if {".", "/"} & set(t) else t
             for t in texts
         ]
         parts = [re.sub(r"[^\w.-]+", "_", name).strip("._-") for name in names]

@@ -201,9 +201,9 @@ def _defaults(name: str, every: Sequence[Experiment]) -> str:
     if name in first.fixed or default is inspect.Parameter.empty:
         return ""
     texts = [typed(default)]
-    if first.otherwise and name in first.otherwise.defaults:
-        value = typed(first.otherwise.defaults[name])
-        texts += [f"{first.otherwise.when}: {value}"] if value != texts[0] else []
+    for other in first.otherwise:
+        value = typed(other.defaults.get(name, default))
+        texts += [f"{other.when}: {value}"] if value != texts[0] else []
     if name in first.full:
         texts.append(f"with --full: {typed(first.full[name])}")
     for one in rest:

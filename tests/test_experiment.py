@@ -347,7 +347,7 @@ def test_tasks_are_those_of_old_stores(name):
 
 def test_defaults_that_depend_give_way_to_what_is_given():
     large = Otherwise("large", lambda a: a["power"] < -1, {"sizes": (8,), "trials": 9})
-    some = dataclasses.replace(toy, otherwise=large, full={"trials": 20})
+    some = dataclasses.replace(toy, otherwise=(large,), full={"trials": 20})
     assert some.complete({})["sizes"] == (1, 2, 4)
     assert some.complete({"power": -2})["sizes"] == (8,)
     assert some.complete({"power": -2}, full=True)["trials"] == 20

@@ -1,7 +1,8 @@
-"""Classify images seen pixel by pixel: trained, then in neurons, then on chip.
+"""Classify sequences seen step by step: trained, then in neurons, then on chip.
 
-One experiment under two names: ``psmnist`` shuffles the pixels, by one permutation for
-all images, and ``seqmnist`` leaves them in their order.
+One experiment under three names: ``psmnist`` shuffles the pixels of images, by one
+permutation for all of them, and ``seqmnist`` leaves them in their order. ``classify``
+does the same as ``seqmnist``, under a name for sequences of users.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 from spiking_lmu.experiments.classification.figures import plot, plot_training
-from spiking_lmu.experiments.classification.trials import is_mnist
+from spiking_lmu.experiments.classification.trials import is_mnist, is_own
 from spiking_lmu.experiments.experiment import Experiment, Otherwise
 from spiking_lmu.experiments.sweeps.backends import compile_simulator
 
-__all__ = ["experiment", "plot", "plot_training", "run", "seqmnist"]
+__all__ = ["classify", "experiment", "plot", "plot_training", "run", "seqmnist"]
 
 # for images of 784 pixels; the defaults are for those of 64
 LARGE: dict[str, Any] = {
@@ -31,6 +32,17 @@ LARGE: dict[str, Any] = {
     "images": 1000,
     "chip_images": 500,
     "chip_neurons": 3072,
+}
+
+
+# for sequences of users, of which there are often less than a hundred: chosen on eight
+# sets of the UCR and UEA archives (docs/data.md)
+OWN: dict[str, Any] = {
+    "epochs": 100,
+    "batch_size": 10,
+    "noise": 0.1,
+    "dropout": 0.5,
+    "keep": "last",
 }
 
 
@@ -52,11 +64,15 @@ experiment = Experiment.of_folder(
     __name__,
     "psmnist",
     returns="One row for each trained network, and for each run in neurons.",
-    otherwise=Otherwise("MNIST", lambda arguments: is_mnist(arguments["data"]), LARGE),
+    otherwise=(
+        Otherwise("MNIST", lambda arguments: is_mnist(arguments["data"]), LARGE),
+        Otherwise("your files", lambda arguments: is_own(arguments["data"]), OWN),
+    ),
     fixed={"permuted": True},
     folders={"data": "digits"},
     needs=needs,
     before=before,
 )
 seqmnist = replace(experiment, name="seqmnist", fixed={"permuted": False})
+classify = replace(seqmnist, name="classify")
 run = experiment.run

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.data.train_test_files import common_name
 from spiking_lmu.experiments.classification import figures, laws
 from spiking_lmu.experiments.classification.figures import AWARE, NAMES, REAL, SPIKING
-from spiking_lmu.experiments.classification.trials import is_mnist
+from spiking_lmu.experiments.classification.trials import is_mnist, is_own
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.complexity import complexity_section
@@ -52,8 +54,8 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
     images = data == "digits" or is_mnist(data)
     on_chip = means[means["step"].str.startswith("loihi")] if len(means) else means
     values = {
-        "task": f"{'Permuted' if permuted else 'Sequential'} "
-        f"{'MNIST' if is_mnist(data) else data}",
+        "task": _task(data, permuted),
+        "last": result.arguments.get("keep") == "last",
         "things": "images" if images else "sequences",
         "item": "pixel" if images else "step",
         "test": int(trained["images"].max()),
@@ -80,6 +82,14 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
     if values["costs"]:
         drawn["costs"] = partial(figures.plot_costs, frame)
     return values, drawn
+
+
+def _task(data: str, permuted: bool) -> str:
+    """What the page is about: how the steps are ordered, and a name of the data."""
+    if is_own(data):
+        return f"{'Permuted ' if permuted else ''}{common_name(Path(data))}"
+    name = "MNIST" if is_mnist(data) else data
+    return f"{'Permuted' if permuted else 'Sequential'} {name}"
 
 
 def _best(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ from spiking_lmu.networks import (
 )
 from spiking_lmu.networks.hidden_units import ACTIVATIONS
 from spiking_lmu.neurons import LINEAR, NEURON_TYPES
+from spiking_lmu.training.descent import KEPT
 from spiking_lmu.validation import refusal
 
 RUNGS = (*NEURON_TYPES, "loihi")
@@ -89,6 +90,11 @@ def is_mnist(data: Any) -> bool:
     return data == "mnist" or (named and image_files(data) is not None)
 
 
+def is_own(data: Any) -> bool:
+    """Whether the data of a task are sequences of a user."""
+    return data != "digits" and not is_mnist(data)
+
+
 def data_files(data: str) -> tuple[Path, ...]:
     """The files that the data of a task are read from; none for those with a name."""
     if data in ("digits", "mnist"):
@@ -109,6 +115,7 @@ def make_tasks(
     learning_rate: Annotated[float, Range(0, 1, exclusive=True)] = 1e-2,
     noise: Annotated[float, Range(0, 10)] = 0.3,
     dropout: Annotated[float, Range(0, 0.95)] = 0.1,
+    keep: Annotated[str, OneOf(KEPT)] = "best",
     rungs: Annotated[Sequence[str] | None, OneOf(RUNGS)] = LADDER,
     ladder_orders: Annotated[Sequence[int] | None, Range(1, 2000)] = None,
     neurons: Annotated[Sequence[int], Range(1, 10**7)] = (500, 2000),
@@ -156,6 +163,9 @@ def make_tasks(
         Noise added to the state in training, relative to the size of the state.
     dropout : float
         Share of hidden units that are omitted in each step of training.
+    keep : str
+        Weights that a trained network keeps: ``best``, those of the epoch with the
+        lowest loss on validation sequences; or the ``last``.
     rungs : sequence of str, optional
         Neurons of the memory. With the tuning curves of LIF neurons: ``poisson``
         (independent), ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
@@ -220,6 +230,8 @@ def make_tasks(
             "noise": noise,
             "dropout": dropout,
             "seed": derived_seed(seed, trial),
+            # only what differs from earlier versions, whose trials remain
+            **({} if keep == "best" else {"keep": keep}),
         }
         for order, trial in product(orders, range(trainings))
     ]
@@ -273,7 +285,7 @@ def _of_trained(ladder: list[dict[str, Any]], done: SweepResult) -> list[Any]:
 
 
 def _of_training(task: dict[str, Any]) -> dict[str, Any]:
-    return {k: task[k] for k in (*OF_TRAINING, "checksum") if k in task}
+    return {k: task[k] for k in (*OF_TRAINING, "checksum", "keep") if k in task}
 
 
 def model_path(folder: str | Path, task: dict[str, Any]) -> Path:
@@ -326,6 +338,7 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
         noise=task["noise"] or None,
         dropout=task["dropout"],
         checkpoint=checkpoint,
+        keep=task.get("keep", "best"),
         seed=task["seed"],
         progress=progress,
     )

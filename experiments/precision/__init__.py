@@ -42,8 +42,12 @@ experiment = Experiment.of_folder(
     prepare=prepare,
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",
-    otherwise=Otherwise(
-        "with --backend loihi", lambda given: str(given["backend"]) == "loihi", ON_CHIP
+    otherwise=(
+        Otherwise(
+            "with --backend loihi",
+            lambda given: str(given["backend"]) == "loihi",
+            ON_CHIP,
+        ),
     ),
     folders={"network": "memory", "signal": None, "backend": "compiled"},
     needs=needs,

@@ -19,6 +19,9 @@ from .forms import Form
 from .losses import keras_loss
 from .samples import Arrays, Samples
 
+#: Epochs whose weights a network can keep.
+KEPT = ("best", "last")
+
 
 class Descent:
     """Gradient descent that can be stopped after any epoch and taken up again."""
@@ -83,7 +86,7 @@ class Descent:
     def finish_epoch(self, row: Mapping[str, float]) -> None:
         """Keep what an epoch gave, in the checkpoint too."""
         self.history.append(dict(row))
-        value = row.get("validation_loss", -self.epoch)  # without: the last is the best
+        value = self._measure(row, self.epoch)
         if not np.isfinite(row["loss"]):
             raise ValidationError(
                 f"was too high: the loss is {row['loss']} in epoch {self.epoch}; the "
@@ -95,6 +98,12 @@ class Descent:
             self.best_weights = self._weights()
         if self.checkpoint is not None:
             self._save()
+
+    def _measure(self, row: Mapping[str, float], epoch: int) -> float:
+        """What is lowest for the epoch whose weights are kept; perhaps the last one."""
+        if self.plan["keep"] == "last":
+            return -epoch
+        return row.get("validation_loss", -epoch)
 
     def use_best(self) -> None:
         for variable, value in zip(self.model.trainable_variables, self.best_weights):
@@ -155,7 +164,7 @@ class Descent:
         self.best_weights = [arrays[f"best {k}"] for k in range(len(variables))]
         self.history, self.best = texts["history"], int(texts["best"])
         row = self.history[self.best - 1]
-        self.lowest = row.get("validation_loss", -self.best)
+        self.lowest = self._measure(row, self.best)
 
 
 def _normal(

@@ -29,7 +29,7 @@ from spiking_lmu.validation import (
     refusal,
 )
 
-from .descent import Descent
+from .descent import KEPT, Descent
 from .evaluation import total_score
 from .forms import Form, choose_form
 from .losses import LOSSES
@@ -106,6 +106,7 @@ def fit(
     patience: int | None = None,
     warm_up: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
+    keep: str = "best",
     form: str = "auto",
     dt: float | None = None,
     seed: int = 0,
@@ -134,8 +135,7 @@ def fit(
         ``"mse"``, the mean squared error; or ``"crossentropy"``, for which the
         network's outputs are logits.
     validation : tuple of inputs and targets, optional
-        The network keeps the weights of the epoch with the lowest loss on these data.
-        Without them, it keeps the last weights.
+        Data on which the loss is measured after each epoch.
     epochs : int
         The largest number of passes through the data.
     batch_size : int
@@ -158,6 +158,11 @@ def fit(
         A file that is written after each epoch. If it exists, training continues where
         it stopped, and ends with the same weights. All arguments except ``epochs`` and
         ``patience`` must be the same.
+    keep : str
+        Weights that the network keeps: with ``"best"`` those of the epoch with the
+        lowest loss on the validation data, or the last ones without such data; with
+        ``"last"`` the last ones, for instance if few validation data would choose by
+        chance.
     form : str
         ``"auto"``, ``"parallel"`` or ``"sequential"``.
     dt : float, optional
@@ -184,6 +189,7 @@ def fit(
     """
     check_network(network)
     check_choice("loss", loss, LOSSES)
+    check_choice("keep", keep, KEPT)
     check_integer("epochs", epochs)
     check_integer("batch_size", batch_size)
     check_integer("warm_up", warm_up, low=0)
@@ -191,8 +197,9 @@ def fit(
     dropout = check_number("dropout", dropout, low=0, high=0.95)
     if patience is not None:
         check_integer("patience", patience)
-        if validation is None:
-            raise refusal("patience", patience, "None without validation")
+        if validation is None or keep == "last":
+            allowed = "None without validation, or if the last weights are kept"
+            raise refusal("patience", patience, allowed)
     if not callable(learning_rate):
         check_number("learning_rate", learning_rate, low=0, exclusive=True)
     check_flag("progress", progress)
@@ -216,7 +223,7 @@ def fit(
     roots = _noise_roots(built, noise, samples.x, scales)
     plan = {
         "loss": loss, "batch_size": batch_size, "dropout": dropout, "seed": seed,
-        "warm_up": warm_up, "form": built.name,
+        "warm_up": warm_up, "form": built.name, "keep": keep,
         "noise": [float(np.linalg.norm(root)) for root in roots.values()],
         "data": [samples.fingerprint(), tests.fingerprint() if tests else 0],
         "rates": [float(_rate(learning_rate, k)) for k in range(min(epochs, 3))],
