@@ -59,9 +59,15 @@ from .validation import check_choice
 #: The extra of spiking-lmu that installs each optional package.
 EXTRAS = {"nengo_dl": "dl", "tensorflow": "dl", "nengo_loihi": "loihi"}
 #: The same for packages that need no mend.
-OTHER_EXTRAS = {"sklearn": "dl", "distributed": "cluster", "nir": "nir"}
+OTHER_EXTRAS = {
+    "sklearn": "dl",
+    "distributed": "cluster",
+    "nir": "nir",
+    "edfio": "recordings",
+    "wfdb": "recordings",
+}
 #: Extras that install without anything else.
-PLAIN_EXTRAS = ("cluster", "nir")
+PLAIN_EXTRAS = ("cluster", "nir", "recordings")
 #: The releases that the mends are made for.
 RELEASES = {"nengo_dl": "3.6", "nengo_loihi": "1.1"}
 #: Parts of TensorFlow that are Keras. Each chooses its Keras at its first use.

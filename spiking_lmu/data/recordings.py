@@ -16,6 +16,7 @@ from spiking_lmu.signals import LARGEST, MAX_STEPS
 from spiking_lmu.validation import check_array, check_number, file_problem, refusal
 
 from .archives import read_npy
+from .recording_packages import read_edf, read_wfdb
 from .tables import LARGEST as LARGEST_TEXT
 from .tables import SAMPLE, content, find_dialect, is_heading, names_an_index
 
@@ -24,7 +25,10 @@ MOST_COLUMNS = 1000  # that are read before they are counted
 
 
 def load_signal(
-    path: str | os.PathLike[str], rate: float | None = None, dt: float = 0.001
+    path: str | os.PathLike[str],
+    rate: float | None = None,
+    dt: float = 0.001,
+    channel: str | int | None = None,
 ) -> np.ndarray:
     """A recording from a file, resampled to ``dt``, of mean 0 and rms 1.
 
@@ -36,6 +40,11 @@ def load_signal(
     .tsv  the same, separated by tabs
     .npy  real numbers of shape (n,) or (n, 1), as ``numpy.save`` writes them
     .wav  one channel of integers or floats, uncompressed
+    .edf  one of its channels, and the same for .bdf; requires one of the
+          packages edfio, mne or pyedflib
+    .hea  one channel of a record of WFDB, as PhysioNet has them. The file
+          ``.dat`` of the record, or its name without an ending, mean the same.
+          Requires the package wfdb
     ====  ======================================================================
 
     Times may be rounded, to milliseconds for instance. They must fit an even grid
@@ -53,6 +62,9 @@ def load_signal(
         agree with the file within 1 %.
     dt : float
         Time step of the result in seconds.
+    channel : str or int, optional
+        Name of a channel of an EDF, BDF or WFDB recording, or its number from 0.
+        Required if there are several.
 
     Returns
     -------
@@ -63,15 +75,24 @@ def load_signal(
     nengo.exceptions.ValidationError
         If there is no such file, it is not as above, its times are not even, its
         values are fewer than two, not finite or all the same, nothing of them is left
-        at ``dt``, or ``rate`` is missing or contradicts.
+        at ``dt``, ``rate`` or ``channel`` is missing or contradicts, or a package is
+        not installed.
     """
     path = _check_path(path)
     dt = check_number("dt", dt, 0, exclusive=True)
     if rate is not None:
         rate = check_number("rate", rate, 0, exclusive=True)
+    ending = path.suffix.lower()
+    if channel is not None and ending not in OF_CHANNELS:
+        raise refusal("channel", channel, f"None for a file that ends in {ending}")
     try:
-        values, found = READERS[path.suffix.lower()](path)
+        if ending in OF_CHANNELS:
+            values, found = OF_CHANNELS[ending](path, channel)
+        else:
+            values, found = READERS[ending](path)
         values = np.asarray(values, dtype=np.float64)
+    except ValidationError:
+        raise
     except Exception as error:  # whatever a parser makes of unknown bytes
         problem = " ".join(str(error).split())
         raise _file_error(path, f"cannot be read: {problem}") from error
@@ -206,6 +227,8 @@ def _read_wav(path: Path) -> tuple[np.ndarray, float | None]:
 
 
 READERS = {".csv": _read_text, ".tsv": _read_text, ".npy": _read_npy, ".wav": _read_wav}
+#: Of formats that name their channels.
+OF_CHANNELS = {".edf": read_edf, ".bdf": read_edf, ".hea": read_wfdb, ".dat": read_wfdb}
 
 
 def _agreed_rate(path: Path, rate: float | None, found: float | None) -> float:
@@ -248,11 +271,15 @@ def _resample(path: Path, values: np.ndarray, rate: float, dt: float) -> np.ndar
 
 
 def _check_path(path: Any) -> Path:
-    endings = ", ".join(READERS)
+    known = (*READERS, *OF_CHANNELS)
+    endings = ", ".join(known)
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise refusal("signal", path, f"the path of a file that ends in {endings}")
     path = Path(os.fsdecode(path))
-    if path.suffix.lower() not in READERS:
+    record = path.with_name(f"{path.name}.hea")
+    if path.suffix.lower() not in known and file_problem(record) is None:
+        return record
+    if path.suffix.lower() not in known:
         raise _file_error(path, f"ends in {path.suffix or 'nothing'}")
     problem = file_problem(path)
     if problem:
@@ -264,7 +291,7 @@ def _file_error(path: Path, problem: str) -> ValidationError:
     """The error that names a file, what is wrong with it and what is allowed."""
     return ValidationError(
         "must be a file of at least two finite numbers, not all the same: .csv or .tsv "
-        "(one column, or times in seconds and values), .npy (shape (n,) or (n, 1)) or "
-        f".wav (one channel); but {path} {problem}",
+        "(one column, or times in seconds and values), .npy (shape (n,) or (n, 1)), "
+        f".wav (one channel), .edf, .bdf, or .hea (WFDB); but {path} {problem}",
         attr="signal",
     )
