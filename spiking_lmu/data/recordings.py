@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from nengo.exceptions import ValidationError
 
+from spiking_lmu.compatibility import MissingPackageError
 from spiking_lmu.signals import LARGEST, MAX_STEPS
 from spiking_lmu.validation import check_array, check_number, file_problem, refusal
 
@@ -91,9 +92,11 @@ def load_signal(
         else:
             values, found = READERS[ending](path)
         values = np.asarray(values, dtype=np.float64)
-    except ValidationError:
-        raise
     except Exception as error:  # whatever a parser makes of unknown bytes
+        if isinstance(error, MissingPackageError):
+            raise
+        if isinstance(error, ValidationError) and error.attr == "channel":
+            raise
         problem = " ".join(str(error).split())
         raise _file_error(path, f"cannot be read: {problem}") from error
     values = _centred(path, values)
