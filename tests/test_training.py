@@ -105,6 +105,22 @@ def test_early_stopping():
     assert len(result.history) == result.best_epoch + 2 < 200
 
 
+def test_the_last_weights_can_be_kept(tmp_path):
+    x, y = sequences(seed=6)
+    same = {"epochs": 4, "validation": (x, 1 - y)}  # which gets worse and worse
+    best, last, alone = classifier(), classifier(), classifier()
+    assert fit(best, **same).best_epoch < 4
+    result = fit(last, **same, keep="last", checkpoint=tmp_path / "c.npz")
+    assert result.best_epoch == 4 and "validation_loss" in result.history
+    fit(alone, epochs=4)
+    for kept, expected in zip(weights(last), weights(alone)):
+        np.testing.assert_array_equal(kept, expected)
+    with pytest.raises(ValidationError, match="training with another keep"):
+        fit(classifier(), **same, checkpoint=tmp_path / "c.npz")
+    with pytest.raises(ValidationError, match="patience: must be None .* last weights"):
+        fit(classifier(), **same, keep="last", patience=1)
+
+
 def test_calling_again_goes_on(trained):
     network = classifier()
     fit(network, epochs=10)

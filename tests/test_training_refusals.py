@@ -22,6 +22,7 @@ BAD = {
     "patience": [0, 3],
     "warm_up": [-1, STEPS],
     "form": ["both"],
+    "keep": ["first"],
     "seed": [-1, 0.5],
     "validation": [3, (1, 2, 3)],
 }
