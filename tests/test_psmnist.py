@@ -453,3 +453,39 @@ def test_defaults_are_those_of_the_networks():
         assert ours[name].default == network[name].default
     frozen = inspect.signature(freeze).parameters["synapse"]
     assert ours["synapse"].default == frozen.default
+
+
+@pytest.fixture
+def unequal(tmp_path):
+    """Two files of two channels, whose sequences have 6 to 10 steps."""
+    rng = np.random.default_rng(0)
+    for part, n in (("TRAIN", 24), ("TEST", 10)):
+        lines = ["@univariate false", "@classLabel true up down", "@data"]
+        for k in range(n):
+            steps = np.arange(6 + k % 5)
+            rising = (-1) ** (k % 2) * steps + rng.normal(size=len(steps))
+            channels = (rising, rng.normal(size=len(steps)))
+            words = [",".join(map(str, c.round(3))) for c in channels]
+            lines.append(":".join([*words, ("up", "down")[k % 2]]))
+        (tmp_path / f"Slopes_{part}.ts").write_text("\n".join(lines))
+    return tmp_path / "Slopes"
+
+
+def test_sequences_of_unequal_lengths_from_files_to_neurons(unequal, tmp_path):
+    """With one command, but for the packages that train being there."""
+    argv = (
+        f"classify --data {unequal} --orders 4 --units 10 --trainings 1 --epochs 8 "
+        "--rungs coordinated --neurons 400 --presentations 2 --noise-aware no"
+    )
+    request = command.parse(argv.split())
+    assert request.folder.name == "classify-Slopes"
+    arguments = request.arguments
+    assert (arguments["batch_size"], arguments["keep"]) == (10, "last")
+    frame = request.experiment.run(**arguments, folder=tmp_path / "results")
+    exact, spiking = frame.to_dict("records")
+    assert exact["best_epoch"] == 8 and exact["images"] == spiking["images"] == 10
+    assert exact["accuracy"] >= 0.8 and spiking["accuracy"] >= 0.8
+    page = request.experiment.report(Result(frame, arguments, folder=tmp_path))[0]
+    assert "Slopes: seen step by step" in page.title
+    with pytest.raises(ValidationError, match="permuted: must be False, as with the"):
+        experiment.plan(experiment.complete({"data": str(unequal)}))

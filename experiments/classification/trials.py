@@ -78,7 +78,10 @@ def load(data: str, permute: bool) -> Dataset:
         else:
             found = datasets.load_sequences(data)
         if permute and found.train.lengths is not None:
-            allowed = f"False for sequences of unequal lengths, as in {data}"
+            allowed = (
+                "False, as with the commands classify and seqmnist, for sequences of "
+                f"unequal lengths such as those of {data}"
+            )
             raise refusal("permuted", permute, allowed)
         _LOADED[key] = datasets.permuted(found) if permute else found
     return _LOADED[key]
