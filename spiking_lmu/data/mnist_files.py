@@ -151,14 +151,14 @@ def _read_idx(path: Path) -> np.ndarray:
     try:
         with open_regular(path) as file:
             if path.suffix == ".gz":
-                with gzip.GzipFile(fileobj=file) as unpacked:
+                with gzip.open(file) as unpacked:
                     return _read_bytes(unpacked)
             return _read_bytes(file)
     except (OSError, EOFError, zlib.error, DamagedFile) as error:
         raise mnist_error(path, f"cannot be read: {error}") from None
 
 
-def _read_bytes(file: IO[bytes]) -> np.ndarray:
+def _read_bytes(file: IO[bytes] | gzip.GzipFile) -> np.ndarray:
     start = file.read(4)
     if len(start) < 4 or start[:3] != b"\0\0\x08" or start[3] not in (1, 3):
         raise DamagedFile("it does not begin as a file of images or labels")

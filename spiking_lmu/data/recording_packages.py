@@ -92,8 +92,7 @@ def choose_channel(path: Path, channel: Channel, names: Sequence[str]) -> int:
         return known.index(channel.strip())
     if isinstance(channel, str) and channel.isdecimal():
         channel = int(channel)
-    counted = isinstance(channel, int) and not isinstance(channel, bool)
-    if counted and 0 <= channel < len(known):
+    if type(channel) is int and 0 <= channel < len(known):
         return channel
     shown = ", ".join(f"{k} ({name})" for k, name in enumerate(known[:20]))
     raise refusal("channel", channel, f"one of the channels of {path}: {shown}")

@@ -86,6 +86,7 @@ def load_signal(
     ending = path.suffix.lower()
     if channel is not None and ending not in OF_CHANNELS:
         raise refusal("channel", channel, f"None for a file that ends in {ending}")
+    found: float | None
     try:
         if ending in OF_CHANNELS:
             values, found = OF_CHANNELS[ending](path, channel)
