@@ -55,6 +55,7 @@ coverage: environment ## run the suite, and fail where it covers under 95 %
 # Warnings are errors. Pages that have not changed are taken from the build before; after a
 # change of code, `rm -r build/docs` has their notebooks run again.
 docs: environment ## build the documentation site, whose notebooks run, in build/docs
+	@rm -rf docs/reference
 	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --jobs auto \
 		--doctree-dir build/docs/.doctrees docs build/docs $(ARGS)
 	@echo "build/docs/index.html"

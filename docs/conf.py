@@ -8,6 +8,7 @@ import os
 import re
 from collections import defaultdict
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
@@ -39,6 +40,12 @@ show_warning_types = True
 html_theme = "furo"
 html_title = f"spiking-lmu {release}"
 html_copy_source = False
+html_css_files = ["site.css"]
+
+# One file of MathJax becomes part of the site, so that formulas need no internet.
+MATHJAX = Path(find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+mathjax_path = "tex-svg.js"
+html_static_path = ["static", str(MATHJAX / mathjax_path)]
 
 # Pages are read on GitHub too, where headings have anchors of the same form.
 myst_heading_anchors = 4

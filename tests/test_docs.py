@@ -112,8 +112,8 @@ def test_reference_has_every_public_name(module):
     }
     owner = importlib.import_module(module)
     names = [n for n in owner.__all__ if not inspect.ismodule(getattr(owner, n))]
-    assert names
-    assert {f"{module}.{name}" for name in names} - listed == set()
+    there = {name for name in listed if name.rpartition(".")[0] == module}
+    assert there == {f"{module}.{name}" for name in names} != set()
 
 
 def test_pages_have_blocks():
