@@ -53,7 +53,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 
 # Each build runs the notebooks. What they write to stderr, such as warnings, fails it.
 nb_execution_mode = "force"
-nb_execution_timeout = 600  # seconds, for a cell on a busy machine
+nb_execution_timeout = 1800  # seconds for a cell, on a busy machine
 nb_execution_in_temp = True
 nb_execution_show_tb = True
 nb_merge_streams = True
