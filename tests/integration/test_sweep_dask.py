@@ -58,8 +58,8 @@ class Unreadable:
 class Cluster:
     """A scheduler and two workers, each a process, as a user would start them."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, modules, folder):
+        self.modules = modules
         self.processes = []
         contact = str(folder / "scheduler.json")
         self.start(
@@ -83,11 +83,15 @@ class Cluster:
         self.processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", "dask", *arguments],
-                env={**os.environ, "PYTHONPATH": str(self.folder)},
+                env={**os.environ, "PYTHONPATH": str(self.modules)},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
         )
+
+    @property
+    def whole(self):
+        return all(process.poll() is None for process in self.processes)
 
     def close(self):
         for process in self.processes:
@@ -95,20 +99,37 @@ class Cluster:
             process.wait()
 
 
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory):
+    """The folder in which workers find their functions."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "cluster_trials.py").write_text(MODULE)
+    return folder
+
+
 @pytest.fixture
-def functions(tmp_path, monkeypatch):
-    (tmp_path / "cluster_trials.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(tmp_path)
+def functions(modules, monkeypatch):
+    monkeypatch.syspath_prepend(modules)
     monkeypatch.delitem(sys.modules, "cluster_trials", raising=False)
     import cluster_trials
 
     return cluster_trials
 
 
+@pytest.fixture(scope="module")
+def clusters():
+    """All that were started. A test goes on with the last one if that is whole."""
+    clusters = []
+    yield clusters
+    for cluster in clusters:
+        cluster.close()
+
+
 @pytest.fixture
-def cluster(tmp_path, functions):
-    with closing(Cluster(tmp_path)) as cluster:
-        yield cluster
+def cluster(modules, tmp_path, clusters):
+    if not clusters or not clusters[-1].whole:
+        clusters.append(Cluster(modules, tmp_path))
+    return clusters[-1]
 
 
 def when_stored(count, folder, action):
@@ -129,6 +150,27 @@ def when_stored(count, folder, action):
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     return thread
+
+
+@pytest.mark.slow
+def test_failures_are_reported(tmp_path, functions, cluster, monkeypatch):
+    tasks = [{"seed": seed} for seed in range(6)]
+    where = {"scheduler": cluster.address, "progress": False}
+    result = sweep(functions.failing, tasks, tmp_path / "failing", **where)
+    assert result.frame["seed"].tolist() == [0, 2, 4]
+    assert [task["seed"] for task, _ in result.failures] == [1, 3, 5]
+    assert "ArithmeticError: seed 1" in result.failures[0][1]
+    assert "in failing" in result.failures[0][1]
+
+    result = sweep(functions.Unreadable(), tasks, tmp_path / "unreadable", **where)
+    assert len(result.failures) == len(tasks)
+    assert "no_such_module" in result.failures[0][1]
+
+    expected = {**workers.versions(), "nengo": "9.9"}
+    monkeypatch.setattr(workers, "versions", lambda: expected)
+    result = sweep(functions.failing, tasks, tmp_path / "other", **where)
+    assert len(result.failures) == len(tasks)
+    assert "versions on the worker" in result.failures[0][1]
 
 
 @pytest.mark.slow
@@ -154,27 +196,6 @@ def test_a_worker_is_killed_midway(tmp_path, functions, cluster):
 
     again = sweep(bound("here"), TASKS, folder, jobs=1, progress=False)
     assert again.reused == len(TASKS)
-
-
-@pytest.mark.slow
-def test_failures_are_reported(tmp_path, functions, cluster, monkeypatch):
-    tasks = [{"seed": seed} for seed in range(6)]
-    where = {"scheduler": cluster.address, "progress": False}
-    result = sweep(functions.failing, tasks, tmp_path / "failing", **where)
-    assert result.frame["seed"].tolist() == [0, 2, 4]
-    assert [task["seed"] for task, _ in result.failures] == [1, 3, 5]
-    assert "ArithmeticError: seed 1" in result.failures[0][1]
-    assert "in failing" in result.failures[0][1]
-
-    result = sweep(functions.Unreadable(), tasks, tmp_path / "unreadable", **where)
-    assert len(result.failures) == len(tasks)
-    assert "no_such_module" in result.failures[0][1]
-
-    expected = {**workers.versions(), "nengo": "9.9"}
-    monkeypatch.setattr(workers, "versions", lambda: expected)
-    result = sweep(functions.failing, tasks, tmp_path / "other", **where)
-    assert len(result.failures) == len(tasks)
-    assert "versions on the worker" in result.failures[0][1]
 
 
 @pytest.mark.slow
