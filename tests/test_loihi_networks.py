@@ -1,6 +1,7 @@
 """Whole networks on the emulator do what they do in Nengo or in nengo-loihi."""
 
 import warnings
+from functools import cache
 
 import nengo
 import nengo_loihi
@@ -20,11 +21,16 @@ from loihi_cases import (
 from spiking_lmu.hardware import loihi
 
 
+@cache
+def run_in_nengo(name):
+    network = NETWORKS[name]()
+    return network, run(network, "nengo")
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_whole_networks_do_what_they_do_in_nengo(name, target):
-    network = NETWORKS[name]()
-    theirs = run(network, "nengo")
+    network, theirs = run_in_nengo(name)
     ours = run(network, target)
     for probe in network.all_probes:
         expected = theirs.data[probe][SETTLED]
