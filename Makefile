@@ -18,6 +18,8 @@ export MKL_NUM_THREADS := 1
 export TF_CPP_MIN_LOG_LEVEL := 2
 # everything makes its own environment: an active one must not leak into it
 unexport PYTHONPATH PYTHONHOME
+# the many processes of the suite load bytecode that the first of them has written
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage docs bench matrix oldest \

@@ -207,6 +207,7 @@ def test_published_values_stand_beside_the_protocol_of_the_paper():
     assert length == "200, from the beginning"
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_run_by_the_protocol_of_the_paper(tmp_path):
     argv = (
         "mackey-glass --protocol paper --models lmu,hybrid,parallel "

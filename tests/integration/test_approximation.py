@@ -10,6 +10,7 @@ from spiking_lmu.experiments import command
 from spiking_lmu.experiments.pages.report import read_trials
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_published_numbers(tmp_path):
     assert command.main(["approximation", "--quiet", "--out", str(tmp_path)]) == 0
     frame = read_trials(tmp_path)

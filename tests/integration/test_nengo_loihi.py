@@ -53,7 +53,7 @@ def test_tests_of_nengo_loihi_pass_with_our_simulator():
     # as in its repository, on whose folders the seeds of tests depend; without this
     # project's configuration, and plugins that Nengo brings along
     options += ["-c", os.devnull, "--rootdir", str(root.parent), "-p", "no:nengo"]
-    options += ["-p", "no:cacheprovider", "-W", "default"]
+    options += ["-p", "no:cacheprovider", "-W", "default", "--assert", "plain"]
     options += ["--deselect", f"{root.name}/{LEFT_OUT}"]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *options, root.name],
