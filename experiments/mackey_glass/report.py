@@ -94,7 +94,9 @@ def _error_table(tests: pd.DataFrame, swapped: bool) -> pd.DataFrame:
 def _complexity(tests: pd.DataFrame, spikes: pd.DataFrame) -> Any:
     """Means over the networks of each kind."""
     keys = ["model", "neuron_type", "total_neurons", "presentation", "aware"]
-    rows = pd.concat([tests, spikes[spikes["aware"].astype(bool)]], ignore_index=True)
+    if len(spikes):  # without any, there is no such column
+        spikes = spikes[spikes["aware"].astype(bool)]
+    rows = pd.concat([tests, spikes], ignore_index=True)
     rows = rows[rows["protocol"] == "ours"]
     kinds = [key for key in keys if key in rows]
     groups = rows.groupby(kinds, sort=False, dropna=False)
