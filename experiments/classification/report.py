@@ -226,7 +226,7 @@ def _chip_table(chip: pd.DataFrame) -> pd.DataFrame:
             "ms": chip["presentation"],
             "Correct, %": _with_intervals(chip),
             "Cores": chip["cores"].round().astype(int),
-            "Synaptic operations a step": chip["synaptic_operations"],
+            "Synaptic operations a step": chip.get("synaptic_operations", np.nan),
             "nJ a step": _range(low, high),
             "µJ in all": _range(joule * low, joule * high),
         }
