@@ -23,7 +23,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage docs bench matrix oldest \
-	newest preview nengo-suite peers peers-files peers-neurobench peers-nir wheel clean
+	newest preview nengo-suite peers peers-files peers-gui peers-neurobench peers-nir wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -98,7 +98,7 @@ nengo-suite: ## run Nengo's own tests on our simulator
 		MPLBACKEND=Agg $$python -m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
 		"import nengo, pathlib; print(pathlib.Path(nengo.__file__).parents[1])") $(ARGS)
 
-peers: peers-neurobench peers-nir peers-files ## compare with other packages, each in an environment of its own
+peers: peers-files peers-gui peers-neurobench peers-nir ## compare with other packages, each in an environment of its own
 
 # aeon reads the files of the archives; mne and pyedflib read recordings, as edfio does.
 peers-files:
@@ -106,6 +106,13 @@ peers-files:
 		"aeon>=1.3" mne pyedflib
 	@build/peers-files/bin/python -m pytest -q --confcutdir=tests/peers \
 		tests/peers/test_files.py tests/test_recording_packages.py $(ARGS)
+
+# without a browser
+peers-gui:
+	@.ci/venv build/peers-gui "$(VERSIONS)" --editable ".[loihi]" "pytest>=8" \
+		"nengo-gui==0.6.*" "PyWavelets>=1.4"
+	@build/peers-gui/bin/python -m pytest -q --confcutdir=tests/peers \
+		tests/peers/test_nengo_gui.py $(ARGS)
 
 # PyTorch's default package for Linux brings CUDA, several gigabytes; where an index has
 # one without, name it: make peers TORCH=torch==2.13.0+cpu. NeuroBench asks for packages
