@@ -214,12 +214,12 @@ class LegendreMemory(Memory):
     def _add_system(self, k: int) -> None:
         """Add the populations for one input dimension, and connect them to a memory."""
         recurrent, feed = self.realization.transforms
-        owner = f" of input {k}" if k else ""
-        decoded = nengo.Node(size_in=self.order, label=f"decoded{owner}")
+        of_input = f" of input {k}" if k else ""
+        decoded = nengo.Node(size_in=self.order, label=f"decoded{of_input}")
         self.decoded.append(decoded)
         state = self.encoded[self.part(k)]
         for i in range(self.order):
-            ensemble = self._add_ensemble(i, f"x{i}{owner}")
+            ensemble = self._add_ensemble(i, f"x{i}{of_input}")
             nengo.Connection(
                 self.encoded[self.part(k).start + i], ensemble, synapse=None
             )

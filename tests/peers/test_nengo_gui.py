@@ -36,8 +36,9 @@ with nengo.Network(seed=0) as model:
     unit = LMU(5, 3, 0.1)
     sequences = SequenceNetwork(1, 2, 3, 50, [4, 5])
     lif = nengo.Ensemble(10, 1)
-    for receiver in (memory.input[0], unit.input, lif):
-        nengo.Connection(stimulus, receiver, synapse=None)
+    nengo.Connection(stimulus, memory.input[0], synapse=None)
+    nengo.Connection(stimulus, unit.input, synapse=None)
+    nengo.Connection(stimulus, lif)
 """
 PLOTS = """
 _viz_0 = nengo_gui.components.Slider(stimulus)
