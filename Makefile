@@ -23,7 +23,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage docs bench matrix oldest \
-	newest preview nengo-suite peers peers-files peers-gui peers-neurobench peers-nir wheel clean
+	newest preview nengo-suite peers peers-files peers-gui peers-keras peers-neurobench \
+	peers-nir wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -98,7 +99,7 @@ nengo-suite: ## run Nengo's own tests on our simulator
 		MPLBACKEND=Agg $$python -m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
 		"import nengo, pathlib; print(pathlib.Path(nengo.__file__).parents[1])") $(ARGS)
 
-peers: peers-files peers-gui peers-neurobench peers-nir ## compare with other packages, each in an environment of its own
+peers: peers-files peers-gui peers-keras peers-neurobench peers-nir ## compare with other packages, each in an environment of its own
 
 # aeon reads the files of the archives; mne and pyedflib read recordings, as edfio does.
 peers-files:
@@ -113,6 +114,13 @@ peers-gui:
 		"nengo-gui==0.6.*" "PyWavelets>=1.4"
 	@build/peers-gui/bin/python -m pytest -q --confcutdir=tests/peers \
 		tests/peers/test_nengo_gui.py $(ARGS)
+
+# keras-lmu 0.6 runs on Keras 2 and needs an older numpy than we do: each version has an
+# environment without our package, and runs as a process of the test.
+peers-keras: environment
+	@PYTHON= .ci/venv build/peers-keras-0.6 "3.11 3.10 3.9" "keras-lmu==0.6.*" "tensorflow==2.12.*"
+	@PYTHON= .ci/venv build/peers-keras-0.9 "3.11 3.12 3.13" "keras-lmu==0.9.*" "tensorflow>=2.16"
+	@$(BIN)/python -m pytest -q --confcutdir=tests/peers tests/peers/test_keras_lmu.py $(ARGS)
 
 # PyTorch's default package for Linux brings CUDA, several gigabytes; where an index has
 # one without, name it: make peers TORCH=torch==2.13.0+cpu. NeuroBench asks for packages

@@ -38,7 +38,7 @@ from spiking_lmu.validation import (
 from .configuration import configured
 from .expectations import InputSynapse, RangeCheck, expected_spectrum
 from .memory import Memory
-from .window_functions import add_function
+from .window_functions import add_ensemble, add_function
 
 
 class LegendreMemory(Memory):
@@ -299,6 +299,25 @@ class LegendreMemory(Memory):
             values or does not return numbers.
         """
         return add_function(self, function, self._weights_at(delays), n_neurons, label)
+
+    def add_ensemble(
+        self, delays: ArrayLike, n_neurons: int | None = None, label: str | None = None
+    ) -> nengo.Ensemble:
+        """Add an ensemble that represents the values of the window at these delays.
+
+        Connect from it as from any ensemble, with a learning rule for instance.
+
+        Parameters
+        ----------
+        delays, n_neurons, label
+            As for `add_output`. The ensemble has ``size_in * n`` dimensions.
+
+        Returns
+        -------
+        ensemble : nengo.Ensemble
+            It is not one of ``ensembles``, which are the memory's own.
+        """
+        return add_ensemble(self, self._weights_at(delays), n_neurons, label)
 
     def check_range(self, signal: ArrayLike) -> RangeCheck:
         """Check whether the neurons can represent the state for an input.

@@ -34,36 +34,11 @@ def add_function(
     Weights (n, d) read the values that the function takes out of the state m; see
     `LegendreMemory.add_output`.
     """
-    realization = memory.realization
-    size = memory.size_in * len(weights)
-    if n_neurons is None:
-        n_neurons = max(100, memory.n_neurons_per_dimension) * size
-    n_neurons = check_integer("n_neurons", n_neurons, high=10**6)
-    size_out = _size_of("function", function, size)
-    C = weights @ realization.T
-    covariance = C @ realization.covariance @ C.T
-    covariance = np.kron(np.eye(memory.size_in), covariance)
-    # encoders may point anywhere: the widest direction must be covered
-    expected = memory.spectrum
-    peak = expected.peak if expected else float(realization.headrooms.max())
-    radius = peak * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
-    intercepts = memory.intercepts
-    if intercepts is None:
-        intercepts = spread_intercepts(peak)
+    size_out = _size_of("function", function, memory.size_in * len(weights))
     label = label or "function of the window"
     # in a separate network, since memory.ensembles are the memory's populations
     with memory, nengo.Network(label=label):
-        window = nengo.Ensemble(
-            n_neurons,
-            size,
-            radius=radius,
-            neuron_type=memory.neuron_type,
-            max_rates=memory.max_rates,
-            intercepts=intercepts,
-            eval_points=_Correlated(covariance / radius**2),
-            n_eval_points=min(default_n_eval_points(n_neurons, size), MOST_EVAL_POINTS),
-            label=f"{label}: values",
-        )
+        window = _ensemble(memory, weights, n_neurons, f"{label}: values")
         output = nengo.Node(size_in=size_out, label=label)
         nengo.Connection(
             window,
@@ -76,6 +51,52 @@ def add_function(
         )
     memory._connect_state(window, weights)
     return output
+
+
+def add_ensemble(
+    memory: Any, weights: np.ndarray, n_neurons: int | None, label: str | None
+) -> nengo.Ensemble:
+    """Add to a `LegendreMemory` an ensemble of values of its window.
+
+    See `add_function`, and `LegendreMemory.add_ensemble`.
+    """
+    label = label or "values of the window"
+    with memory, nengo.Network(label=label):
+        window = _ensemble(memory, weights, n_neurons, label)
+    memory._connect_state(window, weights)
+    return window
+
+
+def _ensemble(
+    memory: Any, weights: np.ndarray, n_neurons: int | None, label: str
+) -> nengo.Ensemble:
+    """An ensemble for the values that weights (n, d) read out of the state m."""
+    realization = memory.realization
+    size = memory.size_in * len(weights)
+    if n_neurons is None:
+        n_neurons = max(100, memory.n_neurons_per_dimension) * size
+    n_neurons = check_integer("n_neurons", n_neurons, high=10**6)
+    C = weights @ realization.T
+    covariance = C @ realization.covariance @ C.T
+    covariance = np.kron(np.eye(memory.size_in), covariance)
+    # encoders may point anywhere: the widest direction must be covered
+    expected = memory.spectrum
+    peak = expected.peak if expected else float(realization.headrooms.max())
+    radius = peak * float(np.sqrt(np.linalg.eigvalsh(covariance)[-1]))
+    intercepts = memory.intercepts
+    if intercepts is None:
+        intercepts = spread_intercepts(peak)
+    return nengo.Ensemble(
+        n_neurons,
+        size,
+        radius=radius,
+        neuron_type=memory.neuron_type,
+        max_rates=memory.max_rates,
+        intercepts=intercepts,
+        eval_points=_Correlated(covariance / radius**2),
+        n_eval_points=min(default_n_eval_points(n_neurons, size), MOST_EVAL_POINTS),
+        label=label,
+    )
 
 
 class _Correlated(Distribution):
