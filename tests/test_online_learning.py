@@ -1,4 +1,4 @@
-"""PES learns functions of a memory's window: in Nengo, compiled, and on the emulator."""
+"""PES learns a function of a memory's window, on three simulators."""
 
 from __future__ import annotations
 
