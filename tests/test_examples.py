@@ -45,6 +45,8 @@ def no_simulations(monkeypatch):
 
     monkeypatch.setattr(nengo.simulator.Simulator, "__init__", refuse)
     monkeypatch.setattr("spiking_lmu.training.fit", refuse)
+    # which builds neurons for seconds to find it
+    monkeypatch.setattr("spiking_lmu.required_neurons", lambda *args: 100)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
