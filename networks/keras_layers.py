@@ -145,7 +145,7 @@ def chain(layers: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if not isinstance(layers, (list, tuple)):
         raise refusal("layers", layers, "a list")
     names = {one.get("name") for one in layers if isinstance(one, Mapping)}
-    allowed = ("LMU", "LMUFeedforward", "RNN")
+    allowed: tuple[str, ...] = ("LMU", "LMUFeedforward", "RNN")
     before = None
     for one in layers:
         kind, config = _part(one, "layers", (*IDLE, *allowed))
