@@ -7,6 +7,7 @@ import logging
 import os
 import re
 from collections import defaultdict
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 import spiking_lmu
 from spiking_lmu.experiments.sweeps.backends import compile_simulator
@@ -102,6 +104,7 @@ for minibatch in (False, True):
 PUBLIC = ("", ".networks", ".training", ".data", ".hardware.loihi")
 
 
+@cache
 def public_names() -> dict[str, str]:
     """The full name of what is public, by each end of the name that is of one only."""
     owners = defaultdict(set)
@@ -140,5 +143,18 @@ def link_names(app: Sphinx, doctree: nodes.document) -> None:
             link += literal
 
 
+def find_public(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.Element
+) -> nodes.Element | None:
+    """Resolve a name that a docstring of another module gives without its module."""
+    full = public_names().get(node["reftarget"])
+    if node.get("refdomain") != "py" or full is None:
+        return None
+    domain = env.domains["py"]
+    page = node["refdoc"]
+    return domain.resolve_xref(env, page, app.builder, "obj", full, node, content)
+
+
 def setup(app: Sphinx) -> None:
     app.connect("doctree-read", link_names)
+    app.connect("missing-reference", find_public)
