@@ -289,7 +289,7 @@ def test_other_weights_and_other_data_are_run_anew(folder, tmp_path):
     given.update(model=str(model), data=str(data))
 
     def new():
-        classification.trials._LOADED.clear()
+        classification.sources._LOADED.clear()
         return experiment.execute(given, tmp_path / "results").new
 
     assert (new(), new()) == (1, 0)

@@ -14,7 +14,7 @@ from nengo.exceptions import ValidationError
 from spiking_lmu.data.archives import write_archive
 from spiking_lmu.experiments import classification as psmnist
 from spiking_lmu.experiments import command
-from spiking_lmu.experiments.classification import experiment
+from spiking_lmu.experiments.classification import experiment, sources
 from spiking_lmu.experiments.classification import trials as psmnist_trials
 from spiking_lmu.experiments.classification.answers import pack, unpack
 from spiking_lmu.experiments.classification.figures import (
@@ -178,7 +178,7 @@ def test_a_file_that_has_changed_is_trained_on_again(tmp_path):
     (first, _), runs = plan(data=str(path))
     assert first == plan(data=str(path))[0][0]
     path.write_text("\n".join(lines[1:]))
-    assert len(psmnist_trials.load(str(path), True).train.x) < 14
+    assert len(sources.load(str(path), True).train.x) < 14
     (second, _), runs_of_second = plan(data=str(path))
     assert first != second and runs[0] != runs_of_second[0]
     paths = {psmnist_trials.model_path(tmp_path, task) for task in (first, second)}
@@ -480,7 +480,7 @@ def test_files_of_unequal_lengths_have_a_command(unequal):
     assert (arguments["batch_size"], arguments["keep"]) == (10, "last")
     trained = request.experiment.plan(arguments)[0].tasks
     assert {task["keep"] for task in trained} == {"last"}
-    data = psmnist_trials.load(str(unequal), False)
+    data = sources.load(str(unequal), False)
     assert data.shape == (10, 2) and sorted(set(data.test.lengths)) == [6, 7, 8, 9, 10]
     with pytest.raises(ValidationError, match="permuted: must be False, as with the"):
         experiment.plan(experiment.complete({"data": str(unequal)}))

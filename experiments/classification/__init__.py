@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from spiking_lmu.experiments.classification.figures import plot, plot_training
-from spiking_lmu.experiments.classification.trials import is_mnist, is_own
+from spiking_lmu.experiments.classification.sources import is_mnist, is_own
 from spiking_lmu.experiments.experiment import Experiment, Otherwise
 from spiking_lmu.experiments.sweeps.backends import compile_simulator
 

@@ -12,7 +12,7 @@ import pandas as pd
 from spiking_lmu.data.train_test_files import common_name
 from spiking_lmu.experiments.classification import figures, laws
 from spiking_lmu.experiments.classification.figures import AWARE, NAMES, REAL, SPIKING
-from spiking_lmu.experiments.classification.trials import is_mnist, is_own
+from spiking_lmu.experiments.classification.sources import is_mnist, is_own
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.complexity import complexity_section

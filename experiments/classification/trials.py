@@ -18,10 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from spiking_lmu import training
-from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import Dataset
-from spiking_lmu.data.mnist_files import image_files
-from spiking_lmu.data.train_test_files import find_files
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.classification.answers import pack
 from spiking_lmu.experiments.classification.neurons import (
@@ -30,6 +27,10 @@ from spiking_lmu.experiments.classification.neurons import (
     parts_path,
     run_in_parts,
     together,
+)
+from spiking_lmu.experiments.classification.sources import (
+    data_files,
+    load,
 )
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.experiments.pages.complexity import complexity_columns
@@ -59,51 +60,6 @@ OF_TRAINING = (
     "data", "permuted", "order", "units", "activation", "epochs", "batch_size",
     "learning_rate", "noise", "dropout", "seed",
 )  # fmt: skip
-
-_LOADED: dict[tuple[Any, ...], Dataset] = {}
-
-
-def load(data: str, permute: bool) -> Dataset:
-    """The data of a task: ``"digits"``, ``"mnist"``, or a file.
-
-    They are read once in each process, files again when they have changed.
-    """
-    state = [(f.stat().st_mtime_ns, f.stat().st_size) for f in data_files(data)]
-    key = (data, permute, *state)
-    if key not in _LOADED:
-        if data == "digits":
-            found = datasets.digits()
-        elif is_mnist(data):
-            found = datasets.mnist(None if data == "mnist" else data)
-        else:
-            found = datasets.load_sequences(data)
-        if permute and found.train.lengths is not None:
-            allowed = (
-                "False, as with the commands classify and seqmnist, for sequences of "
-                f"unequal lengths such as those of {data}"
-            )
-            raise refusal("permuted", permute, allowed)
-        _LOADED[key] = datasets.permuted(found) if permute else found
-    return _LOADED[key]
-
-
-def is_mnist(data: Any) -> bool:
-    """Whether the data of a task are MNIST, or files of images like it."""
-    named = isinstance(data, str) and data not in ("", "digits")
-    return data == "mnist" or (named and image_files(data) is not None)
-
-
-def is_own(data: Any) -> bool:
-    """Whether the data of a task are sequences of a user."""
-    return data != "digits" and not is_mnist(data)
-
-
-def data_files(data: str) -> tuple[Path, ...]:
-    """The files that the data of a task are read from; none for those with a name."""
-    if data in ("digits", "mnist"):
-        return ()
-    files = image_files(data) if is_mnist(data) else find_files(data)
-    return tuple(file for file in files or () if file is not None)
 
 
 def make_tasks(

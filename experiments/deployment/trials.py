@@ -22,7 +22,8 @@ from spiking_lmu.experiments.classification.neurons import (
     EXAMPLES,
     rates_up_to,
 )
-from spiking_lmu.experiments.classification.trials import OF_HIDDEN, load
+from spiking_lmu.experiments.classification.sources import load
+from spiking_lmu.experiments.classification.trials import OF_HIDDEN
 from spiking_lmu.experiments.deployment.targets import ON_CHIP, TARGETS
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.experiments.pages.complexity import complexity_columns

@@ -80,7 +80,6 @@ MARKERS = {
     "legendre": "s",
     "balanced": "o",
 }
-
 #: Sizes of markers that would look smaller than the others, in points.
 SIZES = {"P": 5.5, "X": 5.5, "*": 7.5}
 
