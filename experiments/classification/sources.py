@@ -40,13 +40,14 @@ def load(data: str, permute: bool) -> Dataset:
 
 def is_mnist(data: Any) -> bool:
     """Whether the data of a task are MNIST, or files of images like it."""
-    named = isinstance(data, str) and data not in ("", "digits")
-    return data == "mnist" or (named and image_files(data) is not None)
+    if not isinstance(data, str) or data in ("", "digits"):
+        return False
+    return data == "mnist" or image_files(data) is not None
 
 
 def is_own(data: Any) -> bool:
     """Whether the data of a task are sequences of a user."""
-    return data != "digits" and not is_mnist(data)
+    return isinstance(data, str) and data != "digits" and not is_mnist(data)
 
 
 def data_files(data: str) -> tuple[Path, ...]:

@@ -168,6 +168,8 @@ def make_tasks(
     rungs = rungs or ()
     size = 1  # a file that cannot be read is refused before any run
     of_file: dict[str, Any] = {}  # a file that has changed is trained on again
+    if not isinstance(data, str):
+        raise refusal("data", data, "digits, mnist, or the name of a file")
     if data not in ("digits", "mnist"):
         _, size = load(data, permuted).shape
         checksum = 0
