@@ -116,6 +116,11 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         self.shift = shift  # first, for Nengo's errors show the neuron type
         super().__init__(base_type, amplitude, initial_state)
 
+    @property
+    def added(self) -> float:
+        """What is added to U, which is drawn once, in each step; 0 with ``"carry"``."""
+        return float(GOLDEN) if self.shift == "golden" else 0.0
+
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
         """Rates of the neurons in Hz, times the height of the spikes."""
         return self.amplitude * self.base_type.rates(x, gain, bias)
@@ -149,11 +154,10 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         begin = np.flatnonzero(first)
         sizes = np.diff(begin, append=len(J))
         if self.shift == "random":
-            offset[...] = np.repeat(rng.uniform(size=len(begin)), sizes)
-        elif self.shift == "golden":
-            offset[...] = (offset + GOLDEN) % 1
+            drawn = rng.uniform(size=len(begin))
         else:
-            offset[...] = np.repeat(offset[begin + sizes - 1], sizes)
+            drawn = (offset[begin + sizes - 1] + self.added) % 1
+        offset[...] = np.repeat(drawn, sizes)
         # in 64 bits: sums over many neurons must keep the slowest ones
         expected = np.multiply(J, dt, dtype=np.float64)
         total = np.cumsum(expected)

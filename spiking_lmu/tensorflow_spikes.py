@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from nengo_dl.neuron_builders import SimNeuronsBuilder, TFNeuronBuilder
 
-from .neurons import GOLDEN, SystematicSpiking
+from .neurons import SystematicSpiking
 
 
 class SystematicSpikingBuilder(TFNeuronBuilder):
@@ -33,10 +33,10 @@ class SystematicSpikingBuilder(TFNeuronBuilder):
         self.population = np.repeat(np.arange(len(begin)), sizes)
         self.drawn_shape = (signals.minibatch_size, len(begin))
 
-        shifts = [[op.neurons.shift] * op.J.shape[0] for op in self.ops]
-        self.random = np.concatenate(shifts) == "random"
-        self.golden = np.concatenate(shifts) == "golden"
-        self.carry = np.concatenate(shifts) == "carry"
+        each = [op.J.shape[0] for op in self.ops]
+        shifts = np.repeat([op.neurons.shift for op in self.ops], each)
+        self.random, self.carry = shifts == "random", shifts == "carry"
+        self.added = np.repeat([op.neurons.added for op in self.ops], each)
         # items of a minibatch begin with the same state: the first keeps it as it is
         seeds = (np.concatenate(offset)[begin] * 2**32).astype(np.uint32)
         apart = np.random.RandomState(seeds).uniform(size=self.drawn_shape)
@@ -46,11 +46,11 @@ class SystematicSpikingBuilder(TFNeuronBuilder):
     def step(self, J: Any, dt: Any, offset: Any, first: Any) -> tuple[Any, Any, Any]:
         """One step of neurons whose rates are J."""
         drawn = tf.random.uniform(self.drawn_shape, dtype=J.dtype)
-        offset = tf.where(self.carry, tf.gather(offset, self.last, axis=1), offset)
+        moved = tf.gather(offset, self.last, axis=1) + tf.constant(self.added, J.dtype)
         offset = tf.where(
             self.random,
             tf.gather(drawn, self.population, axis=1),
-            tf.math.floormod(offset + tf.constant(GOLDEN * self.golden, J.dtype), 1),
+            tf.math.floormod(moved, 1),
         )
         # in 64 bits: sums over all populations must keep the slowest neurons
         shift = tf.math.floormod(tf.cast(offset, tf.float64) + self.apart, 1)

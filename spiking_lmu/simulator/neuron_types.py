@@ -11,8 +11,6 @@ import numpy as np
 from nengo.builder.neurons import SimNeurons
 from nengo.builder.signal import Signal
 
-from spiking_lmu.neurons import GOLDEN
-
 from . import opcodes
 from .arena import NotCompiled, Place
 from .fusion import Population
@@ -141,7 +139,7 @@ def _rate_population(
     )
     minibatch = room.arena.minibatch_size
     size = rate_populations.scratch_size(n, len(decoders), minibatch)
-    shift = GOLDEN if getattr(operator.neurons, "shift", None) == "golden" else 0.0
+    added = getattr(operator.neurons, "added", 0.0)  # regular neurons have none
     if "voltage" in operator.state:
         state, stream = operator.state["voltage"], rate_populations.REGULAR
         _contiguous(state, room)
@@ -157,7 +155,7 @@ def _rate_population(
         room.constant(table),
         room.scratch(("rates", size), size),
         *(stream, at.offset, at.lane),
-        room.shared(("shift", shift), lambda: shift),
+        room.shared(("added", added), lambda: added),
         *spikes.code,
         *(n, len(decoders)),
         *_outputs(found, room),

@@ -9,7 +9,7 @@ import nengo
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
-from spiking_lmu.neurons import GOLDEN, SystematicSpiking
+from spiking_lmu.neurons import SystematicSpiking
 
 from . import neurons
 from .bits import lowest_bit, which_above_one
@@ -78,7 +78,7 @@ def parameters(neuron_type: nengo.neurons.NeuronType, dt: float) -> list[float]:
     if isinstance(neuron_type, nengo.LIF):
         own += lif_series(neuron_type, dt)
     if type(neuron_type) is SystematicSpiking:
-        own.append(float(GOLDEN) if neuron_type.shift == "golden" else 0.0)
+        own.append(neuron_type.added)
     return [dt, *own]
 
 
