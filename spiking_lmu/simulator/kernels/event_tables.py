@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import nengo
 import numpy as np
+from nengo.neurons import RatesToSpikesNeuronType
 
 # The table of rates: tau_ref, tau_rc, amplitude, then the rates at the edges of cells
 # of currents above the threshold. They reach from 2**LOWEST to 2**HIGHEST, the first
@@ -55,8 +56,22 @@ def eligible(neuron_type: nengo.neurons.NeuronType) -> bool:
     ) in (nengo.LIFRate, nengo.RectifiedLinear)
 
 
-def _is_linear(neuron_type: nengo.PoissonSpiking) -> bool:
+def _is_linear(neuron_type: RatesToSpikesNeuronType) -> bool:
     return isinstance(neuron_type.base_type, nengo.RectifiedLinear)
+
+
+def time_constants(neuron_type: RatesToSpikesNeuronType) -> tuple[float, float]:
+    """Refractory period and time constant of tuning curves; -1 and 0 of linear ones."""
+    base = neuron_type.base_type
+    return (-1.0, 0.0) if _is_linear(neuron_type) else (base.tau_ref, base.tau_rc)
+
+
+def currents(
+    gain: np.ndarray, bias: np.ndarray, neuron_type: RatesToSpikesNeuronType
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes and offsets (n,) of what the currents are above the threshold."""
+    gain, bias = np.asarray(gain, float), np.asarray(bias, float)
+    return gain, bias if _is_linear(neuron_type) else bias - 1
 
 
 def _rates(neuron_type: nengo.PoissonSpiking, j: np.ndarray) -> np.ndarray:
@@ -69,11 +84,10 @@ def _rates(neuron_type: nengo.PoissonSpiking, j: np.ndarray) -> np.ndarray:
 
 def rate_table(neuron_type: nengo.PoissonSpiking) -> np.ndarray:
     """The tuning curve of an `eligible` type, which its populations can share."""
-    base, linear = neuron_type.base_type, _is_linear(neuron_type)
-    header = [-1.0, 0.0] if linear else [base.tau_ref, base.tau_rc]
+    base, header = neuron_type.base_type, time_constants(neuron_type)
     bits = (FIRST_BITS + np.arange(1, N_RATES)) << SHIFT
     edges = _rates(neuron_type, bits.view(np.float64))
-    unbounded = linear or base.tau_ref == 0
+    unbounded = _is_linear(neuron_type) or base.tau_ref == 0
     highest = np.inf if unbounded else base.amplitude / base.tau_ref
     return np.concatenate([header, [base.amplitude], [0.0], edges, [highest]])
 
@@ -105,8 +119,7 @@ def event_table(
     order : (n,) ndarray of int
         The neurons in the order of the table.
     """
-    gain, bias = np.asarray(gain, float), np.asarray(bias, float)
-    offset = bias if _is_linear(neuron_type) else bias - 1
+    gain, offset = currents(gain, bias, neuron_type)
     order, n_negative, crossing = _sorted(gain, offset)
     gain, offset = gain[order], offset[order]
     scale, left, right = cell_edges(crossing)

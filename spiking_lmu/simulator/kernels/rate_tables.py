@@ -12,7 +12,7 @@ import numpy as np
 
 from spiking_lmu.neurons import SystematicSpiking
 
-from .event_tables import cell_edges, crossings
+from .event_tables import cell_edges, crossings, currents, time_constants
 
 # The table: a header, cells of x, then slopes of the neurons' currents, their currents
 # above the threshold at x = 0, and for each output the neurons' decoders
@@ -50,10 +50,7 @@ def population_table(
     dt : float
         Length of a time step in seconds.
     """
-    base = neuron_type.base_type
-    linear = isinstance(base, nengo.RectifiedLinear)
-    gain, bias = np.asarray(gain, float), np.asarray(bias, float)
-    offset = bias if linear else bias - 1
+    gain, offset = currents(gain, bias, neuron_type)
     crossing = crossings(gain, offset)
     scale, left, right = cell_edges(crossing)
     # active in a cell: those that are so at one of its edges
@@ -65,8 +62,8 @@ def population_table(
     ]
     header = np.zeros(HEADER)
     header[[HEIGHT, SCALE]] = neuron_type.amplitude / dt, scale
-    header[[TAU_REF, TAU_RC]] = (-1, 0) if linear else (base.tau_ref, base.tau_rc)
-    header[EXPECTED] = base.amplitude * dt
+    header[[TAU_REF, TAU_RC]] = time_constants(neuron_type)
+    header[EXPECTED] = neuron_type.base_type.amplitude * dt
     rows = [gain, offset, *np.asarray(decoders, float).T]
     return np.concatenate([header, np.ravel(cells), *rows])
 
