@@ -22,6 +22,7 @@ from nengo.transforms import Dense, NoTransform, Sparse
 from spiking_lmu.validation import refusal
 
 from .expectations import TimedLowpass, check_dt
+from .synaptic_layers import has_neurons
 
 #: What constant nodes and biases are multiples of.
 CONSTANT = "constant"
@@ -125,7 +126,9 @@ class SignalFlow:
         self.outputs = [self._output(o) for o in _outputs(network, outputs)]
         reached = self._reach(found, check_neurons)
         self.inputs = [n for n in found if inputs is not None or n in reached]
-        self.ensembles = [e for e in network.all_ensembles if _has_neurons(e, reached)]
+        self.ensembles = [
+            e for e in network.all_ensembles if e in reached and has_neurons(e)
+        ]
         if data is not None and not (
             isinstance(data, Mapping) and all(e in data for e in self.ensembles)
         ):
@@ -176,7 +179,7 @@ class SignalFlow:
                 waiting.append(post.ensemble)
                 continue
             if isinstance(post, nengo.Ensemble):
-                if not isinstance(post.neuron_type, nengo.Direct):
+                if has_neurons(post):
                     check_neurons(post)
                 if post.noise is not None:
                     raise refusal(f"noise of {post}", post.noise, "None")
@@ -247,7 +250,7 @@ class SignalFlow:
     def _through(self, wire: Wire, size: int) -> Map:
         """What a connection gives to an object of some size, its synapse left out."""
         weights = self._weights(wire)
-        decoded = isinstance(wire.pre, nengo.Ensemble) and not _is_direct(wire.pre)
+        decoded = has_neurons(wire.pre)
         given = {wire.pre: np.eye(wire.pre.n_neurons)} if decoded else self._out(wire)
         if weights is not None:
             given = _times(weights, given)
@@ -278,7 +281,7 @@ class SignalFlow:
         if connection is None:
             return None
         if isinstance(connection, nengo.Probe):
-            if not isinstance(wire.pre, nengo.Ensemble) or _is_direct(wire.pre):
+            if not has_neurons(wire.pre):
                 return None
             # Nengo makes a connection of its own for the probe of an ensemble
             connection = next(
@@ -349,8 +352,7 @@ def _check_wire(wire: Wire, dt: float) -> None:
         ):
             raise refusal("outputs", c, f"probes of {', '.join(plain)}")
     elif c is not None:
-        decoded = isinstance(wire.pre, nengo.Ensemble) and not _is_direct(wire.pre)
-        if c.function is not None and not decoded:
+        if c.function is not None and not has_neurons(wire.pre):
             raise ValidationError(
                 f"of {c} must be None, but is {_name(c.function)}: a function of exact "
                 "values cannot be written. Decode it from an ensemble of neurons",
@@ -381,14 +383,6 @@ def _taus(synapse: Any) -> tuple[float, ...]:
     if synapse is None:
         return ()
     return (float(synapse.tau),) * (2 if isinstance(synapse, nengo.Alpha) else 1)
-
-
-def _is_direct(ensemble: nengo.Ensemble) -> bool:
-    return isinstance(ensemble.neuron_type, nengo.Direct)
-
-
-def _has_neurons(ensemble: nengo.Ensemble, reached: set[Any]) -> bool:
-    return ensemble in reached and not _is_direct(ensemble)
 
 
 def _is_array(node: nengo.Node) -> bool:

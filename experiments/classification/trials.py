@@ -28,19 +28,12 @@ from spiking_lmu.experiments.classification.neurons import (
     run_in_parts,
     together,
 )
-from spiking_lmu.experiments.classification.sources import (
-    data_files,
-    load,
-)
+from spiking_lmu.experiments.classification.sources import data_files, load
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.experiments.pages.complexity import complexity_columns
 from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
-from spiking_lmu.networks import (
-    SequenceNetwork,
-    measure_complexity,
-    run_sequences,
-)
+from spiking_lmu.networks import SequenceNetwork, measure_complexity, run_sequences
 from spiking_lmu.networks.hidden_units import ACTIVATIONS
 from spiking_lmu.neurons import LINEAR, NEURON_TYPES
 from spiking_lmu.training.descent import KEPT

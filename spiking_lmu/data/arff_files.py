@@ -10,9 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from .labelled import Labelled, Lines, read_label, read_values, without_end
+from .labelled import (
+    Labelled,
+    Lines,
+    read_label,
+    read_values,
+    side_by_side,
+    without_end,
+)
 from .tables import LineError
 
 NUMERIC = ("numeric", "real", "integer")
@@ -63,10 +68,8 @@ def read_arff(lines: Lines) -> Labelled:
                 read_values(line, part.split(","), missing=True)
                 for part in re.split(r"\\n|\n", cells[0])
             ]
-        if len(lengths := {len(values) for values in channels}) > 1:
-            problem = f"has channels of different lengths, {sorted(lengths)}"
-            raise LineError(line, problem)
-        found.add(line, without_end(np.stack(channels, axis=1)), read_label(line, word))
+        values = without_end(side_by_side(line, channels))
+        found.add(line, values, read_label(line, word))
     return found
 
 

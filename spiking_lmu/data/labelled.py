@@ -72,6 +72,14 @@ class Labelled:
         return x
 
 
+def side_by_side(line: int, channels: Sequence[np.ndarray]) -> np.ndarray:
+    """The sequence (T, size) of channels (T,)."""
+    if len(lengths := {len(values) for values in channels}) > 1:
+        problem = f"has channels of different lengths, {sorted(lengths)}"
+        raise LineError(line, problem)
+    return np.stack(channels, axis=1)
+
+
 def _interpolated(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     steps = np.arange(len(values))
     columns = zip(values.T, known.T)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import numpy as np
 
-from .labelled import Labelled, Lines, read_label, read_values
+from .labelled import Labelled, Lines, read_label, read_values, side_by_side
 from .tables import LineError
 
 FLAGS = ("timestamps", "missing", "univariate", "equallength", "targetlabel")
@@ -52,10 +52,7 @@ def read_ts(lines: Lines) -> Labelled:
             raise LineError(line, problem)
         read = _with_times if flags["timestamps"] else _without_times
         channels = [read(line, part) for part in parts[:-1]]
-        if len(lengths := {len(values) for values in channels}) > 1:
-            problem = f"has channels of different lengths, {sorted(lengths)}"
-            raise LineError(line, problem)
-        found.add(line, np.stack(channels, axis=1), label)
+        found.add(line, side_by_side(line, channels), label)
     if flags["equallength"]:
         found.check_equal_lengths()
     return found
