@@ -1,105 +1,18 @@
 """Networks as NIR graphs: run by an interpreter of our own, against Nengo."""
 
 import json
-import sys
 
 import nengo
 import numpy as np
 import pytest
-from nengo.exceptions import ValidationError
 
 import spiking_lmu
+from nir_cases import DT, LIF, ORDER, REST, SLOW, SRL, THETA, Interpreter, U, memory
 from spiking_lmu.linear_systems import simulate
-from spiking_lmu.networks import LMU, LegendreMemory, SequenceNetwork, to_nir
+from spiking_lmu.networks import LMU, SequenceNetwork, to_nir
 from spiking_lmu.signals import white_noise
 
 nir = pytest.importorskip("nir")
-
-DT, THETA, ORDER = 0.001, 0.1, 3
-REST = {"voltage": nengo.dists.Choice([0])}
-LIF = nengo.LIF(tau_ref=0, min_voltage=-np.inf, initial_state=REST)
-SRL = nengo.SpikingRectifiedLinear(initial_state=REST)
-SLOW = nengo.dists.Uniform(20, 40)
-U = white_noise(0.3, DT, 8, 0.4, seed=0)[:, None]
-
-
-class Interpreter:
-    """Runs a graph as NIR defines its nodes, one step of dt after the other.
-
-    Steps are Euler's, or exact ones for constant input. Synapses change at the end of a
-    step. A loop without them goes through the spikes of the step before.
-    """
-
-    def __init__(self, graph, dt=DT, euler=True, nengo_if=False):
-        self.nodes, self.dt, self.euler = graph.nodes, dt, euler
-        self.nengo_if = nengo_if
-        (self.input,), (self.output,) = graph.inputs, graph.outputs
-        self.into = {name: [] for name in graph.nodes}
-        for pre, post in graph.edges:
-            self.into[post].append(pre)
-        self.state, self.last = {}, {}
-        for name, node in graph.nodes.items():
-            self.last[name] = np.zeros(int(np.ravel(node.output_type["output"])[0]))
-            cuba = isinstance(node, nir.CubaLIF)
-            # the current first
-            self.state[name] = np.zeros(
-                (2, len(node.r)) if cuba else len(self.last[name])
-            )
-
-    def run(self, inputs):
-        outputs = []
-        slow = [k for k, n in self.nodes.items() if isinstance(n, nir.LI | nir.Delay)]
-        for u in inputs:
-            self.values = {self.input: u, **{name: self.state[name] for name in slow}}
-            outputs.append(self.sum(self.output))
-            after = {name: self.synapse(name, self.sum(name)) for name in slow}
-            self.state |= after
-        return np.array(outputs)
-
-    def share(self, tau):
-        return self.dt / tau if self.euler else -np.expm1(-self.dt / tau)
-
-    def sum(self, name):
-        return sum(self.value(pre) for pre in self.into[name])
-
-    def value(self, name):
-        if name not in self.values:
-            self.values[name] = self.last[name]  # for what is in a loop with it
-            self.values[name] = self.last[name] = self.step(name, self.sum(name))
-        return self.values[name]
-
-    def synapse(self, name, x):
-        node, v = self.nodes[name], self.state[name]
-        if isinstance(node, nir.Delay):
-            assert np.allclose(node.delay, self.dt)
-            return x
-        return v + self.share(node.tau) * (node.v_leak + node.r * x - v)
-
-    def step(self, name, x):
-        node = self.nodes[name]
-        if isinstance(node, nir.Affine):
-            return node.weight @ x + node.bias
-        if isinstance(node, nir.Linear):
-            return node.weight @ x
-        if isinstance(node, nir.CubaLIF):
-            i, v = self.state[name]
-            i = i + self.share(node.tau_syn) * (node.w_in * x - i)
-            v = v + self.share(node.tau_mem) * (node.v_leak + node.r * i - v)
-        elif isinstance(node, nir.LIF):
-            v = self.state[name]
-            v = v + self.share(node.tau) * (node.v_leak + node.r * x - v)
-        else:
-            assert isinstance(node, nir.IF)
-            if self.nengo_if:
-                v = self.state[name] + self.dt * node.r * np.maximum(x, 0)
-                self.state[name] = v - np.floor(v)
-                return np.floor(v)
-            v = self.state[name] + self.dt * node.r * x
-        spikes = v > node.v_threshold
-        v = np.where(spikes, node.v_reset, v)
-        cuba = isinstance(node, nir.CubaLIF)
-        self.state[name] = np.array([i, v]) if cuba else v
-        return spikes.astype(float)
 
 
 def by_nengo(network, targets, u=U, simulator=nengo.Simulator):
@@ -124,13 +37,6 @@ def charged(graph):
             biases = sum(n.bias for n in into if isinstance(n, nir.Affine))
             run.state[name][0] = node.w_in * biases
     return run
-
-
-def memory(neuron_type=LIF, **kwargs):
-    kwargs = {"max_rates": SLOW, "seed": 1, **kwargs}
-    return LegendreMemory(
-        THETA, ORDER, 30, neuron_type=neuron_type, freq=10, rms=0.4, **kwargs
-    )
 
 
 def custom():
@@ -381,165 +287,3 @@ def test_a_file_holds_the_graph(tmp_path):
     assert read.metadata == graph.metadata
     assert set(read.nodes) == set(graph.nodes)
     assert np.array_equal(Interpreter(read).run(U), Interpreter(graph).run(U))
-
-
-def small(connect=None, neuron_type=LIF, **kwargs):
-    """A network with an ensemble, changed somewhere."""
-    with nengo.Network(seed=0) as network:
-        network.input = nengo.Node(size_in=1)
-        network.output = nengo.Node(size_in=1)
-        network.a = nengo.Ensemble(10, 1, neuron_type=neuron_type, label="a", **kwargs)
-        nengo.Connection(network.input, network.a)
-        network.c = nengo.Connection(network.a, network.output)
-        if connect is not None:
-            connect(network)
-    return network
-
-
-def to(post, pre=None, **kwargs):
-    """Add a connection, from the input if from nothing else."""
-
-    def connect(network):
-        source = network.input if pre is None else pre()
-        target = getattr(network, post)
-        nengo.Connection(source, target, **{"synapse": None, **kwargs})
-
-    return connect
-
-
-def loop(network):
-    node = nengo.Node(size_in=1)
-    nengo.Connection(network.input, node, synapse=None)
-    nengo.Connection(node, node, synapse=None)
-    nengo.Connection(node, network.a)
-
-
-def neuron_loop(network):
-    nengo.Connection(network.a, network.a, synapse=None)
-
-
-def learned(network):
-    network.c.learning_rule_type = nengo.PES()
-
-
-def decoded_weights(network):
-    solver = nengo.solvers.LstsqL2(weights=True)
-    nengo.Connection(network.a, network.a, solver=solver)
-
-
-def probed(network):
-    network.output = None
-    nengo.Probe(network.a.neurons, "voltage")
-
-
-def square():
-    return nengo.Node(lambda t, x: x**2, size_in=1, label="square")
-
-
-def exact():
-    return nengo.Ensemble(1, 1, neuron_type=nengo.Direct())
-
-
-def drawn():
-    return nengo.Node(nengo.processes.WhiteNoise(), label="noise")
-
-
-CONVOLUTION = nengo.Convolution(1, (1, 1), kernel_size=(1,), strides=(1,))
-
-
-@pytest.mark.parametrize(
-    ("network", "said"),
-    [
-        (lambda: small(neuron_type=nengo.LIF()), ".a.*refractory periods"),
-        (lambda: small(neuron_type=nengo.LIF(tau_ref=0)), "lowest voltage.*below_rest"),
-        (lambda: small(neuron_type=spiking_lmu.poisson()), "Poisson.*no such spikes"),
-        (lambda: small(neuron_type=spiking_lmu.coordinated()), "Systematic.*no such"),
-        (lambda: small(neuron_type=nengo.AdaptiveLIF(tau_ref=0)), "Adaptive.*no such"),
-        (lambda: small(neuron_type=nengo.Tanh()), "Tanh.*no such response curve"),
-        (lambda: small(neuron_type=SRL), ".a.*never negative.*below_rest"),
-        (lambda: LegendreMemory(0.1, 3, 5), "neuron_type.*x.*PoissonSpiking"),
-        (lambda: LMU(5, 3, 0.1), "neuron_type.*hidden.*Tanh"),
-        (
-            lambda: SequenceNetwork(1, 2, 3, 10),
-            "neuron_type.*hidden.*RectifiedLinear",
-        ),
-        (lambda: small(noise=nengo.processes.WhiteNoise()), "noise of.*a.*None"),
-        (lambda: small(to("a", square)), ".square.*a function in a node"),
-        (lambda: small(to("a", drawn)), "inputs: must include.*noise.*WhiteNoise"),
-        (lambda: small(to("a", exact, function=np.sin)), "function: .*sin.*exact"),
-        (lambda: small(to("a", transform=CONVOLUTION)), "transform.*Dense"),
-        (lambda: small(to("a", synapse=nengo.synapses.Triangle(0.1))), "nengo.Lowpass"),
-        (lambda: small(learned), "learning_rule_type.*PES.*Train first"),
-        (lambda: small(decoded_weights), "solver.*weights=False"),
-        (lambda: small(probed), "probes of output, decoded_output, spikes"),
-        (lambda: small(loop), "without a loop that has no synapse"),
-        (lambda: small(neuron_loop), "without a loop that has no synapse"),
-        (lambda: nengo.Network(), "outputs: must be at least one"),
-        (lambda: "network", "network: must be a nengo.Network"),
-    ],
-)
-def test_what_the_format_does_not_have_is_refused(network, said):
-    with pytest.raises(ValidationError, match=f"(?s){said}"):
-        to_nir(network())
-
-
-@pytest.mark.parametrize(
-    ("network", "said"),
-    [
-        (lambda: small(neuron_type=SRL), "must be nengo.LIF"),
-        (lambda: small(to("a")), "connections to.*a.*without a lowpass synapse"),
-        (lambda: small(to("a", synapse=0.1)), r"several time.*\(0.005 s, 0.1 s\)"),
-        (lambda: small(to("output", synapse=0.1)), "several time.*the outputs"),
-        (lambda: small(to("output", synapse=nengo.Alpha(0.005))), "follow one another"),
-    ],
-)
-def test_what_neurons_with_a_synapse_do_not_have_is_refused(network, said):
-    with pytest.raises(ValidationError, match=said):
-        to_nir(network(), form="CubaLIF")
-
-
-def test_bad_arguments_are_refused():
-    network, other = small(), small()
-    for name, value in (
-        ("form", "LIF"),
-        ("integrator", "rk4"),
-        ("below_rest", 1),
-        ("dt", 0),
-        ("data", {}),
-        ("inputs", network.input),
-        ("inputs", [other.input]),
-        ("inputs", [network.input] * 2),
-        ("inputs", [network.a]),
-        ("inputs", [[1]]),
-        ("outputs", []),
-        ("outputs", "output"),
-        ("outputs", [network.a]),
-    ):
-        with pytest.raises(ValidationError, match=f"{name}: must be"):
-            to_nir(network, **{name: value})
-    with pytest.raises(ValidationError, match="dt: must be 0.001, for which Leg"):
-        to_nir(memory(), dt=0.002)
-
-
-def test_what_outputs_do_not_depend_on_is_not_looked_at():
-    network = small(to("output", synapse=0.005))
-    with network:
-        nengo.Ensemble(5, 1)
-        nengo.Connection(network.a, square())
-        unrelated = nengo.Node([1])
-    assert set(to_nir(network, outputs=[network.output]).outputs) == {"output"}
-    network.input = None
-    with pytest.raises(ValidationError, match="inputs: must be at least one"):
-        to_nir(network, outputs=[unrelated])
-
-
-def test_below_rest_allows_a_lowest_voltage():
-    lowest = small(neuron_type=nengo.LIF(tau_ref=0))
-    assert "neurons" in to_nir(lowest, below_rest=True).nodes
-    assert "neurons" in to_nir(small(neuron_type=SRL), below_rest=True).nodes
-
-
-def test_the_missing_package_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "nir", None)
-    with pytest.raises(ImportError, match=r"to_nir.*nir.*spiking-lmu\[nir\]"):
-        to_nir(small())
