@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -302,6 +303,12 @@ def test_a_theory_that_is_not_known_is_not_drawn():
     assert table.loc["coordinated", "theory"].isna().all()
     assert set(precision_laws.theory_ratios(unknown)["neuron_type"]) == {"poisson"}
     assert precision_laws.coordination_gains(unknown)["predicted"].isna().all()
+
+
+def test_every_generator_is_explained():
+    template = Path(precision_report.__file__).with_name("report.j2").read_text("utf-8")
+    explained = re.findall(r'^  "([a-z-]+)": "[A-Z].+\.",$', template, re.MULTILINE)
+    assert explained == list(GENERATORS)
 
 
 def test_generators_are_compared_at_one_order_and_design():
