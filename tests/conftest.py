@@ -1,5 +1,7 @@
 """What tests stand on: one BLAS thread, no decoder cache, reports, damaged files."""
 
+import subprocess
+import sys
 from importlib import metadata
 
 import nengo
@@ -20,6 +22,22 @@ nengo.rc.set("decoder_cache", "enabled", "False")
 settings.register_profile("fresh", deadline=None)
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+def pytest_sessionstart(session):
+    """Compile the simulator before there are workers, who would compile it each."""
+    if not getattr(session.config.option, "numprocesses", None):
+        return
+    variants = [(False, "float64"), (True, "float64"), (True, "float32")]
+    load = (
+        "from spiking_lmu.simulator.interpreter import load_interpreter; "
+        "load_interpreter({}, False, '{}')"
+    )
+    compiling = [
+        subprocess.Popen([sys.executable, "-c", load.format(*variant)])
+        for variant in variants
+    ]
+    assert not any([process.wait() for process in compiling])
 
 
 @pytest.fixture(autouse=True, scope="session")
