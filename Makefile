@@ -23,8 +23,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help environment precision test lint types coverage docs bench matrix oldest \
-	newest preview nengo-suite peers peers-files peers-gui peers-keras peers-neurobench \
-	peers-nir wheel clean
+	newest preview nengo-suite loihi-suite peers peers-files peers-gui peers-keras \
+	peers-neurobench peers-nir wheel clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1@/p' Makefile | awk -F@ '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -98,6 +98,12 @@ nengo-suite: ## run Nengo's own tests on our simulator
 	@cd tests/nengo_suite && python=$(CURDIR)/build/nengo-suite/bin/python && \
 		MPLBACKEND=Agg $$python -m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
 		"import nengo, pathlib; print(pathlib.Path(nengo.__file__).parents[1])") $(ARGS)
+
+# Again from the root of site-packages. A part of them is in the suite (make test).
+loihi-suite: environment ## run all of nengo-loihi's own tests on our simulator
+	@cd tests/nengo_loihi_suite && python=$(CURDIR)/$(BIN)/python && MPLBACKEND=Agg $$python \
+		-m pytest --config-file=pytest.ini --rootdir=$$($$python -c \
+		"import sysconfig; print(sysconfig.get_path('purelib'))") $(ARGS)
 
 peers: peers-files peers-gui peers-keras peers-neurobench peers-nir ## compare with other packages, each in an environment of its own
 
