@@ -8,6 +8,7 @@ from nengo.exceptions import ValidationError
 
 from spiking_lmu import training
 from spiking_lmu.data.archives import read_archive
+from spiking_lmu.training.descent import Descent
 from training_cases import STEPS, classifier, fit, regression, sequences, weights
 
 
@@ -97,6 +98,18 @@ def test_recurrence_is_unrolled_and_the_reason_told():
     assert "W_h" in result.reason
     with pytest.raises(ValidationError, match="form.*W_h"):
         training.fit(regression(W_h="xavier_normal"), x, x, form="parallel")
+
+
+def test_training_is_traced_once(monkeypatch):
+    traced = []
+
+    def use_best(descent):
+        train = descent.model.train_function
+        traced.append(train.experimental_get_tracing_count())
+
+    monkeypatch.setattr(Descent, "use_best", use_best)
+    fit(classifier(), epochs=2)
+    assert traced == [1]
 
 
 def test_early_stopping():

@@ -40,7 +40,10 @@ class Descent:
         self.optimizer = tf.keras.optimizers.Adam(jit_compile=False)
         losses = {p: keras_loss(loss) for p in built.probes.values()}
         sim.compile(self.optimizer, loss=losses)
+        # TensorFlow traces a training twice, which takes most of the time of a short
+        # one, if its first step creates variables: all are there before
         self.optimizer.build(self.model.trainable_variables)
+        self.model.compiled_loss.build(self.model.output)
         self.history: list[dict[str, float]] = []
         self.best, self.lowest = 0, np.inf
         self.best_weights = self._weights()
