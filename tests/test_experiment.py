@@ -422,14 +422,17 @@ def test_words_of_lists_and_intervals():
     found = page(
         "{% call lead() %}{{ a|listed }}; {{ b|listed }}; {{ [1]|listed }}; "
         "{{ fit|interval }}; {{ fit|interval('x', factor=100) }}; "
+        "{{ fit|bounds }}; {{ fit|signed_bounds }}; {{ x|signed_bounds }}; "
         "{{ -0.125|signed(1) }}; {{ 'lif'|neurons|initial }}{% endcall %}",
         a=[3, 6, 12000],
         b=["<", "b"],
         fit={"low": 0.5, "high": math.nan, "x_low": -1.0, "x_high": 2.0},
+        x={"low": -1.0, "high": 2.0},
     )
     assert found.lead == (
         "3, 6 and 12,000; &lt; and b; 1; too few trials for an interval; "
-        "95 % interval −100 to 200; −0.1; LIF"
+        "95 % interval −100 to 200; too few trials for an interval; "
+        "too few trials for an interval; −1.00 to 2.00; −0.1; LIF"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from nengo.exceptions import ValidationError
 
@@ -22,8 +23,13 @@ def with_interval(name: str, values: Any, kind: str = "linear") -> Law:
 
 
 def scaling(fit: Scaling) -> Law:
-    """The exponent of a fitted law, with its 95 % interval."""
-    return {"exponent": fit.exponent, "low": fit.low, "high": fit.high}
+    """The exponent of a fitted law, with its 95 % interval.
+
+    NaN, as `with_interval` has it, where single trials say nothing of their spread.
+    """
+    known = np.isfinite(fit.low) and np.isfinite(fit.high)
+    low, high = (fit.low, fit.high) if known else (np.nan, np.nan)
+    return {"exponent": fit.exponent, "low": low, "high": high}
 
 
 def averaged(

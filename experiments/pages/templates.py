@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+NO_INTERVAL = "too few trials for an interval"
+
+
 def fill(
     name: str, source: str, values: Mapping[str, Any], figures: Collection[str] = ()
 ) -> Report:
@@ -84,12 +87,14 @@ def fill(
         raise refusal("values", list(values), f"named other than {', '.join(ours)}")
     words = environment()
     words.filters.update(
+        bounds=bounds,
         initial=initial,
         interval=interval,
         listed=listed,
         neurons=NAMES.__getitem__,
         percent=percent,
         signed=signed,
+        signed_bounds=signed_bounds,
     )
     words.from_string(source).render(values, **ours)
     return Report(
@@ -127,10 +132,26 @@ def interval(law: Mapping[str, Any], name: str = "", factor: float = 1) -> str:
 
     Both times a factor, such as 100 for percent.
     """
+    ends = bounds(law, name, factor)
+    return ends if ends == NO_INTERVAL else f"95 % interval {ends}"
+
+
+def bounds(
+    law: Mapping[str, Any],
+    name: str = "",
+    factor: float = 1,
+    words: Callable[[float], str] = number,
+) -> str:
+    """The same without the words before it; a trial alone has no interval."""
     low, high = (law[f"{name}_{end}".lstrip("_")] for end in ("low", "high"))
     if not (math.isfinite(low) and math.isfinite(high)):
-        return "too few trials for an interval"
-    return f"95 % interval {number(factor * low)} to {number(factor * high)}"
+        return NO_INTERVAL
+    return f"{words(factor * low)} to {words(factor * high)}"
+
+
+def signed_bounds(law: Mapping[str, Any]) -> str:
+    """The bounds of an exponent, with as many digits as `signed` gives it."""
+    return bounds(law, words=signed)
 
 
 class _Page:

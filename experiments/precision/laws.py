@@ -55,11 +55,11 @@ def scaling_table(frame: pd.DataFrame) -> pd.DataFrame:
         if cell["n_neurons"].nunique() < 2:
             continue
         m = cell["total_neurons"].to_numpy()
-        law = fit_scaling(m, cell["rmse"].to_numpy())
+        law = scaling(fit_scaling(m, cell["rmse"].to_numpy()))
         theory = np.nan
         if (cell["predicted_rmse"] > 0).all():  # there is a theory of the noise
             theory = fit_scaling(m, cell["theory"].to_numpy()).exponent
-        rows.append((kind, design, order, law.exponent, law.low, law.high, theory))
+        rows.append((kind, design, order, *law.values(), theory))
     columns = ["neuron_type", "design", "order", "exponent", "low", "high", "theory"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -73,8 +73,8 @@ def order_table(frame: pd.DataFrame) -> pd.DataFrame:
     for (kind, design), cell in trials.groupby(CELL[:2], sort=False):
         if cell["order"].nunique() < 2:
             continue
-        law = fit_scaling(cell["order"].to_numpy(), cell["rmse"].to_numpy())
-        rows.append((kind, design, most, law.exponent, law.low, law.high))
+        law = scaling(fit_scaling(cell["order"].to_numpy(), cell["rmse"].to_numpy()))
+        rows.append((kind, design, most, *law.values()))
     columns = ["neuron_type", "design", "n_neurons", "exponent", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
 

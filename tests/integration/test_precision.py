@@ -240,6 +240,16 @@ def test_any_grid_can_be_shown(changes, example):
     json.dumps(facts, allow_nan=False)
 
 
+def test_two_single_trials_have_no_interval_and_the_page_says_so(example):
+    frame = made_up(trials=1, floor=False)
+    values, figures = precision_report.show(frame, example)
+    page = precision.experiment.fill(values, figures)
+    words = [law.words for law in page.laws]
+    assert any("(too few trials for an interval) at" in text for text in words)
+    table = next(s.table for s in page.sections if s.title == "Error against neurons")
+    assert not any(bad in str((words, table)) for bad in ("inf", "∞"))
+
+
 def test_trials_that_failed_are_missed_by_nobody(example):
     frame = made_up()
     floor = frame["study"] == "floor"
