@@ -185,8 +185,16 @@ def test_files_that_are_not_there(tmp_path):
     refused(str(tmp_path / "nul\0.csv"), "does not exist")
     (tmp_path / "folder.wav").mkdir()
     refused(tmp_path / "folder.wav", "is a directory")
-    refused(tmp_path / "signal.mp3", "ends in .mp3")
-    refused(tmp_path / "signal", "ends in nothing")
+    refused(tmp_path / "signal", "signal does not exist, nor does signal.hea")
+    for name in ("signal.mp3", "signal"):
+        (tmp_path / name).touch()
+        refused(tmp_path / name, f"ends in {'.mp3' if 'mp3' in name else 'nothing'}")
+
+
+@pytest.mark.parametrize("path", [".", "..", "/", "./", "/dev/.."])
+def test_folders_are_no_recordings(path):
+    with pytest.raises(ValidationError, match="is a directory"):
+        load_signal(path)
 
 
 @pytest.mark.parametrize(

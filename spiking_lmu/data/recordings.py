@@ -280,12 +280,15 @@ def _check_path(path: Any) -> Path:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise refusal("signal", path, f"the path of a file that ends in {endings}")
     path = Path(os.fsdecode(path))
-    record = path.with_name(f"{path.name}.hea")
-    if path.suffix.lower() not in known and file_problem(record) is None:
+    record = path.parent / f"{path.name}.hea"
+    named = path.suffix.lower() in known
+    if not named and file_problem(record) is None:
         return record
-    if path.suffix.lower() not in known:
-        raise _file_error(path, f"ends in {path.suffix or 'nothing'}")
     problem = file_problem(path)
+    if not named and problem == "does not exist":
+        problem += f", nor does {record.name}"
+    elif not named and problem is None:
+        problem = f"ends in {path.suffix or 'nothing'}"
     if problem:
         raise _file_error(path, problem)
     return path
