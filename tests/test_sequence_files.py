@@ -5,6 +5,7 @@ import pytest
 from nengo.exceptions import ValidationError
 
 from dataset_cases import STEPS, equal_parts
+from spiking_lmu.data import datasets
 from spiking_lmu.data.datasets import load_sequences
 
 # ---- Users' own --------------------------------------------------------------------
@@ -173,3 +174,14 @@ def test_bad_shares(tmp_path, shares):
     path.write_text("\n".join(good(4 if shares == (0.8, 0.1, 0.1) else 20)))
     with pytest.raises(ValidationError, match="shares: must be|fewer than 3"):
         load_sequences(path, shares=shares)
+
+
+def test_one_long_sequence_does_not_fill_the_memory(tmp_path, monkeypatch):
+    """As many steps as it has, all others get too."""
+    monkeypatch.setattr(datasets, "MOST_VALUES", 100)
+    path = tmp_path / "mine.ts"
+    path.write_text("@data\n" + ",".join("1" * 20) + ":a\n" + "1:a\n1:b\n" * 3)
+    with pytest.raises(ValidationError, match="7 sequences, and the longest .* 20 "):
+        load_sequences(path)
+    path.write_text("@data\n" + ",".join("1" * 14) + ":a\n" + "1:a\n1:b\n" * 3)
+    assert load_sequences(path).shape == (14, 1)

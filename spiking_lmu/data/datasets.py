@@ -22,6 +22,7 @@ from .sequence_files import line_error, number_labels, read_sequences
 from .train_test_files import common_name, find_files
 
 LEAST = 3  # sequences of each label: one to train on, to choose by and to test
+MOST_VALUES = 2**30  # of all sequences of a file, at four bytes each
 DIGITS_PARTS = (1197, 200, 400)  # of the 1,797 images
 
 
@@ -260,6 +261,8 @@ def load_sequences(
     files = {file: read_sequences(file) for file in (first, second) if file is not None}
     of_files, labels = number_labels(files, LEAST if second is None else 1)
     longest = max(len(v) for found in files.values() for v in found.sequences)
+    for file, found in files.items():
+        _check_size(file, found, longest)
     splits = [_split(found, y, longest) for found, y in zip(files.values(), of_files)]
     if len({split.x.shape[2] for split in splits}) > 1:
         size, other = (split.x.shape[2] for split in splits)
@@ -330,6 +333,17 @@ def _divided(
     parts = stratified(whole.y, counts, seed)
     train, validation, test = (whole[part] for part in parts)
     return Dataset(name, train, validation, test, labels)
+
+
+def _check_size(file: Path, found: Labelled, n_steps: int) -> None:
+    """Refuse sequences that are too many once the longest determines their length."""
+    n, size = len(found.sequences), found.sequences[0].shape[1]
+    if n * n_steps * size > MOST_VALUES:
+        problem = (
+            f"has {n:,} sequences, and the longest of all has {n_steps:,} steps of "
+            f"{size}: more than {MOST_VALUES:,} values, with zeros before the others"
+        )
+        raise line_error(file, None, problem)
 
 
 def _split(found: Labelled, y: np.ndarray, n_steps: int) -> Split:
