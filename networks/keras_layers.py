@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from nengo.exceptions import ValidationError
 
 from spiking_lmu.validation import (
     check_array,
@@ -35,9 +36,9 @@ class MemoryLayer:
     """
 
     def __init__(self, config: Mapping[str, Any], arrays: Iterator[np.ndarray]) -> None:
+        if config.get("go_backwards"):
+            raise refusal("go_backwards", True, "False")
         if "cell" in config:
-            if config.get("go_backwards"):
-                raise refusal("go_backwards", True, "False")
             config = _part(config["cell"], "cell", ("LMUCell",))[1]
         for name in ("memory_d", "order", "theta", "hidden_cell"):
             if name not in config:
@@ -159,7 +160,7 @@ def chain(layers: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield kind, config
             allowed = ("Dense",)
     if allowed != ("Dense",):
-        raise refusal("layers", list(names), "of which the first has an LMU")
+        raise refusal("layers", list(names), "layers of which the first has an LMU")
 
 
 def _texts(nested: Any) -> Iterator[str]:
@@ -212,9 +213,13 @@ def _take(
 ) -> np.ndarray:
     """The next array, of this shape; None is any size."""
     array = next(arrays, None)
-    words = "({})".format(", ".join("any" if n is None else str(n) for n in shape))
+    words = str(tuple("any" if n is None else n for n in shape)).replace("'", "")
     if array is None:
-        raise refusal("weights", "too short", f"as many as described: {name} {words}")
+        raise ValidationError(
+            f"must be as many arrays as the configuration describes, but end before "
+            f"the {name} of shape {words}",
+            attr="weights",
+        )
     if array.ndim != len(shape) or any(
         n is not None and n != m for n, m in zip(shape, array.shape)
     ):

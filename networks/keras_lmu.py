@@ -77,9 +77,12 @@ def from_keras_lmu(
         network = _sequence_network(config, arrays, own)
     else:
         network = _unit(MemoryLayer(config, arrays), own)
-    if unused := list(arrays):
-        allowed = "as many arrays as the configuration describes"
-        raise refusal("weights", f"{len(unused)} more", allowed)
+    if unused := len(list(arrays)):
+        raise ValidationError(
+            f"must be as many arrays as the configuration describes, but are {unused} "
+            "more",
+            attr="weights",
+        )
     return network
 
 
