@@ -97,16 +97,15 @@ def make_tasks(
     Parameters
     ----------
     model : str
-        A network that ``psmnist`` or ``seqmnist`` has saved, such as
+        A network that ``psmnist``, ``seqmnist`` or ``classify`` has saved, such as
         ``results/psmnist/models/NAME.npz``, or that `SequenceNetwork.save` has written.
     target : str
         Simulator: ``compiled``, that of this toolkit, many sequences at a time;
         ``nengo``, one sequence at a time, as a reference; ``dl``, NengoDL; or
         ``loihi``, the emulator of the chip.
     data : str, optional
-        ``digits``, ``mnist``, an ``.npz`` file like it, or a ``.csv`` or ``.tsv`` file
-        of sequences; by default the data that the network was trained on. Sequences are
-        permuted if they were in training.
+        ``digits``, ``mnist``, or files as for ``classify``; by default the data that
+        the network was trained on. Sequences are permuted if they were in training.
     part : str
         Part of the data: ``test``, which was not used in training; or ``all``, for data
         that were not used in training at all.

@@ -116,10 +116,10 @@ def make_tasks(
         have the same tuning curves, at one order (6, or the nearest in ``orders``):
         over the numbers of neurons, and at lower rates.
     signal : str or (n,) or (n, 1) array_like, optional
-        A recording instead of white noise: the name of a file (.csv, .tsv, .npy or
-        .wav), or values at steps of ``dt``, of mean 0 and rms 1, as returned by
-        `load_signal`. It is multiplied by ``rms`` and repeated. Each trial starts at a
-        different point of it.
+        A recording instead of white noise: the name of a file of one channel (.csv,
+        .tsv, .npy, .wav, .edf, .bdf or .hea), or values at steps of ``dt``, of mean 0
+        and rms 1, as returned by `load_signal`. It is multiplied by ``rms`` and
+        repeated. Each trial starts at a different point of it.
     rate : float, optional
         Sampling rate of the recording in Hz, if the file does not contain it.
     backend : str
