@@ -374,7 +374,10 @@ def test_cells_that_run_backwards_are_refused():
         ((layer(),), "the list that get_weights"),
         ((layer(), []), "has been built"),
         ((layer(), [[np.nan]]), "weights: must be finite"),
-        ((layer(), listed("LMU", draw(layer()))[:-1]), r"end before the .* of shape \(8, 2\)"),
+        (
+            (layer(), listed("LMU", draw(layer()))[:-1]),
+            r"end before the recurrent_kernel of shape \(8, 2\)",
+        ),
         ((layer(), [*listed("LMU", draw(layer())), np.ones(3)]), "are 1 more"),
         ((layer(), listed("RNN", draw(layer()))), "of shape"),
         (({"units": 7}, [np.ones(1)]), "memory_d"),
