@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .keras_lmu import to_keras_lmu as to_keras_lmu
     from .legendre_memory import LegendreMemory as LegendreMemory
     from .lmu import LMU as LMU
+    from .lstm_layer import LSTMLayer as LSTMLayer
     from .measured_complexity import NetworkComplexity as NetworkComplexity
     from .measured_complexity import measure_complexity as measure_complexity
     from .nir_export import to_nir as to_nir
@@ -30,6 +31,7 @@ __getattr__, __dir__, __all__ = on_first_use(
         "keras_lmu": ("from_keras_lmu", "to_keras_lmu"),
         "legendre_memory": ("LegendreMemory",),
         "lmu": ("LMU",),
+        "lstm_layer": ("LSTMLayer",),
         "measured_complexity": ("NetworkComplexity", "measure_complexity"),
         "nir_export": ("to_nir",),
         "sequence": ("SequenceNetwork",),

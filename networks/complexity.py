@@ -18,6 +18,8 @@ from numpy.typing import ArrayLike
 
 from spiking_lmu.validation import check_array, check_integer, refusal
 
+from .lstm_layer import LSTMLayer
+
 __all__ = ["Complexity", "complexity_of_layers"]
 
 
@@ -129,10 +131,12 @@ class Tally:
         fan_out : (n,) ndarray
             Number of weights of each input that are not zero.
         """
-        active = values != 0
-        operations = active @ fan_out.astype(float)
+        self.add_operations((values != 0) @ fan_out.astype(float), values)
+
+    def add_operations(self, operations: np.ndarray, values: np.ndarray) -> None:
+        """Count the operations (...) of a layer that receives values (..., n)."""
         # what is not zero must be one
-        adds = np.all(~active | (np.abs(values) == 1), axis=-1)
+        adds = np.all((values == 0) | (np.abs(values) == 1), axis=-1)
         self.acs += float(operations[adds].sum())
         self.macs += float(operations[~adds].sum())
 
@@ -142,15 +146,24 @@ class Tally:
         self.zeros += values.size - int(np.count_nonzero(values))
 
     def complexity(
-        self, footprint: int, weights: int, zero_weights: int, samples: int, steps: int
+        self,
+        footprint: int,
+        weights: int,
+        zero_weights: int,
+        samples: int,
+        steps: int,
+        products: int = 0,
     ) -> Complexity:
-        """The measures, with what is known of the network."""
+        """The measures, with what is known of the network.
+
+        Its products are those of two signals, which have no weight.
+        """
         runs = samples * steps
         return Complexity(
             footprint=int(footprint),
             connection_sparsity=zero_weights / weights if weights else 0.0,
             activation_sparsity=self.zeros / max(self.activations, 1),
-            dense=float(weights),
+            dense=float(weights + products),
             effective_macs=self.macs / runs,
             effective_acs=self.acs / runs,
             steps=steps,
@@ -158,7 +171,7 @@ class Tally:
 
 
 def complexity_of_layers(
-    layers: Iterable[tuple[ArrayLike, ArrayLike]],
+    layers: Iterable[tuple[ArrayLike, ArrayLike] | LSTMLayer],
     activations: Sequence[ArrayLike] = (),
     others: Sequence[ArrayLike] = (),
 ) -> Complexity:
@@ -166,14 +179,15 @@ def complexity_of_layers(
 
     Parameters
     ----------
-    layers : sequence of (weights, inputs)
+    layers : sequence of (weights, inputs) or LSTMLayer
         For each layer, its weights (n_out, n_in), and its inputs
-        (n_samples, n_steps, n_in).
+        (n_samples, n_steps, n_in). An `LSTMLayer` has these, and its biases, states and
+        outputs.
     activations : sequence of array_like
-        Outputs of neurons, of any shape.
+        Outputs of all other neurons, of any shape.
     others : sequence of array_like
-        All other parameters and the states: biases, membrane voltages, filters. They
-        count for the footprint alone, with the sizes of their types.
+        All other parameters and states: biases, membrane voltages, filters. They count
+        for the footprint alone, with the sizes of their types.
 
     Returns
     -------
@@ -185,19 +199,22 @@ def complexity_of_layers(
         If there are no layers, or arrays do not fit together.
     """
     tally = Tally()
-    n_weights = n_zero = n_bytes = 0
+    n_weights = n_zero = n_bytes = n_products = 0
     lengths = set()
-    for weights, inputs in layers:
-        W = check_array("weights", weights, ndims=(2,))
-        x = check_array("inputs", inputs, ndims=(3,))
-        if x.shape[2] != W.shape[1]:
-            allowed = f"of shape (n_samples, n_steps, {W.shape[1]})"
-            raise refusal("inputs", x.shape, allowed)
+    for layer in layers:
+        if isinstance(layer, LSTMLayer):
+            W, x = layer.weights, layer.inputs
+            tally.add_operations(layer.effective(), x)
+            tally.add_activations(layer.outputs)
+            n_products += layer.products
+            n_bytes += layer.footprint
+        else:
+            W, x = _check_layer(layer)
+            tally.add_inputs(x, np.count_nonzero(W, axis=0))
+            n_bytes += np.asarray(layer[0]).nbytes
         lengths.add(x.shape[:2])
-        tally.add_inputs(x, np.count_nonzero(W, axis=0))
         n_weights += W.size
         n_zero += W.size - int(np.count_nonzero(W))
-        n_bytes += np.asarray(weights).nbytes
     if len(lengths) != 1:
         allowed = "at least one, all with inputs of as many samples and steps"
         raise refusal("layers", sorted(lengths), allowed)
@@ -206,4 +223,17 @@ def complexity_of_layers(
     n_bytes += sum(np.asarray(array).nbytes for array in others)
     ((samples, steps),) = lengths
     check_integer("n_steps", steps)
-    return tally.complexity(n_bytes, n_weights, n_zero, samples, steps)
+    return tally.complexity(n_bytes, n_weights, n_zero, samples, steps, n_products)
+
+
+def _check_layer(layer: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The weights and the inputs of a layer."""
+    if not isinstance(layer, (tuple, list)) or len(layer) != 2:
+        allowed = "pairs (weights, inputs) or LSTMLayer; no other layer is defined here"
+        raise refusal("layers", layer, allowed)
+    W = check_array("weights", layer[0], ndims=(2,))
+    x = check_array("inputs", layer[1], ndims=(3,))
+    if x.shape[2] != W.shape[1]:
+        allowed = f"of shape (n_samples, n_steps, {W.shape[1]})"
+        raise refusal("inputs", x.shape, allowed)
+    return W, x

@@ -9,6 +9,7 @@ from spiking_lmu.hardware.processors import count_factors
 from spiking_lmu.networks import (
     LMU,
     LegendreMemory,
+    LSTMLayer,
     SequenceNetwork,
     complexity_of_layers,
     measure_complexity,
@@ -72,6 +73,7 @@ def test_each_step_of_each_sample_adds_or_multiplies():
         ([], "layers"),
         ([(np.ones((2, 3)), np.ones((1, 4, 2)))], "inputs.*n_steps, 3"),
         ([(np.ones(3), np.ones((1, 4, 3)))], "weights"),
+        (["a layer of Keras"], "layers.*pairs .weights, inputs. or LSTMLayer"),
         (
             [(np.ones((1, 1)), np.ones((1, 4, 1))), (np.ones((1, 1)), [[[1]]])],
             "layers",
@@ -81,6 +83,55 @@ def test_each_step_of_each_sample_adds_or_multiplies():
 def test_layers_that_do_not_fit(layers, match):
     with pytest.raises(ValidationError, match=match):
         complexity_of_layers(layers)
+
+
+def test_an_lstm_by_its_sizes():
+    """Operations of all weights, and three products for each unit."""
+    n, size_in, steps = 4, 3, 10
+    rng = np.random.default_rng(0)
+    shapes = {"W_x": (4 * n, size_in), "W_h": (4 * n, n), "bias": 4 * n}
+    arrays = {k: rng.normal(size=s).astype(np.float32) for k, s in shapes.items()}
+    layer = LSTMLayer(**arrays, inputs=rng.normal(size=(2, steps, size_in)))
+    found = complexity_of_layers([layer])
+    assert found.dense == 4 * n * (size_in + n) + 3 * n
+    assert found.footprint == 4 * (4 * n * (size_in + n + 1) + 2 * n)
+    # in the first step, outputs and cells of the step before are zero
+    assert found.effective_macs == found.dense - (4 * n * n + n) / steps
+    assert found.effective_acs == found.connection_sparsity == 0
+    assert found.activation_sparsity == 0
+    # a step of the first sample without input, and a unit that receives nothing
+    layer.inputs[0, 3] = 0
+    some = {k: w.copy() for k, w in arrays.items()}
+    for w in some.values():
+        w[0::n] = 0
+    quiet = LSTMLayer(**some, inputs=layer.inputs)
+    assert not quiet.outputs[..., 0].any() and quiet.outputs[..., 1:].all()
+    found = complexity_of_layers([quiet])
+    rows, others = 4 * (n - 1), n - 1
+    assert found.connection_sparsity == 1 / n
+    assert found.activation_sparsity == 1 / n
+    # the step that receives zeros adds, as in NeuroBench's package
+    adds = rows * others + 3 * others
+    assert found.effective_acs == adds / (2 * steps)
+    macs = (rows * (size_in + others) + 3 * others) * (2 * steps - 1)
+    assert found.effective_macs == (macs - 2 * (rows * others + others)) / (2 * steps)
+
+
+@pytest.mark.parametrize(
+    "name, shape",
+    [
+        ("W_h", (8, 3)),
+        ("W_x", (7, 3)),
+        ("W_x", (8, 2)),
+        ("bias", 7),
+        ("inputs", (5, 3)),
+    ],
+)
+def test_an_lstm_whose_arrays_do_not_fit(name, shape):
+    shapes = {"W_x": (8, 3), "W_h": (8, 2), "bias": 8, "inputs": (1, 5, 3)}
+    arrays = {k: np.ones(s) for k, s in {**shapes, name: shape}.items()}
+    with pytest.raises(ValidationError, match=name):
+        LSTMLayer(**arrays)
 
 
 @pytest.fixture(scope="module")

@@ -39,11 +39,15 @@ PUBLISHED = {"lstm paper": 0.0587, "lmu paper": 0.0487, "hybrid paper": 0.0447}
 SHOWN = 200  # steps of the example
 
 
+def kinds(rows: pd.DataFrame) -> pd.Series:
+    """The model of each row, with its protocol if that is the paper's."""
+    ours = rows["protocol"] != "paper"
+    return rows["model"].where(ours, rows["model"] + " paper")
+
+
 def by_model(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """The rows of each model and protocol, in the order in which they are shown."""
-    as_published = rows["protocol"] == "paper"
-    kinds = rows["model"].where(~as_published, rows["model"] + " paper")
-    found = {model: rows[kinds == model] for model in NAMES}
+    found = {model: rows[kinds(rows) == model] for model in NAMES}
     return {model: of for model, of in found.items() if len(of)}
 
 

@@ -205,6 +205,11 @@ def _make_update(tf: Any, network: Any, updates: int) -> Callable[..., Any]:
     return update
 
 
+def named_weights(cell: Any) -> dict[str, Any]:
+    """The weights of a cell by their names, as matrices (n_out, n_in)."""
+    return {w.name.split("/")[-1].split(":")[0]: w.numpy().T for w in cell.weights}
+
+
 def to_nengo(network: Any) -> nengo.Network:
     """A trained LMU of `train_recurrent` as a Nengo network, layers of `networks.LMU`.
 
@@ -215,15 +220,13 @@ def to_nengo(network: Any) -> nengo.Network:
         stimulus = nengo.Node(np.zeros(1), label="stimulus")
         hidden = stimulus
         for cell in recurrent.cell.cells:
-            weights = {w.name.split("/")[-1].split(":")[0]: w for w in cell.weights}
-            given = {name: w.numpy().T for name, w in weights.items()}
             unit = LMU(
                 cell.units,
                 cell.order,
                 THETA,
                 size_in=hidden.size_out,
                 dt=1.0,
-                **given,
+                **named_weights(cell),
             )
             nengo.Connection(hidden, unit.input, synapse=None)
             hidden = unit.output

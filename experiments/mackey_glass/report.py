@@ -93,17 +93,24 @@ def _error_table(tests: pd.DataFrame, swapped: bool) -> pd.DataFrame:
 
 def _complexity(tests: pd.DataFrame, spikes: pd.DataFrame) -> Any:
     """Means over the networks of each kind."""
-    keys = ["model", "neuron_type", "total_neurons", "presentation", "aware"]
+    keys = [
+        "protocol",
+        "model",
+        "neuron_type",
+        "total_neurons",
+        "presentation",
+        "aware",
+    ]
     if len(spikes):  # without any, there is no such column
         spikes = spikes[spikes["aware"].astype(bool)]
     rows = pd.concat([tests, spikes], ignore_index=True)
-    rows = rows[rows["protocol"] == "ours"]
     kinds = [key for key in keys if key in rows]
     groups = rows.groupby(kinds, sort=False, dropna=False)
     means = groups.mean(numeric_only=True).reset_index()
 
     names = {**figures.NAMES, "spiking": "spiking LMU"}
-    labels: dict[str, Any] = {"Model": [names[model] for model in means["model"]]}
+    models = figures.kinds(means)
+    labels: dict[str, Any] = {"Model": [names[model] for model in models]}
     if len(spikes):
         labels["Memory of"] = [
             style.NAMES.get(str(kind), "exact") for kind in means["neuron_type"]

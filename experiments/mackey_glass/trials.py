@@ -15,6 +15,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from spiking_lmu.experiments.arguments import OneOf, Range
+from spiking_lmu.experiments.mackey_glass.complexity import (
+    layers_of_keras,
+    layers_of_stack,
+    measure_recurrent,
+)
 from spiking_lmu.experiments.mackey_glass.paper import (
     side_by_side,
     train_as_published,
@@ -327,16 +332,15 @@ def _seconds_per_epoch(history: list[dict[str, float]]) -> float:
 
 
 def _complexity(task: dict[str, Any], split: Split, learned: Learned) -> dict[str, Any]:
-    """NeuroBench's measures of networks that are, or become, networks of Nengo."""
-    if task["protocol"] == "paper" or task["model"] not in ("lmu", "parallel"):
-        return {}
+    """NeuroBench's measures, with the beginning of a test series."""
     x = split.test[0][:1, :SETTLED]
     if task["model"] == "parallel":
-        found = measure_complexity(learned.network, x)
+        return complexity_columns(measure_complexity(learned.network, x))
+    if task["protocol"] == "paper":
+        layers = layers_of_stack(learned.network, task["trial"])
     else:
-        network = to_nengo(learned.network)
-        found = measure_complexity(network, {network.nodes[0]: x}, dt=1.0)
-    return complexity_columns(found)
+        layers = layers_of_keras(learned.network)
+    return complexity_columns(measure_recurrent(layers, x))
 
 
 def _nengo_difference(

@@ -18,8 +18,14 @@ from neurobench.models import SNNTorchModel, TorchModel
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from spiking_lmu.experiments.mackey_glass.complexity import (
+    layers_of_stack,
+    measure_recurrent,
+)
+from spiking_lmu.experiments.mackey_glass.paper import Stack, make_layers
 from spiking_lmu.networks import (
     LegendreMemory,
+    LSTMLayer,
     SequenceNetwork,
     complexity_of_layers,
     measure_complexity,
@@ -154,7 +160,8 @@ class Stepped(nn.Module):
 
 def wrapped(net):
     model = TorchModel(net)
-    model.add_activation_module(IntegrateAndFire)
+    for module in (IntegrateAndFire, Gated, Squashed):
+        model.add_activation_module(module)
     return model
 
 
@@ -391,3 +398,171 @@ def test_an_exact_network():
     x[2, 4] = 1
     found = measure_complexity(network, x, bytes_per_number=8)
     check(found.factors.results, neurobench(wrapped(Exact(network)), x))
+
+
+class Gated(nn.Module):
+    """A layer of PyTorch's LSTM cells. Its second vector of biases is zero."""
+
+    def __init__(self, W_x, W_h, bias):
+        super().__init__()
+        self.cell = nn.LSTMCell(W_x.shape[1], W_h.shape[1], dtype=torch.float64)
+        arrays = {"weight_ih": W_x, "weight_hh": W_h, "bias_ih": bias, "bias_hh": 0}
+        for name, array in arrays.items():
+            parameter = getattr(self.cell, name)
+            parameter.data = torch.tensor(array).double().expand_as(parameter).clone()
+        for name in "hc":
+            zeros = torch.zeros(1, W_h.shape[1], dtype=torch.float64)
+            self.register_buffer(name, zeros)
+
+    def forward(self, x):
+        h, c = self.cell(x, (self.h.clone(), self.c.clone()))
+        self.h.copy_(h)
+        self.c.copy_(c)
+        return h
+
+
+class OneLayer(Stepped):
+    """A layer, whose outputs are those of the network."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def step(self, x):
+        return self.layer(x)
+
+
+def check_with_biases(found, expected, n_biases, n_zero, weights):
+    """As `check`, with what the package has more than a cell of LSTM needs.
+
+    It has two vectors of biases, of which one is zero here, and counts them as weights.
+    """
+    zeros = round(found.connection_sparsity * weights) + n_biases + n_zero
+    share = round(zeros / (weights + 2 * n_biases), 4)
+    assert share == expected["ConnectionSparsity"]
+    theirs = {
+        **expected,
+        "ConnectionSparsity": round(found.connection_sparsity, 4),
+        "Footprint": expected["Footprint"] - 8 * n_biases,
+    }
+    check(found.results, theirs)
+
+
+@pytest.mark.parametrize("kind", ["real", "binary", "mixed"])
+def test_a_layer_of_lstm(kind):
+    """With weights and biases that are zero, and a unit that receives nothing."""
+    n, size_in, rng = 6, 3, np.random.default_rng(4)
+    shapes = {"W_x": (4 * n, size_in), "W_h": (4 * n, n), "bias": 4 * n}
+    arrays = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+    for array in arrays.values():
+        array[rng.uniform(size=array.shape) < 0.4] = 0
+        array[2::n] = 0
+    x = rng.normal(size=(4, 12, size_in))
+    x[rng.uniform(size=x.shape) < 0.3] = 0
+    if kind == "binary":
+        x = np.sign(x)
+    if kind == "mixed":
+        x[1:3] = np.sign(x[1:3])
+    net = OneLayer(Gated(**arrays))
+    layer = LSTMLayer(**arrays, inputs=x)
+    np.testing.assert_allclose(net(torch.as_tensor(x[:1]))[0], layer.outputs[0])
+    found = complexity_of_layers([layer])
+    assert (found.effective_macs > 0) == (kind != "binary")
+    theirs = neurobench(wrapped(net), x)
+    zero = 4 * n - np.count_nonzero(arrays["bias"])
+    check_with_biases(found, theirs, 4 * n, zero, layer.weights.size)
+    assert 0 < found.activation_sparsity < 1
+
+
+class Squashed(nn.Tanh):
+    """Hyperbolic tangents, which the package does not look for."""
+
+
+class LMULayer(nn.Module):
+    """A layer of LMUs; signals are multiplied in the step in which they are there."""
+
+    def __init__(self, layer, w, form):
+        super().__init__()
+        w = {name: np.asarray(array, float) for name, array in w.items()}
+        A, B = (np.asarray(array, float) for array in (layer.A, layer.B))
+        self.kernels = nn.ModuleList(linear(w[f"W_{name}"]) for name in "xhm")
+        self.bias = nn.Parameter(torch.tensor(w["b"][:, 0]))
+        # multiplied out, encoders lead into the memory
+        before = B if form == "weights" else np.eye(1)
+        encoders = [linear(before @ w[f"e_{name}"]) for name in "xhm"]
+        self.encoders = nn.ModuleList(encoders)
+        self.feed = nn.Identity() if form == "weights" else linear(B)
+        self.memory = linear(A)
+        self.squashed = Squashed()
+        for name, size in (("h", layer.units), ("m", layer.order)):
+            self.register_buffer(name, torch.zeros(1, size, dtype=torch.float64))
+        self.later = None  # what the step before has sent
+
+    def forward(self, x):
+        if not (self.h.any() or self.m.any()):
+            self.later = 0, 0, 0
+        u, own, hidden = self.later
+        m = own + self.feed(self.encoders[0](x) + u)
+        current = self.kernels[0](x) + hidden + self.kernels[2](m) + self.bias
+        h = self.squashed(current)
+        self.h.copy_(h)
+        self.m.copy_(m)
+        self.later = (
+            self.encoders[1](h) + self.encoders[2](m),
+            self.memory(m),
+            self.kernels[1](h),
+        )
+        return h
+
+
+class Recurrent(Stepped):
+    """Layers of the Mackey-Glass experiment."""
+
+    def __init__(self, layers, form):
+        super().__init__()
+        made = []
+        for layer, w in layers:
+            if "e_x" in w:
+                made.append(LMULayer(layer, w, form))
+            elif "W_h" in w:
+                made.append(Gated(*gates(w)))
+            else:
+                made.append(linear(w["W"].astype(float), w["b"][:, 0].astype(float)))
+                made.append(Squashed() if layer.squashed else nn.Identity())
+        self.layers = nn.Sequential(*made)
+
+    def step(self, x):
+        return self.layers(x)
+
+
+def gates(w):
+    """Weights of an LSTM, with the gates in PyTorch's order."""
+    for name in ("W_x", "W_h", "b"):
+        i, f, o, g = np.split(w[name].astype(float), 4)
+        both = np.concatenate([i, f, g, o])
+        yield both[:, 0] if name == "b" else both
+
+
+@pytest.mark.parametrize("form", ["factors", "weights"])
+@pytest.mark.parametrize("name", ["lstm", "lmu", "hybrid"])
+def test_recurrent_networks_of_mackey_glass(name, form):
+    stack = Stack(make_layers(name), [0])
+    rng = np.random.default_rng(5)
+    for k, weights in enumerate(stack.weights):
+        drawn = {n: rng.normal(0, 0.2, w.shape) for n, w in weights.items()}
+        drawn["b"] += 0.5
+        stack.weights[k] = {n: w.astype(np.float32) for n, w in drawn.items()}
+    x = rng.normal(size=(1, 20, 1))
+    layers = layers_of_stack(stack, 0)
+    net = Recurrent(layers, form)
+    answers = stack.answer(x.transpose(1, 0, 2)[..., None].astype(np.float32))
+    outputs = net(torch.as_tensor(x)).numpy()
+    np.testing.assert_allclose(outputs[0], answers[:, 0, :, 0], atol=1e-5)
+    found = getattr(measure_recurrent(layers, x), form)
+    theirs = neurobench(wrapped(net), x)
+    biases = sum(len(w["b"][0]) for w in stack.weights if "W_h" in w and "e_x" not in w)
+    assert bool(biases) == (name != "lmu")
+    theirs["Footprint"] = (theirs["Footprint"] - 8 * biases) / 2  # of 8 bytes a number
+    assert theirs.pop("ConnectionSparsity") < 0.02  # of biases that are not needed
+    found = {**found.results, "ConnectionSparsity": 0}
+    check(found, {**theirs, "ConnectionSparsity": 0})
