@@ -209,6 +209,10 @@ def test_two_files_have_many_names(tmp_path):
     both = np.concatenate([data.train.x, data.validation.x])[:, 0, 0]
     first = np.array(read_sequences(folder / "Waves_TRAIN.tsv").sequences)[:, 0, 0]
     assert sorted(both) == sorted(first)
+    whole = data.without_validation()
+    np.testing.assert_array_equal(whole.train.x[:, 0, 0], both)
+    sizes = [len(s.y) for s in (whole.train, whole.validation, whole.test)]
+    assert sizes == [16, 0, 6] and whole.train.lengths is None
     for path in (folder / "Waves_TEST.tsv", folder, folder / "Waves", str(folder)):
         assert equal_parts(data, load_sequences(path))
     other = load_sequences(folder, seed=1, shares=(0.4, 0.4, 0.2))

@@ -116,7 +116,8 @@ def test_the_command_line_asks_for_the_defaults_of_the_data():
     for data in ("mnist", "a/mnist.npz"):
         large = command.parse(["seqmnist", "--data", data]).arguments
         assert large == {**of_mnist, "data": data, "permuted": False}
-    assert experiment.complete({"data": "my.csv"})["units"] == small["units"]
+    of_own = experiment.complete({"data": "my.csv"})
+    assert of_own == {**defaults, **psmnist.OWN, "data": "my.csv"}
     argv = "psmnist --data mnist --orders 8,16 --rungs none --rates 300 --images 5"
     found = command.parse(argv.split()).arguments
     assert (found["orders"], found["rungs"]) == ((8, 16), ())
@@ -127,7 +128,7 @@ def test_the_command_line_asks_for_the_defaults_of_the_data():
 
 def test_tasks_of_earlier_versions_are_found_again():
     """Options that came later are in a task only where they differ from before."""
-    new = {"hidden", "hidden_rates", "hidden_synapse", "images_of"}
+    new = {"hidden", "hidden_rates", "hidden_synapse", "images_of", "keep", "initial"}
     trained, ladder = plan()
     assert not any(new & set(task) for task in (*trained, *ladder))
     same, others = plan(hidden=("real", "relu"), images_of="validation")
@@ -136,6 +137,10 @@ def test_tasks_of_earlier_versions_are_found_again():
     assert sum(task.get("hidden") == "relu" for task in others) == len(ladder)
     _, on_chip = plan(rungs=("loihi",), hidden=("real", "relu"))
     assert not any("hidden" in task for task in on_chip)
+    with pytest.raises(
+        ValidationError, match="images_of.*if the last weights are kept"
+    ):
+        plan(keep="last", images_of="validation")
     with pytest.raises(ValidationError, match="hidden.*must be real for units of tanh"):
         plan(activation="tanh", hidden=("relu",))
 
@@ -220,9 +225,20 @@ def test_files_of_unequal_lengths_have_a_command(unequal):
     assert request.folder.name == "classify-Slopes"
     arguments = request.arguments
     assert (arguments["batch_size"], arguments["keep"]) == (10, "last")
-    trained = request.experiment.plan(arguments)[0].tasks
+    training, ladder = request.experiment.plan(arguments)
+    trained = training.tasks
     assert {task["keep"] for task in trained} == {"last"}
+    assert {task["initial"] for task in trained} == {"standardized"}
+    # as many neurons for each of two channels as for the only one of images
+    done = SweepResult(pd.DataFrame(), [], 0, 0, trained)
+    assert {task["neurons"] for task in ladder.tasks(done)} == {1000, 4000}
+    _, of_images = plan(neurons=None)
+    assert {task["neurons"] for task in of_images} == {500, 2000}
     data = sources.load(str(unequal), False)
     assert data.shape == (10, 2) and sorted(set(data.test.lengths)) == [6, 7, 8, 9, 10]
+    # what is not needed to choose by is trained on
+    held_out, whole = data.validation, sources.load(str(unequal), False, "last")
+    assert len(whole.train.y) == len(data.train.y) + len(held_out.y) == 24
+    np.testing.assert_array_equal(whole.train.mask[-1], held_out.mask[-1])
     with pytest.raises(ValidationError, match="permuted: must be False, as with the"):
         experiment.plan(experiment.complete({"data": str(unequal)}))

@@ -262,6 +262,11 @@ def test_training_is_drawn_from_the_files_of_the_networks(tmp_path):
     losses, errors = plot_training(tmp_path, frame).axes
     assert losses.lines[1].get_ydata().tolist() == [0.9, 0.6]
     assert errors.lines[0].get_ydata()[0] == 50
+    alone = {name: history[name] for name in ("epoch", "loss")}
+    text = {"about": {"about": {"history": alone}}}
+    write_archive(tmp_path / "models" / "0.npz", {}, text)
+    (losses,) = plot_training(tmp_path, frame).axes
+    assert losses.lines[0].get_ydata().tolist() == [1.0, 0.5]
 
 
 def test_no_trials_no_page(tmp_path):

@@ -9,6 +9,7 @@ from nengo.exceptions import ValidationError
 from spiking_lmu import training
 from spiking_lmu.data.archives import read_archive
 from spiking_lmu.training.descent import Descent
+from spiking_lmu.training.weights import draw_weights
 from training_cases import STEPS, classifier, fit, regression, sequences, weights
 
 
@@ -133,6 +134,25 @@ def test_the_last_weights_can_be_kept(tmp_path):
     assert kept
     with pytest.raises(ValidationError, match="patience: must be None .* last weights"):
         fit(classifier(), **same, keep="last", patience=1)
+
+
+def test_drawn_weights_may_be_those_of_standardized_inputs():
+    """Then each is divided by what its input is divided by, and nothing else is."""
+    still = {"epochs": 1, "learning_rate": 1e-12, "initial": "standardized"}
+    plain, standardized = classifier(), classifier()
+    draw_weights(plain, 0)
+    drawn = {name: c.transform.init for name, c in plain.kernels.items()}
+    fit(standardized, **still)
+    x, _ = sequences()
+    rms = [np.sqrt(np.mean(m**2, axis=0)) for m in (x[:, -1], plain.final_states(x))]
+    assert rms[1].max() > 2 * rms[1].min()
+    for name, scale in zip(("W_x", "W_m", "readout"), (*rms, 1)):
+        stored = standardized.kernels[name].transform.init
+        np.testing.assert_allclose(stored * scale, drawn[name], rtol=1e-4, atol=1e-6)
+    fit(plain, **still)  # whose weights are there already
+    for name, connection in plain.kernels.items():
+        stored = connection.transform.init
+        np.testing.assert_allclose(stored, drawn[name], rtol=1e-4, atol=1e-6)
 
 
 def test_calling_again_goes_on(trained):

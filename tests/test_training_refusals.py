@@ -23,6 +23,7 @@ BAD = {
     "warm_up": [-1, STEPS],
     "form": ["both"],
     "keep": ["first"],
+    "initial": ["drawn", None],
     "seed": [-1, 0.5],
     "validation": [3, (1, 2, 3)],
 }

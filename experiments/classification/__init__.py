@@ -38,11 +38,13 @@ LARGE: dict[str, Any] = {
 # for sequences of users, of which there are often less than a hundred: chosen on eight
 # sets of the UCR and UEA archives (docs/data.md)
 OWN: dict[str, Any] = {
+    "units": 300,
     "epochs": 100,
     "batch_size": 10,
-    "noise": 0.1,
+    "noise": 0.05,
     "dropout": 0.5,
     "keep": "last",
+    "initial": "standardized",
 }
 
 

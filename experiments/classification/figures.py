@@ -287,6 +287,8 @@ def histories(
 def plot_training(folder: str | os.PathLike[str], frame: pd.DataFrame) -> Figure:
     """Loss, and error on validation sequences, against epochs; a line a network.
 
+    Of networks that were trained without validation sequences, only the loss.
+
     Parameters
     ----------
     folder : path
@@ -297,35 +299,44 @@ def plot_training(folder: str | os.PathLike[str], frame: pd.DataFrame) -> Figure
     check_trials(frame)
     found = list(histories(folder, frame))
     shades = style.order_colours(order for order, _ in found)
-    figure = style.new_figure("double", 0.38)
-    losses, errors = figure.subplots(1, 2)
+    held_out = [epochs for _, epochs in found if "validation_loss" in epochs]
+    if not held_out:
+        figure = style.new_figure("single", 0.75)
+        panels = [figure.subplots()]
+    else:
+        figure = style.new_figure("double", 0.38)
+        panels = list(figure.subplots(1, 2))
+    losses, errors = panels[0], panels[-1]
     for order, epochs in found:
         look = {"color": shades[order], "linewidth": 0.9}
         losses.plot(epochs["epoch"], epochs["loss"], linestyle=(0, (3, 1.5)), **look)
+        if "validation_loss" not in epochs:
+            continue
         losses.plot(epochs["epoch"], epochs["validation_loss"], **look)
         wrong = 100 * (1 - epochs["validation_accuracy"])
         errors.plot(epochs["epoch"], wrong.where(wrong > 0), **look)
         best = int(epochs["validation_loss"].idxmin())
         style.points(errors, best + 1, wrong[best], color=shades[order])
-    for ax in (losses, errors):
+    for ax in panels:
         if found:
             style.log_axis(ax.yaxis)
         ax.set_xlabel("Epoch")
     losses.set_ylabel("Cross entropy")
-    errors.set_ylabel("Validation error (%)")
-    style.letters([losses, errors])
-    _add_training_legend(figure, shades)
+    if held_out:
+        errors.set_ylabel("Validation error (%)")
+        style.letters(panels)
+    _add_training_legend(figure, shades, bool(held_out))
     return figure
 
 
-def _add_training_legend(figure: Figure, shades: dict[float, str]) -> None:
+def _add_training_legend(
+    figure: Figure, shades: dict[float, str], held_out: bool
+) -> None:
     look: dict[str, Any] = {"color": style.QUIET, "linewidth": 0.9}
     dot: dict[str, Any] = {"color": style.QUIET, "linestyle": "none", "marker": "o"}
-    entries = [
-        style.entry("training", linestyle=(0, (3, 1.5)), **look),
-        style.entry("validation", **look),
-        style.entry("kept", **dot),
-    ]
+    entries = [style.entry("training", linestyle=(0, (3, 1.5)), **look)]
+    if held_out:
+        entries += [style.entry("validation", **look), style.entry("kept", **dot)]
     entries += [
         style.entry(f"$d = {order}$", color=shade, linewidth=2.2)
         for order, shade in shades.items()

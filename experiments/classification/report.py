@@ -114,6 +114,9 @@ def _with_intervals(rows: pd.DataFrame) -> list[str]:
 
 
 def _training_table(trained: pd.DataFrame) -> pd.DataFrame:
+    chosen_by = {}
+    if "validation_accuracy" in trained:
+        chosen_by = {"Validation, %": _percents(trained, "validation_accuracy")}
     return pd.DataFrame(
         {
             "Order": trained["order"],
@@ -121,7 +124,7 @@ def _training_table(trained: pd.DataFrame) -> pd.DataFrame:
             "Parameters": trained["parameters"].astype(int),
             "Networks": trained["networks"],
             "Correct, %": _with_intervals(trained),
-            "Validation, %": _percents(trained, "validation_accuracy"),
+            **chosen_by,
             "Seconds": trained["train_seconds"],
         }
     )

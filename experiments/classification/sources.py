@@ -14,10 +14,11 @@ from spiking_lmu.validation import refusal
 _LOADED: dict[tuple[Any, ...], Dataset] = {}
 
 
-def load(data: str, permute: bool) -> Dataset:
+def load(data: str, permute: bool, keep: str = "best") -> Dataset:
     """The data of a task: ``"digits"``, ``"mnist"``, or a file.
 
-    They are read once in each process, files again when they have changed.
+    They are read once in each process, files again when they have changed. If the
+    weights to ``keep`` are the last ones, no sequences are for validation.
     """
     state = [(f.stat().st_mtime_ns, f.stat().st_size) for f in data_files(data)]
     key = (data, permute, *state)
@@ -35,7 +36,8 @@ def load(data: str, permute: bool) -> Dataset:
             )
             raise refusal("permuted", permute, allowed)
         _LOADED[key] = datasets.permuted(found) if permute else found
-    return _LOADED[key]
+    found = _LOADED[key]
+    return found.without_validation() if keep == "last" else found
 
 
 def is_mnist(data: Any) -> bool:

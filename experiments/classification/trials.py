@@ -37,6 +37,7 @@ from spiking_lmu.networks import SequenceNetwork, measure_complexity, run_sequen
 from spiking_lmu.networks.hidden_units import ACTIVATIONS
 from spiking_lmu.neurons import LINEAR, NEURON_TYPES
 from spiking_lmu.training.descent import KEPT
+from spiking_lmu.training.fitting import INITIAL
 from spiking_lmu.validation import refusal
 
 RUNGS = (*NEURON_TYPES, "loihi")
@@ -46,6 +47,7 @@ REAL = "real"
 HIDDEN = (REAL, *LINEAR)
 OF_HIDDEN = ("hidden", "hidden_rates", "hidden_synapse")  # of neurons, not of training
 IMAGES_OF = ("test", "validation")
+NEURONS = (500, 2000)  # of the memory of each channel
 CHIP_NEURONS = "lif"  # others are discharged by negative currents on the chip
 PART, CHIP_PART = 500, 100  # sequences after which the results of a run are kept
 # what a training, and the name of its file, depend on
@@ -68,9 +70,10 @@ def make_tasks(
     noise: Annotated[float, Range(0, 10)] = 0.3,
     dropout: Annotated[float, Range(0, 0.95)] = 0.1,
     keep: Annotated[str, OneOf(KEPT)] = "best",
+    initial: Annotated[str, OneOf(INITIAL)] = "plain",
     rungs: Annotated[Sequence[str] | None, OneOf(RUNGS)] = LADDER,
     ladder_orders: Annotated[Sequence[int] | None, Range(1, 2000)] = None,
-    neurons: Annotated[Sequence[int], Range(1, 10**7)] = (500, 2000),
+    neurons: Annotated[Sequence[int] | None, Range(1, 10**7)] = None,
     presentations: Annotated[Sequence[int], Range(1, 1000)] = (4, 16),
     images: Annotated[int | None, Range(1)] = 200,
     chip_images: Annotated[int, Range(1)] = 100,
@@ -117,7 +120,11 @@ def make_tasks(
         Share of hidden units that are omitted in each step of training.
     keep : str
         Weights that a trained network keeps: ``best``, those of the epoch with the
-        lowest loss on validation sequences; or the ``last``.
+        lowest loss on validation sequences; or the ``last``, after training on the
+        validation sequences, too.
+    initial : str
+        Inputs that initial weights are drawn for: ``plain``, as they are; or
+        ``standardized``, state variables divided by their root mean square.
     rungs : sequence of str, optional
         Neurons of the memory. With the tuning curves of LIF neurons: ``poisson``
         (independent), ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
@@ -127,8 +134,9 @@ def make_tasks(
         neurons on the emulator of the chip; or ``none``.
     ladder_orders : sequence of int, optional
         Orders whose networks are run in neurons; by default all.
-    neurons : sequence of int
-        Numbers of neurons of the memory, over all state variables.
+    neurons : sequence of int, optional
+        Numbers of neurons of the memory, over all state variables of all channels; by
+        default 500 and 2,000 for each channel.
     presentations : sequence of int
         Steps of 1 ms for which each pixel is shown.
     images : int, optional
@@ -154,13 +162,16 @@ def make_tasks(
         is read.
     images_of : str
         Images that are run in neurons: those of the ``test`` set; or those of the
-        ``validation`` set, to choose neurons by.
+        ``validation`` set, to choose neurons by. The latter requires ``keep best``.
     seed : int
         Seed from which all other seeds are derived.
     """
     rungs = rungs or ()
     size = 1  # a file that cannot be read is refused before any run
     of_file: dict[str, Any] = {}  # a file that has changed is trained on again
+    if images_of == "validation" and keep == "last":
+        allowed = "test if the last weights are kept: no sequences are for validation"
+        raise refusal("images_of", images_of, allowed)
     if not isinstance(data, str):
         raise refusal("data", data, "digits, mnist, or the name of a file")
     if data not in ("digits", "mnist"):
@@ -186,9 +197,11 @@ def make_tasks(
             "seed": derived_seed(seed, trial),
             # only what differs from earlier versions, whose trials remain
             **({} if keep == "best" else {"keep": keep}),
+            **({} if initial == "plain" else {"initial": initial}),
         }
         for order, trial in product(orders, range(trainings))
     ]
+    totals = [size * n for n in NEURONS] if neurons is None else neurons
     ladder = []
     of_hidden = {"hidden_rates": hidden_rates, "hidden_synapse": hidden_synapse}
     run_in_neurons = [t for t in trained if t["order"] in (ladder_orders or orders)]
@@ -199,7 +212,7 @@ def make_tasks(
         raise refusal("hidden", hidden, f"{REAL} for units of {activation}")
     for one, rung, presentation in product(run_in_neurons, rungs, presentations):
         chip = rung == "loihi"
-        for total in (chip_neurons,) if chip else neurons:
+        for total in (chip_neurons,) if chip else totals:
             if total < (n_states := one["order"] * size):
                 name = "chip_neurons" if chip else "neurons"
                 allowed = f"at least one for each of {n_states} state variables"
@@ -239,7 +252,8 @@ def _of_trained(ladder: list[dict[str, Any]], done: SweepResult) -> list[Any]:
 
 
 def _of_training(task: dict[str, Any]) -> dict[str, Any]:
-    return {k: task[k] for k in (*OF_TRAINING, "checksum", "keep") if k in task}
+    names = (*OF_TRAINING, "checksum", "keep", "initial")
+    return {k: task[k] for k in names if k in task}
 
 
 def model_path(folder: str | Path, task: dict[str, Any]) -> Path:
@@ -260,7 +274,8 @@ def run_task(
 
 def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str, Any]:
     """Train a network with an exact memory, keep it, and test it."""
-    dataset = load(task["data"], task["permuted"])
+    keep = task.get("keep", "best")
+    dataset = load(task["data"], task["permuted"], keep)
     path = model_path(folder, task)
     n_steps, size = dataset.shape
     network = SequenceNetwork(
@@ -280,23 +295,26 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
 
     path.parent.mkdir(parents=True, exist_ok=True)
     checkpoint = path.with_suffix(".checkpoint")
+    held_out = dataset.validation.x, dataset.validation.y
     result = training.fit(
         network,
         dataset.train.x,
         dataset.train.y,
         loss="crossentropy",
-        validation=(dataset.validation.x, dataset.validation.y),
+        validation=held_out if keep == "best" else None,
         epochs=epochs,
         batch_size=task["batch_size"],
         learning_rate=falling,
         noise=task["noise"] or None,
         dropout=task["dropout"],
         checkpoint=checkpoint,
-        keep=task.get("keep", "best"),
+        keep=keep,
+        initial=task.get("initial", "plain"),
         seed=task["seed"],
         progress=progress,
     )
     history = result.history.to_dict("list")
+    chosen_by = {k: v for k, v in history.items() if k == "validation_accuracy"}
     about = {
         "task": "classification",
         "data": task["data"],
@@ -319,7 +337,7 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
         "parameters": result.n_parameters,
         "form": result.form,
         "best_epoch": result.best_epoch,
-        "validation_accuracy": history["validation_accuracy"][result.best_epoch - 1],
+        **{name: values[result.best_epoch - 1] for name, values in chosen_by.items()},
         "train_seconds": result.seconds,
         "run_seconds": 0.0,
         "spikes_per_image": 0.0,
@@ -332,7 +350,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
     """Run a trained network with a memory of neurons on test sequences.
 
     On validation sequences, if the task says so."""
-    dataset = load(task["data"], task["permuted"])
+    dataset = load(task["data"], task["permuted"], task.get("keep", "best"))
     chip = task["rung"] == "loihi"
     seed = task["seed"] % 2**31
     n_states = task["order"] * dataset.shape[1]

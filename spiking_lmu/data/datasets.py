@@ -96,6 +96,16 @@ class Dataset:
         steps, size = self.train.x.shape[1:]
         return int(steps), int(size)
 
+    def without_validation(self) -> Dataset:
+        """The same, with the validation sequences among those for training."""
+        parts = self.train, self.validation
+        lengths = None
+        if self.train.lengths is not None or self.validation.lengths is not None:
+            lengths = np.concatenate([part.mask.sum(axis=1) for part in parts])
+        x, y = (np.concatenate([getattr(p, name) for p in parts]) for name in "xy")
+        none = self.validation[:0]
+        return replace(self, train=Split(x, y, lengths), validation=none)
+
 
 def mnist(path: str | os.PathLike[str] | None = None) -> Dataset:
     """Handwritten digits, 784 pixels one after the other, from 0 to 1.

@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+#: Inputs that weights are drawn for.
+INITIAL = ("plain", "standardized")
+
+
 @dataclass(frozen=True, eq=False)
 class Training:
     """What training gave, beside the weights in the network.
@@ -107,6 +111,7 @@ def fit(
     warm_up: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     keep: str = "best",
+    initial: str = "plain",
     form: str = "auto",
     dt: float | None = None,
     seed: int = 0,
@@ -163,6 +168,11 @@ def fit(
         lowest loss on the validation data, or the last ones without such data; with
         ``"last"`` the last ones, for instance if few validation data would choose by
         chance.
+    initial : str
+        Inputs that weights are drawn for, if they are distributions. With ``"plain"``,
+        inputs as they are. With ``"standardized"``, inputs divided by their root mean
+        square, so that all state variables of a memory weigh the same at the beginning;
+        in parallel form only.
     form : str
         ``"auto"``, ``"parallel"`` or ``"sequential"``.
     dt : float, optional
@@ -190,6 +200,7 @@ def fit(
     check_network(network)
     check_choice("loss", loss, LOSSES)
     check_choice("keep", keep, KEPT)
+    check_choice("initial", initial, INITIAL)
     check_integer("epochs", epochs)
     check_integer("batch_size", batch_size)
     check_integer("warm_up", warm_up, low=0)
@@ -212,11 +223,14 @@ def fit(
         raise refusal("network", network, "a network with trainable weights")
 
     fix_seeds(network, seed)
-    draw_weights(network, seed)
+    drawn = draw_weights(network, seed)
     built = choose_form(network, list(x), list(y), form, dropout > 0, dt)
+    if initial == "standardized" and built.cut is None:
+        allowed = f"'plain' in sequential form ({built.reason})"
+        raise refusal("initial", initial, allowed)
     samples = samples_of(built, x, y, loss, warm_up)
     tests = None if held_out is None else samples_of(built, *held_out, loss, warm_up)
-    scales = built.standardize(samples.x)
+    scales = built.standardize(samples.x, drawn if initial == "standardized" else ())
     samples = samples.divided(scales)
     tests = None if tests is None else tests.divided(scales)
     batch_size = min(batch_size, len(samples))
@@ -224,6 +238,7 @@ def fit(
     plan = {
         "loss": loss, "batch_size": batch_size, "dropout": dropout, "seed": seed,
         "warm_up": warm_up, "form": built.name, "keep": keep,
+        "initial": initial,
         "noise": [float(np.linalg.norm(root)) for root in roots.values()],
         "data": [samples.fingerprint(), tests.fingerprint() if tests else 0],
         "rates": [float(_rate(learning_rate, k)) for k in range(min(epochs, 3))],

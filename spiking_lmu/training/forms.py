@@ -102,13 +102,17 @@ class Form:
             for node, entry in self.entries.items()
         }
 
-    def standardize(self, x: Arrays) -> Arrays:
+    def standardize(
+        self, x: Arrays, drawn: Collection[nengo.Connection] = ()
+    ) -> Arrays:
         """What to divide the entries by, (size,) each: their root mean squares.
 
         State variables of a memory differ in size by orders of magnitude, and gradient
         descent is slow to find out. The weights that hear them are multiplied here, so
-        that the network stays the same. Entries that anything else hears are left out.
+        that the network stays the same; except those of ``drawn``, connections of the
+        user's network. Entries that anything else hears are left out.
         """
+        as_drawn = {self.stand_ins[c] for c in drawn if c in self.stand_ins}
         learns = {c for o, c in self.stand_ins.items() if o in self.trainable}
         scales = {}
         for entry in self.entries.values() if self.cut else ():
@@ -127,7 +131,8 @@ class Form:
             scales[entry] = np.maximum(scale, SMALLEST * scale.max())
             for connection in heard:
                 self.scales[connection] = scales[entry]
-                connection.transform = connection.transform.init * scales[entry]
+                if connection not in as_drawn:
+                    connection.transform = connection.transform.init * scales[entry]
         return scales
 
     @contextmanager

@@ -47,19 +47,29 @@ def fix_seeds(network: nengo.Network, seed: int) -> None:
             obj.seed = seeds[obj]
 
 
-def draw_weights(network: nengo.Network, seed: int) -> None:
-    """Draw the weights that are still distributions and are to be trained."""
+def draw_weights(network: nengo.Network, seed: int) -> list[nengo.Connection]:
+    """Draw the weights that are still distributions and are to be trained.
+
+    Returns
+    -------
+    drawn : list of nengo.Connection
+        Those whose weights have been drawn.
+    """
+    drawn_now = []
     for k, c in enumerate(_trained_connections(network)):
         (number,) = np.random.SeedSequence([seed, k]).generate_state(1)
         rng = np.random.RandomState(number)
         if isinstance(getattr(c.transform, "init", None), Distribution):
+            drawn_now.append(c)
             drawn = c.transform.sample(rng=rng)
             if isinstance(c.transform, nengo.Dense):
                 c.transform = drawn
             else:
                 _set_weights(c, drawn)
         elif isinstance(c.transform, nengo.Sparse) and not _is_decoded(c):
+            drawn_now.append(c)
             _set_weights(c, np.array(_sparse(c).sample(rng=rng).data, dtype=float))
+    return drawn_now
 
 
 def _trained_connections(network: nengo.Network) -> list[nengo.Connection]:
