@@ -117,6 +117,7 @@ def make_model(
 def _make_update(tf: Any, model: Any, steps: int, learning_rate: float) -> Any:
     """A function of inputs and targets that improves the model a little, by Adam."""
     optimizer = tf.keras.optimizers.Adam(learning_rate, clipnorm=CLIP)
+    optimizer.build(model.trainable_variables)  # or the update would be traced twice
 
     @tf.function
     def update(x: Any, wanted: Any) -> None:

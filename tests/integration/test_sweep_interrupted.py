@@ -1,4 +1,4 @@
-"""A sweep that is killed again and again ends with what an undisturbed one gives.
+"""A sweep that is killed, twice, ends with what an undisturbed one gives.
 
 Run as a script, this file is the sweep that is killed.
 """
@@ -23,7 +23,7 @@ import pytest
 from spiking_lmu.experiments.sweeps.tasks import sweep
 from spiking_lmu.simulators import repeatable
 
-KILLS = 4  # every other one of the whole group of processes
+KILLS = 2  # of the process that runs the sweep, and of it and all of its workers
 JOBS = 2
 TASKS = [{"seed": seed, "rate": rate} for rate in (50, 100.5) for seed in range(30)]
 
@@ -98,7 +98,7 @@ def kill_midway(folder, moment, whole_group):
 
 
 @pytest.mark.slow
-def test_killed_again_and_again(tmp_path):
+def test_killed_twice_and_run_again(tmp_path):
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
     main(undisturbed, jobs=1)
