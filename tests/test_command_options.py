@@ -143,7 +143,8 @@ def test_bad_signal_files(capsys, tmp_path, name, content):
 
 def test_signal_and_rate_go_together(capsys, tmp_path):
     np.save(tmp_path / "signal.npy", np.sin(np.arange(1000.0)))
-    assert "--rate: is for a rec" in refused(capsys, "precision", "--rate", "100")
+    for name in ("--rate", "--channel"):
+        assert f"{name}: is for a rec" in refused(capsys, "precision", name, "100")
     error = refused(capsys, "precision", "--signal", "signal.npy")
     assert "argument --rate: must be given in samples per second" in error
     for rate in SIZES:

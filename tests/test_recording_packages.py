@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from nengo.exceptions import ValidationError
 
+from command_cases import refused
 from spiking_lmu import load_signal
 from spiking_lmu.data import recording_packages
+from spiking_lmu.experiments import command, precision
 
 RATE = 200
 TIMES = np.arange(2 * RATE) / RATE
@@ -43,6 +45,16 @@ def test_channels_of_a_polysomnogram(tmp_path, monkeypatch, package, ending, kin
         load_signal(path)
     with pytest.raises(ValidationError, match="rate: must be 200 per second"):
         load_signal(path, rate=100, channel=0)
+
+
+def test_precision_takes_a_channel(tmp_path, capsys):
+    path = str(write_edf(tmp_path / "sleep.edf"))
+    for channel, name in (("ECG II", "ECG II"), ("0", "Fp1")):
+        argv = ["precision", "--signal", path, "--channel", channel]
+        found = precision.prepare(command.parse(argv).arguments)["signal"]
+        np.testing.assert_allclose(found, load_signal(path, channel=name))
+    error = refused(capsys, "precision", "--signal", path)
+    assert "argument --channel: " in error and "0 (Fp1), 1 (ECG II)" in error
 
 
 def test_one_channel_needs_no_name(tmp_path):

@@ -28,11 +28,13 @@ ON_CHIP = {"neuron_types": ("poisson", "lif")}
 
 def prepare(arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments with the recording read, where it is a file."""
-    signal, rate = arguments["signal"], arguments["rate"]
+    of_file = {name: arguments[name] for name in ("rate", "dt", "channel")}
+    signal = arguments["signal"]
     if isinstance(signal, (str, os.PathLike)):
-        return {**arguments, "signal": load_signal(signal, rate, arguments["dt"])}
-    if rate is not None:
-        raise ValidationError("is for a recording, --signal FILE", attr="rate")
+        return {**arguments, "signal": load_signal(signal, **of_file)}
+    for name in ("rate", "channel"):
+        if of_file[name] is not None:
+            raise ValidationError("is for a recording, --signal FILE", attr=name)
     return arguments
 
 

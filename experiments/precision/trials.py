@@ -66,6 +66,7 @@ def make_tasks(
     generators: bool = True,
     signal: str | np.ndarray | None = None,
     rate: float | None = None,
+    channel: str | None = None,
     backend: Annotated[str, OneOf(backends.backends())] = "compiled",
     seed: int = 0,
 ) -> list[dict[str, Any]]:
@@ -116,12 +117,14 @@ def make_tasks(
         have the same tuning curves, at one order (6, or the nearest in ``orders``):
         over the numbers of neurons, and at lower rates.
     signal : str or (n,) or (n, 1) array_like, optional
-        A recording instead of white noise: the name of a file of one channel (.csv,
-        .tsv, .npy, .wav, .edf, .bdf or .hea), or values at steps of ``dt``, of mean 0
+        A recording instead of white noise: the name of a file (.csv, .tsv, .npy,
+        .wav, .edf, .bdf or .hea), or values at steps of ``dt``, of mean 0
         and rms 1, as returned by `load_signal`. It is multiplied by ``rms`` and
         repeated. Each trial starts at a different point of it.
     rate : float, optional
         Sampling rate of the recording in Hz, if the file does not contain it.
+    channel : str, optional
+        Name of a channel of the recording, or its number from 0, if it has several.
     backend : str
         Simulator: ``compiled``, that of this toolkit; ``nengo``, as a reference;
         ``nengo-dl``, on which the trials of a combination run as one minibatch with the
