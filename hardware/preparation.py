@@ -130,6 +130,14 @@ def _place(
 def _check_neurons(ensemble: nengo.Ensemble, memory: LegendreMemory | None) -> None:
     """Refuse neurons that the chip would replace by others, or that have no builder."""
     neuron_type = ensemble.neuron_type
+    if memory is not None and memory.noise_shaping:
+        raise ValidationError(
+            f"{memory} shapes its noise: it carries the errors of its decoded values "
+            "from one step to the next, for which the chip has no place; choose "
+            "noise_shaping=False, or leave its ensembles on the host by nengo_loihi's "
+            "on_chip",
+            attr="noise_shaping",
+        )
     if isinstance(neuron_type, nengo.AdaptiveLIF):
         # nengo-loihi would build nengo.LIF, their parent class
         raise ValidationError(

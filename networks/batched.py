@@ -246,8 +246,9 @@ class BatchedMemory:
         r, d = self.memory.realization, self.memory.order
         kind = self.memory.neuron_type
         poisson = not (kind.spiking and predictable(kind))
-        q = spiking_noise(r, self.populations[:d], poisson)
-        P = error_covariance(r, q)
+        shaped = self.memory.noise_shaping
+        q = spiking_noise(r, self.populations[:d], poisson, shaped)
+        P = error_covariance(r, q, noise_shaping=shaped)
         return r.T @ P @ r.T.T
 
 

@@ -12,7 +12,6 @@ from nengo.params import Default
 from numpy.typing import ArrayLike
 
 from spiking_lmu.decoders import decoder_solver
-from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.linear_systems import simulate
 from spiking_lmu.neurons import (
     ALLOCATIONS,
@@ -21,20 +20,20 @@ from spiking_lmu.neurons import (
     is_coordinated,
     poisson,
 )
-from spiking_lmu.noise import noise_rmse, spiking_noise
 from spiking_lmu.populations import Population
 from spiking_lmu.realization import Realization, check_realization, realize
 from spiking_lmu.signals import Spectrum
 from spiking_lmu.tuning_curves import tuning
 from spiking_lmu.validation import (
-    check_array,
     check_choice,
     check_column,
+    check_flag,
     check_integer,
     check_positive,
     refusal,
 )
 
+from .built_memory import built_populations, built_rmse
 from .configuration import configured
 from .expectations import InputSynapse, RangeCheck, expected_spectrum
 from .memory import Memory
@@ -101,6 +100,12 @@ class LegendreMemory(Memory):
     intercepts : nengo.dists.Distribution, optional
         Intercepts of the neurons, relative to the radius: `spread_intercepts` by
         default, or what the enclosing network's ``config`` sets.
+    noise_shaping : bool
+        Whether each population carries its error over: what it has sent too much or
+        too little in one step is taken from its drive in the next. The noise of spikes
+        and the distortion of decoders then hardly reach the state, since the memory
+        follows slow changes only. That takes one more number a population, and works
+        with all neuron types. See `noise`.
     size_in : int
         Number of input dimensions. Each has a memory of its own, with
         ``order * n_neurons`` neurons.
@@ -122,10 +127,13 @@ class LegendreMemory(Memory):
         removes most of the spikes' noise. The state follows the input of the step
         before; `add_readout` accounts for that.
     encoded : nengo.Node
-        The same state in the coordinates x, which the ensembles encode.
+        The same state in the coordinates x, which the ensembles encode; with noise
+        shaping, less the errors that they carry over.
     decoded : list of nengo.Node
         The values decoded from the ensembles, before the recurrent transform and
         synapse: one node of size ``order`` for each input dimension.
+    errors : list of nengo.Node
+        With noise shaping, the errors of the decoded values, as ``decoded``.
     ensembles : list of nengo.Ensemble
         ``size_in * order`` populations of one dimension each.
     n_neurons : int
@@ -166,6 +174,7 @@ class LegendreMemory(Memory):
         realization: Realization | None = None,
         max_rates: Distribution = Default,
         intercepts: Distribution | None = Default,
+        noise_shaping: bool = False,
         size_in: int = 1,
         label: str | None = None,
         seed: int | None = None,
@@ -180,6 +189,7 @@ class LegendreMemory(Memory):
         self.max_rates = configured("max_rates", max_rates, MAX_RATES)
         self.intercepts = configured("intercepts", intercepts, None)
         check_neurons(self.neuron_type, self.max_rates, self.intercepts)
+        self.noise_shaping = check_flag("noise_shaping", noise_shaping)
 
         if realization is None:
             spectrum = expected_spectrum(
@@ -202,6 +212,7 @@ class LegendreMemory(Memory):
         )
         n = self.order * self.size_in
         self.decoded: list[nengo.Node] = []
+        self.errors: list[nengo.Node] = []
         self._decoders: list[nengo.Connection] = []
         with self:
             self.input = nengo.Node(size_in=self.size_in, label="input")
@@ -218,11 +229,12 @@ class LegendreMemory(Memory):
         decoded = nengo.Node(size_in=self.order, label=f"decoded{of_input}")
         self.decoded.append(decoded)
         state = self.encoded[self.part(k)]
+        drive, first = self.encoded, self.part(k).start
+        if self.noise_shaping:
+            drive, first = self._add_drive(state, decoded, of_input), 0
         for i in range(self.order):
             ensemble = self._add_ensemble(i, f"x{i}{of_input}")
-            nengo.Connection(
-                self.encoded[self.part(k).start + i], ensemble, synapse=None
-            )
+            nengo.Connection(drive[first + i], ensemble, synapse=None)
             connection = nengo.Connection(
                 ensemble,
                 decoded[i],
@@ -238,6 +250,22 @@ class LegendreMemory(Memory):
         owner = str(self) if self.size_in == 1 else f"{self}, dimension {k},"
         synapse = InputSynapse(self.synapse.tau, self.dt, feed[:, 0], largest, owner)
         nengo.Connection(self.input[k], state, transform=feed, synapse=synapse)
+
+    def _add_drive(self, state: Any, decoded: nengo.Node, of_input: str) -> nengo.Node:
+        """Add the state less the errors of the last decoded values, and these errors.
+
+        It is a membrane of the whole population: it sums what arrives, and loses what
+        the population sends.
+        """
+        drive = nengo.Node(size_in=self.order, label=f"drive{of_input}")
+        errors = nengo.Node(size_in=self.order, label=f"errors{of_input}")
+        self.errors.append(errors)
+        nengo.Connection(state, drive, synapse=None)
+        nengo.Connection(decoded, errors, synapse=None)
+        nengo.Connection(drive, errors, transform=-1, synapse=None)
+        # a synapse of 0 passes a value on in the next step
+        nengo.Connection(errors, drive, transform=-self.realization.carried, synapse=0)
+        return drive
 
     def _add_ensemble(self, i: int, label: str) -> nengo.Ensemble:
         headroom = self.realization.headrooms[i]
@@ -357,15 +385,7 @@ class LegendreMemory(Memory):
         populations : list of Population
             In the order of ``ensembles``.
         """
-        if isinstance(self.neuron_type, nengo.Direct):
-            raise refusal("neuron_type", self.neuron_type, "a type other than Direct")
-        self._check_built(data, neuron_types)
-        if neuron_types is None:
-            neuron_types = getattr(data, "neuron_types", {})
-        return [
-            Population.solved(data, ensemble, connection, neuron_types.get(ensemble))
-            for ensemble, connection in zip(self.ensembles, self._decoders)
-        ]
+        return built_populations(self, self._decoders, data, neuron_types)
 
     def predict_rmse(
         self,
@@ -404,41 +424,8 @@ class LegendreMemory(Memory):
         """
         if isinstance(self.neuron_type, nengo.Direct):
             return 0.0
-        populations, d = self.populations(data, neuron_types), self.order
-        parts = [populations[k : k + d] for k in range(0, len(populations), d)]
-        squares = [
-            noise_rmse(self.realization, spiking_noise(self.realization, part), synapse)
-            ** 2
-            for part in parts
-        ]
-        if signal is not None:
-            u = self._check_signal(signal)
-            longest = max(self.synapse.tau, synapse or 0)
-            settled = int(np.ceil((self.theta + 5 * longest) / self.dt))
-            if len(u) <= settled:
-                raise refusal("signal", f"{len(u)} steps", f"of more than {settled}")
-            squares += [
-                distortion_rmse(self.realization, part, one, synapse, settled) ** 2
-                for part, one in zip(parts, u.T)
-            ]
-        return float(np.sqrt(sum(squares)))
-
-    def _check_built(self, data: Any, neuron_types: Any) -> None:
-        if not isinstance(data, Mapping) or not all(e in data for e in self.ensembles):
-            allowed = "sim.data of a simulator that has built this network"
-            raise refusal("data", data, allowed)
-        if neuron_types is not None and not isinstance(neuron_types, Mapping):
-            allowed = "sim.neuron_types of that simulator, or None"
-            raise refusal("neuron_types", neuron_types, allowed)
-
-    def _check_signal(self, signal: ArrayLike) -> np.ndarray:
-        """The input (n, size_in)."""
-        if self.size_in == 1:
-            return check_column("signal", signal)[:, None]
-        u = check_array("signal", signal, ndims=(2,))
-        if u.shape[1] != self.size_in:
-            raise refusal("signal", u.shape, f"of shape (n, {self.size_in})")
-        return u
+        populations = self.populations(data, neuron_types)
+        return built_rmse(self, populations, synapse, signal)
 
 
 def _lowpass(synapse: Any) -> nengo.Lowpass:

@@ -17,14 +17,17 @@ from .noise import check_populations
 from .populations import Population
 from .realization import Realization
 from .signals import lowpass
-from .validation import check_array, check_integer, check_positive
+from .validation import check_array, check_flag, check_integer, check_positive
 
 GRID = 2001  # values of each coordinate at which its tuning curves are evaluated
 BEYOND = 1.5  # the grid ends at this multiple of the radius
 
 
 def simulate_distorted(
-    realization: Realization, populations: Sequence[Population], u: ArrayLike
+    realization: Realization,
+    populations: Sequence[Population],
+    u: ArrayLike,
+    noise_shaping: bool = False,
 ) -> np.ndarray:
     """Run a memory whose neurons communicate by rates, without simulating neurons.
 
@@ -39,6 +42,8 @@ def simulate_distorted(
         One for each coordinate.
     u : (n,) array_like
         Input at each step.
+    noise_shaping : bool
+        As for `networks.LegendreMemory`.
 
     Returns
     -------
@@ -63,7 +68,8 @@ def simulate_distorted(
     grid = np.sinh(np.linspace(-1, 1, GRID)[:, None] * edges) * scales
     table = np.stack([p.decode(x) for p, x in zip(populations, grid.T)])
 
-    x = _compiled_steps()(a, recurrent, drive, scales, edges, grid, table)
+    carried = realization.carried * check_flag("noise_shaping", noise_shaping)
+    x = _compiled_steps()(a, recurrent, drive, carried, scales, edges, grid, table)
     return x @ realization.T.T
 
 
@@ -71,6 +77,7 @@ def _steps(
     a: float,
     recurrent: np.ndarray,
     drive: np.ndarray,
+    carried: np.ndarray,
     scales: np.ndarray,
     edges: np.ndarray,
     grid: np.ndarray,
@@ -78,9 +85,12 @@ def _steps(
 ) -> np.ndarray:
     """The coordinates (n, d), step by step: a loop that Numba compiles."""
     x = np.zeros(drive.shape)
-    decoded = np.empty(drive.shape[1])
+    decoded = np.zeros(drive.shape[1])
+    encoded = np.zeros(drive.shape[1])
     for n in range(len(x) - 1):
-        for i, state in enumerate(x[n]):
+        for i in range(len(decoded)):
+            state = x[n, i] - carried[i] * (decoded[i] - encoded[i])
+            encoded[i] = state
             place = (np.arcsinh(state / scales[i]) / edges[i] + 1) * ((GRID - 1) / 2)
             below = int(min(max(place, 0.0), GRID - 1.000001))
             # between grid points, linear in the coordinate itself
@@ -112,6 +122,7 @@ def distortion_rmse(
     u: ArrayLike,
     synapse: float | None = None,
     settled: int = 0,
+    noise_shaping: bool = False,
 ) -> float:
     """RMSE of the state that the decoders' distortion causes, through the recurrence.
 
@@ -125,6 +136,8 @@ def distortion_rmse(
         Time constant of a filter through which the state is read, in seconds.
     settled : int
         Steps at the beginning that are not counted.
+    noise_shaping : bool
+        As for `networks.LegendreMemory`.
 
     Returns
     -------
@@ -138,7 +151,7 @@ def distortion_rmse(
     """
     if synapse is not None:
         synapse = check_positive("synapse", synapse)
-    error = simulate_distorted(realization, populations, u)
+    error = simulate_distorted(realization, populations, u, noise_shaping)
     error -= simulate(*realization.step, u) @ realization.T.T
     settled = check_integer("settled", settled, low=0, high=len(error) - 1)
     if synapse is not None:

@@ -7,6 +7,20 @@ enters the recurrence through :math:`G = \bar A - a I`, and what the memory make
 is the solution P of the discrete Lyapunov equation
 :math:`P = \bar A P \bar A^T + G Q G^T`. No constant is fitted.
 
+With noise shaping, each population carries its error over: its drive is the coordinate
+less the error of its last decoded value, as far as that error is still in the state
+(`Realization.carried`, D). A step then adds :math:`q_n - D q_{n-1}` instead of
+:math:`q_n`, which has little power at the low frequencies that the memory holds. As G
+and :math:`\bar A` commute, the error is
+
+.. math:: P = G Q G^T + R, \qquad
+          R = \bar A R \bar A^T + G (\bar A - D) Q (\bar A - D)^T G^T,
+
+where R would vanish if D were the whole of :math:`\bar A`: noise then leaves the memory
+after one step. Digital filters have it as error feedback (Higgins & Munson 1982), and
+networks of spiking neurons as spikes that are sent to correct an error (Boerlin et al.
+2013).
+
 The same holds for all neurons that spike independently of each other and of their own
 past, with the variance that their numbers of spikes have (`count_variance`); and for
 coordinated neurons with a random shift, whose decoded values vary less than the sum of
@@ -17,6 +31,11 @@ moving input late, that more neurons do not lower.
 References
 ----------
 LMU 2019, section 2.3.
+W. E. Higgins, D. C. Munson, "Noise reduction strategies for digital filters: error
+spectrum shaping versus the optimal linear state-space formulation", IEEE Transactions
+on Acoustics, Speech, and Signal Processing 30(6), 1982.
+M. Boerlin, C. K. Machens, S. Denève, "Predictive coding of dynamical variables in
+balanced spiking networks", PLOS Computational Biology 9(11), 2013.
 """
 
 from __future__ import annotations
@@ -40,6 +59,7 @@ from .populations import (
 from .realization import FEWEST_NEURONS, Realization, check_realization
 from .validation import (
     check_array,
+    check_flag,
     check_integer,
     check_number,
     check_positive,
@@ -69,11 +89,13 @@ def spiking_noise(
     realization: Realization,
     populations: Sequence[Population],
     poisson: bool = False,
+    noise_shaping: bool = False,
 ) -> np.ndarray:
     """Variance q (d,) of the noise that spikes add in each step.
 
     Rates are those of the expected input and of the noise itself, which moves the
-    state too: the two are found by iteration.
+    state too, and with noise shaping the drive of the populations: all are found by
+    iteration.
 
     Parameters
     ----------
@@ -83,6 +105,8 @@ def spiking_noise(
     poisson : bool
         Whether to take all spikes for Poisson, whatever the neurons are. For others,
         that is the form of the noise, but not its size.
+    noise_shaping : bool
+        As for `networks.LegendreMemory`.
 
     Raises
     ------
@@ -107,12 +131,24 @@ def spiking_noise(
                 for p, s in zip(populations, deviations)
             ]
         )
-        noise = np.diag(error_covariance(realization, q))
+        noise = np.diag(error_covariance(realization, q, None, noise_shaping))
+        if noise_shaping:
+            D, G = realization.carried, np.diag(_noise_input(realization))
+            noise = noise + q * D * (D - 2 * G)
     return q
 
 
+def _noise_input(realization: Realization) -> np.ndarray:
+    """G (d, d): what noise in the decoded values of a step adds to the state."""
+    Ad, _ = realization.step
+    return Ad - np.exp(-realization.dt / realization.tau) * np.eye(realization.order)
+
+
 def error_covariance(
-    realization: Realization, variances: ArrayLike, synapse: float | None = None
+    realization: Realization,
+    variances: ArrayLike,
+    synapse: float | None = None,
+    noise_shaping: bool = False,
 ) -> np.ndarray:
     r"""Covariance of the error that noise in the decoded values causes in the state.
 
@@ -125,6 +161,8 @@ def error_covariance(
         Time constant of one more lowpass filter through which the state is read, in
         seconds. None is the state as it arrives at the neurons, which is what
         `networks.LegendreMemory.output` gives.
+    noise_shaping : bool
+        As for `networks.LegendreMemory`.
 
     Returns
     -------
@@ -141,16 +179,19 @@ def error_covariance(
     d = realization.order
     if q.shape != (d,):
         raise refusal("variances", q.shape, f"{d} numbers, one for each coordinate")
-    Ad, _ = realization.step
-    G = Ad - np.exp(-realization.dt / realization.tau) * np.eye(d)
-    P = solve_discrete_lyapunov(Ad, (G * q) @ G.T)
+    F, G = realization.step[0], _noise_input(realization)
+    if check_flag("noise_shaping", noise_shaping):
+        # the noise of the last step is d more states, which the next step subtracts
+        F = np.block([[F, -G * realization.carried], [np.zeros((d, 2 * d))]])
+        G = np.vstack([G, np.eye(d)])
+    P = solve_discrete_lyapunov(F, (G * q) @ G.T)
     synapse = _check_synapse(synapse)
     if synapse is not None:
         # the filter is d more states y: y[n + 1] = a y[n] + b x[n]
         a, b = np.exp(-realization.dt / synapse), -np.expm1(-realization.dt / synapse)
-        cross = np.linalg.solve(np.eye(d) - a * Ad, Ad @ P)  # of y and x, over b
+        cross = np.linalg.solve(np.eye(len(F)) - a * F, F @ P)  # of y and x, over b
         P = b * (P + a * (cross + cross.T)) / (1 + a)
-    return (P + P.T) / 2
+    return (P + P.T)[:d, :d] / 2
 
 
 def _check_synapse(synapse: Any) -> float | None:
@@ -160,14 +201,17 @@ def _check_synapse(synapse: Any) -> float | None:
 
 
 def noise_rmse(
-    realization: Realization, variances: ArrayLike, synapse: float | None = None
+    realization: Realization,
+    variances: ArrayLike,
+    synapse: float | None = None,
+    noise_shaping: bool = False,
 ) -> float:
     """RMSE of the state m, in its original coordinates, that spiking noise causes.
 
     Parameters are those of `error_covariance`. The error of a state is the length of
     the vector: squares are summed over its dimensions and averaged over time.
     """
-    P = error_covariance(realization, variances, synapse)
+    P = error_covariance(realization, variances, synapse, noise_shaping)
     return float(np.sqrt(np.trace(realization.T @ P @ realization.T.T)))
 
 
@@ -179,6 +223,7 @@ def predict_rmse(
     neuron_type: NeuronType | None = None,
     max_rates: Distribution = MAX_RATES,
     intercepts: Distribution | None = None,
+    noise_shaping: bool = False,
     seed: int = 0,
 ) -> float:
     """RMSE of the decoded state that the noise of random spikes will cause.
@@ -206,6 +251,8 @@ def predict_rmse(
     max_rates, intercepts : nengo.dists.Distribution, optional
         Of the neurons; in Hz, and relative to the radius. Coordinated neurons all have
         the mean of the maximum rates.
+    noise_shaping : bool
+        As for `networks.LegendreMemory`.
     seed : int
         Seed of the populations.
 
@@ -250,9 +297,10 @@ def predict_rmse(
                 drawn, realization.radii, realization.headrooms
             )
         ]
-        variances += spiking_noise(realization, populations) / draws
+        noise = spiking_noise(realization, populations, noise_shaping=noise_shaping)
+        variances += noise / draws
     variances *= (drawn / neurons) ** (2 * _exponent(neuron_type))
-    return noise_rmse(realization, variances, synapse)
+    return noise_rmse(realization, variances, synapse, noise_shaping)
 
 
 def _exponent(neuron_type: NeuronType | None) -> float:

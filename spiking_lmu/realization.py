@@ -134,6 +134,14 @@ class Realization:
         """Ad (d, d) and Bd (d, 1) of x[n + 1] = Ad x[n] + Bd u[n]."""
         return self._in_coordinates(*discretize(self.A, self.B, self.dt))
 
+    @property
+    def carried(self) -> np.ndarray:
+        """(d,): what one step leaves of each coordinate in itself, the diagonal of Ad.
+
+        Noise shaping carries this share of an error over to the next step.
+        """
+        return np.diag(self.step[0])
+
     @cached_property
     def transforms(self) -> tuple[np.ndarray, np.ndarray]:
         """Recurrent (d, d) and input (d, 1) transform through the synapse."""

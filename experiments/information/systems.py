@@ -170,8 +170,9 @@ def spiking_memory(
     if not predictable(memory.neuron_type):
         return states, None
     T = memory.realization.T
-    q = spiking_noise(memory.realization, populations)
-    noise = T @ error_covariance(memory.realization, q) @ T.T
+    r, shaped = memory.realization, memory.noise_shaping
+    q = spiking_noise(r, populations, noise_shaping=shaped)
+    noise = T @ error_covariance(r, q, noise_shaping=shaped) @ T.T
     # zero-order hold is exact: that a value is held for many steps does not matter
     step = memory_step(order, window)
     return states, expected_memory(step, n_delays, noise / VARIANCE)

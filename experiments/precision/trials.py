@@ -365,7 +365,12 @@ def measure(
         "rmse": length_rmse(decoded[counted] - exact[counted]),
         "predicted_rmse": predicted,
         "distortion": distortion_rmse(
-            memory.realization, populations, u, tau, warm_up(task)
+            memory.realization,
+            populations,
+            u,
+            tau,
+            warm_up(task),
+            memory.noise_shaping,
         ),
         "state_rms": length_rmse(exact[counted]),
         "nrmse_window": window_nrmse(memory, decoded, u, tau, dt, counted),
