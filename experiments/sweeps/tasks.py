@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from nengo.exceptions import ValidationError
 from tqdm import tqdm
 
 from spiking_lmu.experiments.sweeps.store import Store, describe_context, encode
@@ -208,6 +209,11 @@ def check_folder(folder: Any) -> Path:
             raise ValueError("it has no name")
         path = Path(folder)
         path.mkdir(parents=True, exist_ok=True)
-    except (TypeError, ValueError, OSError) as error:
+    except OSError as error:
+        raise ValidationError(
+            f"must be a folder that can be made, but {path} cannot: {error.strerror}",
+            attr="folder",
+        ) from error
+    except (TypeError, ValueError) as error:
         raise refusal("folder", folder, f"a folder ({error})") from error
     return path
