@@ -386,7 +386,8 @@ class Experiment:
         Raises
         ------
         nengo.exceptions.ValidationError
-            If an argument is out of range.
+            If an argument is out of range, or the folder has the report of another
+            experiment.
         ImportError
             If a package that the experiment needs is not installed.
         OSError
@@ -394,6 +395,7 @@ class Experiment:
         """
         start = time.perf_counter()
         folder = Path(self.results_folder(arguments) if folder is None else folder)
+        pages.check_owner(folder, self.name)
         prepared = self.prepare(dict(arguments))
         done = self.execute(prepared, folder, jobs, scheduler, progress)
         result = Result(done.frame, prepared, done.finished, folder)

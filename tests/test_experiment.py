@@ -121,6 +121,15 @@ def test_the_toy_is_a_command(listed, capsys):
     assert (folder / "errors.svg").exists()
 
 
+def test_the_report_of_another_experiment_is_not_lost(tmp_path):
+    text = '{"experiment": "toy", "figures": ["errors"]}'
+    (tmp_path / "summary.json").write_text(text)
+    other = dataclasses.replace(toy, name="other")
+    with pytest.raises(ValidationError, match=f"folder: .*{tmp_path} has those of toy"):
+        other.publish({}, "other", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+
+
 def test_its_help_and_its_errors(listed, capsys):
     with pytest.raises(SystemExit):
         command.main(["toy", "--help"])

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
+from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.files import write_files
@@ -254,16 +255,45 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **known}
 
 
+def check_owner(folder: str | os.PathLike[str], name: str) -> None:
+    """Refuse a folder with the report of another experiment, which would be lost.
+
+    Parameters
+    ----------
+    folder : path
+    name : str
+        Of the experiment that is to write there.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the summary there names another one.
+    """
+    owner = _earlier(folder, "experiment")
+    if isinstance(owner, str) and owner != name:
+        raise ValidationError(
+            f"must be a folder without results of another experiment, but {folder} "
+            f"has those of {owner[:60]}: give another folder",
+            attr="folder",
+        )
+
+
+def _earlier(folder: str | os.PathLike[str], key: str) -> Any:
+    """What the summary of an earlier run says; None if it cannot be read."""
+    path = Path(folder, "summary.json")
+    try:
+        return json.loads(path.read_bytes())[key] if path.is_file() else None
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
 def _stale_figures(
     folder: str | os.PathLike[str], drawn: Mapping[str, bytes]
 ) -> list[Path]:
     """Figures that the summary of an earlier run lists and this run does not draw."""
-    path = Path(folder, "summary.json")
-    try:
-        earlier = json.loads(path.read_bytes())["figures"] if path.is_file() else []
-        names = [n for n in earlier if isinstance(n, str) and _NAME.fullmatch(n)]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return []
+    earlier = _earlier(folder, "figures")
+    listed = earlier if isinstance(earlier, list) else []
+    names = [n for n in listed if isinstance(n, str) and _NAME.fullmatch(n)]
     files = [f"{name}.{format}" for name in names for format in ("svg", "png")]
     return [Path(folder, file) for file in files if file not in drawn]
 
