@@ -273,7 +273,9 @@ def test_one_network_and_one_input_have_no_interval():
     ("inputs", "platforms"),
     [("published", "thesis-loihi,poisson-sim"), ("fresh", "thesis-loihi,matched-sim")],
 )
-def test_command_writes_everything(inputs, platforms, tmp_path):
+def test_command_writes_everything(inputs, platforms, tmp_path, request):
+    if inputs == "fresh":  # the same figures
+        request.getfixturevalue("without_figures")
     out = tmp_path / "out"
     command = (
         f"hardware --platforms {platforms} --studies platforms "

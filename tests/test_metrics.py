@@ -173,7 +173,7 @@ def test_errors_that_rise_are_taken_as_level():
 
 
 def test_floor_intervals_cover():
-    truth, covered, n_repeats = np.array([-1.0, 3.0, 0.01]), np.zeros(3), 40
+    truth, covered, n_repeats = np.array([-1.0, 3.0, 0.01]), np.zeros(3), 25
     for seed in range(n_repeats):
         data = trials(5, seed, exponent=-1, floor=0.01)
         fit = fit_floor(*data, n_bootstrap=100, seed=seed)
