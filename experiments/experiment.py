@@ -24,7 +24,7 @@ from spiking_lmu.compatibility import installation
 from spiking_lmu.experiments.arguments import DIVIDING, checked, execution
 from spiking_lmu.experiments.docstrings import of_run
 from spiking_lmu.experiments.pages import report as pages
-from spiking_lmu.experiments.pages.files import write_files
+from spiking_lmu.experiments.pages.files import check_owner, write_files
 from spiking_lmu.experiments.pages.templates import fill
 from spiking_lmu.experiments.sweeps.store import installed
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, join, sweep
@@ -395,7 +395,7 @@ class Experiment:
         """
         start = time.perf_counter()
         folder = Path(self.results_folder(arguments) if folder is None else folder)
-        pages.check_owner(folder, self.name)
+        check_owner(folder, self.name)
         prepared = self.prepare(dict(arguments))
         done = self.execute(prepared, folder, jobs, scheduler, progress)
         result = Result(done.frame, prepared, done.finished, folder)

@@ -1,11 +1,17 @@
-"""Files that appear whole or not at all."""
+"""Files of a results folder: they appear whole or not at all."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from nengo.exceptions import ValidationError
+
+SUMMARY = "summary.json"
 
 
 def write_files(folder: str | os.PathLike[str], files: Mapping[str, bytes]) -> None:
@@ -46,3 +52,36 @@ def _naming(path: Path) -> Iterator[None]:
         reason = error.strerror or str(error)
         text = f"cannot write {path.name} ({reason}); what was there is unchanged"
         raise OSError(error.errno or 0, text, str(path)) from error
+
+
+def read_summary(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """What the summary of an earlier run says; nothing if it cannot be read."""
+    path = Path(folder, SUMMARY)
+    try:
+        facts = json.loads(path.read_bytes()) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def check_owner(folder: str | os.PathLike[str], name: str) -> None:
+    """Refuse a folder with the report of another experiment, which would be lost.
+
+    Parameters
+    ----------
+    folder : path
+    name : str
+        Of the experiment that is to write there.
+
+    Raises
+    ------
+    nengo.exceptions.ValidationError
+        If the summary there names another one.
+    """
+    owner = read_summary(folder).get("experiment")
+    if isinstance(owner, str) and owner != name:
+        raise ValidationError(
+            f"must be a folder without results of another experiment, but {folder} "
+            f"has those of {owner[:60]}: give another folder",
+            attr="folder",
+        )

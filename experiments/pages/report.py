@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
-from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.pages import style
-from spiking_lmu.experiments.pages.files import write_files
+from spiking_lmu.experiments.pages.files import SUMMARY, read_summary, write_files
 from spiking_lmu.experiments.sweeps.store import installed
 from spiking_lmu.validation import check_number, refusal
 
@@ -203,7 +202,7 @@ def write(
     page = _page(report, facts, table, drawn, figures)
     stale = _stale_figures(folder, drawn)
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    files = {"trials.csv": table, "summary.json": text.encode(errors=LEGIBLE)}
+    files = {"trials.csv": table, SUMMARY: text.encode(errors=LEGIBLE)}
     write_files(folder, {**files, **drawn, "report.html": page})
     for path in stale:
         path.unlink(missing_ok=True)
@@ -255,43 +254,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **known}
 
 
-def check_owner(folder: str | os.PathLike[str], name: str) -> None:
-    """Refuse a folder with the report of another experiment, which would be lost.
-
-    Parameters
-    ----------
-    folder : path
-    name : str
-        Of the experiment that is to write there.
-
-    Raises
-    ------
-    nengo.exceptions.ValidationError
-        If the summary there names another one.
-    """
-    owner = _earlier(folder, "experiment")
-    if isinstance(owner, str) and owner != name:
-        raise ValidationError(
-            f"must be a folder without results of another experiment, but {folder} "
-            f"has those of {owner[:60]}: give another folder",
-            attr="folder",
-        )
-
-
-def _earlier(folder: str | os.PathLike[str], key: str) -> Any:
-    """What the summary of an earlier run says; None if it cannot be read."""
-    path = Path(folder, "summary.json")
-    try:
-        return json.loads(path.read_bytes())[key] if path.is_file() else None
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-
-
 def _stale_figures(
     folder: str | os.PathLike[str], drawn: Mapping[str, bytes]
 ) -> list[Path]:
     """Figures that the summary of an earlier run lists and this run does not draw."""
-    earlier = _earlier(folder, "figures")
+    earlier = read_summary(folder).get("figures")
     listed = earlier if isinstance(earlier, list) else []
     names = [n for n in listed if isinstance(n, str) and _NAME.fullmatch(n)]
     files = [f"{name}.{format}" for name in names for format in ("svg", "png")]
