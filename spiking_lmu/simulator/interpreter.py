@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import numba
 import numpy as np
 from numba import types
@@ -31,13 +32,17 @@ ANNOUNCED_AFTER = 1.0  # seconds
 
 
 def _fingerprint() -> str:
-    """What all of this package's kernels read, for Numba looks at this file only."""
+    """All that compiled code depends on, except for the types of its arguments."""
     here = Path(__file__).parent
-    files = [here / "opcodes.py", *sorted((here / "kernels").glob("*.py"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    files = [Path(__file__), here / "opcodes.py", *sorted(here.glob("kernels/*.py"))]
+    parts = [file.read_bytes() for file in files]
+    features = llvmlite.binding.get_host_cpu_features().flatten()
+    for word in (numba.__version__, llvmlite.binding.get_host_cpu_name(), features):
+        parts.append(word.encode())
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
-def _interpreter(fingerprint: str) -> Any:
+def _interpreter() -> Any:
     def run(
         code: Any,
         begin: int,
@@ -54,8 +59,6 @@ def _interpreter(fingerprint: str) -> Any:
         lanes: Any,
     ) -> None:
         """Go on from `begin` in the step `first` to `end` in the step `last`."""
-        # a variable of the closure, and so a part of the key in Numba's cache
-        _ = fingerprint
         for row in range(first, last + 1):
             here = begin if row == first else 0
             stop = end if row == last else len(code)
@@ -155,28 +158,57 @@ def load_interpreter(
     """
     key = np.dtype(dtype), minibatch
     if key not in _COMPILED:
-        function = _interpreter(_fingerprint())
-        try:
-            dispatcher = numba.njit(function, cache=True, nogil=True)
-        except RuntimeError:  # no folder is writable
-            warnings.warn(
-                "Numba finds no folder for compiled code and compiles anew in each "
-                "process; set NUMBA_CACHE_DIR to a writable folder",
-                stacklevel=2,
-            )
-            dispatcher = numba.njit(function, nogil=True)
+        function = _interpreter()
+        # Numba names files by the function. Each has files of its own: processes that
+        # write at the same time would otherwise mix up theirs, for good.
+        lanes = "many" if minibatch else "one"
+        function.__qualname__ = f"{lanes}_{key[0].name}_{_fingerprint()}"
         word = threading.Timer(ANNOUNCED_AFTER, _announce)
         if announce:
             word.start()
         try:
-            signature = _signature(*key)
-            dispatcher.compile(signature)
+            _COMPILED[key] = _compiled(function, _signature(*key))
         finally:
             word.cancel()
-        # without the look at the types of arguments, which takes longer than a step of
-        # a small network, and never compiled anew, for an integer time step, say
-        _COMPILED[key] = dispatcher.get_overload(signature)
     return _COMPILED[key]
+
+
+def _compiled(function: Any, signature: tuple[Any, ...]) -> Any:
+    """The function for arguments of these types, from the disk if it is there."""
+    try:
+        dispatcher = numba.njit(function, cache=True, nogil=True)
+    except RuntimeError:  # no folder is writable
+        warnings.warn(
+            "Numba finds no folder for compiled code and compiles anew in each "
+            "process; set NUMBA_CACHE_DIR to a writable folder",
+            stacklevel=3,
+        )
+        dispatcher = numba.njit(function, nogil=True)
+    try:
+        return _overload(dispatcher, signature)
+    except Exception:  # whatever comes of files that are damaged
+        kept = Path(dispatcher.stats.cache_path or "")
+        files = [*kept.glob(f"*.{function.__qualname__}-*.nb[ci]")]
+        if not files:
+            raise
+        for file in files:
+            file.unlink(missing_ok=True)
+        return _overload(numba.njit(function, cache=True, nogil=True), signature)
+
+
+def _overload(dispatcher: Any, signature: tuple[Any, ...]) -> Any:
+    try:
+        dispatcher.compile(signature)
+    except OSError as error:  # it is compiled, but could not be written
+        warnings.warn(
+            f"the compiled simulator cannot be kept in {dispatcher.stats.cache_path} "
+            f"({error.strerror}), and each process compiles anew; set NUMBA_CACHE_DIR "
+            "to another folder",
+            stacklevel=5,
+        )
+    # without the look at the types of arguments, which takes longer than a step of
+    # a small network, and never compiled anew, for an integer time step, say
+    return dispatcher.get_overload(signature)
 
 
 def _announce() -> None:
