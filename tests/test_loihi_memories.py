@@ -156,15 +156,14 @@ def test_slow_synapses_keep_the_window(neuron_type):
 
     def window(states):
         """The theta whose linear memory the states are nearest to."""
-        thetas = THETA * np.linspace(0.85, 1.15, 61)
-        models = [discretize(*state_space(theta, ORDER), DT) for theta in thetas]
-        a = np.exp(-DT / 0.01)
-        lag = [
-            scipy.signal.lfilter([1 - a], [1, -a], simulate(*m, U), axis=0)
-            for m in models
-        ]
-        errors = [np.sum((x[SETTLED] - states) ** 2) for x in lag]
-        return thetas[int(np.argmin(errors))] / THETA
+        errors = [np.sum((x - states) ** 2) for x in lagging.values()]
+        return list(lagging)[int(np.argmin(errors))]
+
+    lagging, a = {}, np.exp(-DT / 0.01)  # states of linear memories by theta / THETA
+    for share in np.linspace(0.85, 1.15, 61):
+        states = simulate(*discretize(*state_space(THETA * share, ORDER), DT), U)
+        x = scipy.signal.lfilter([1 - a], [1, -a], states, axis=0)
+        lagging[share] = x[SETTLED]
 
     # neurons themselves make up for a little of it, or add to it
     windows = {target: window(states) for target, states in found.items()}
