@@ -11,6 +11,7 @@ from spiking_lmu.data.recordings import load_signal
 from spiking_lmu.experiments import channel
 from spiking_lmu.experiments.experiment import Experiment, Otherwise
 from spiking_lmu.experiments.precision.figures import plot
+from spiking_lmu.experiments.precision.laws import completed
 from spiking_lmu.experiments.sweeps.backends import needs
 from spiking_lmu.experiments.sweeps.backends import prepare as prepare_backend
 
@@ -42,6 +43,7 @@ experiment = Experiment.of_folder(
     __name__,
     "precision",
     prepare=prepare,
+    finish=completed,
     full=FULL_GRID,
     full_help="The publication grid, which takes days.",
     otherwise=(

@@ -12,6 +12,7 @@ from spiking_lmu.experiments.pages.means import by_type
 from spiking_lmu.experiments.pages.report import number
 from spiking_lmu.experiments.pages.templates import initial
 from spiking_lmu.experiments.precision import laws
+from spiking_lmu.experiments.precision.trials import SHAPED
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.neurons import COORDINATED
 
@@ -132,6 +133,8 @@ def plot_orders(frame: pd.DataFrame) -> Figure:
         if len(cell):
             name = kind if kind in COORDINATED else design.split("/")[0]
             look = {"marker": style.marker(name)}
+            if design.endswith(SHAPED):
+                look = _hollow(look["marker"], style.colour(name))
             label = f"{style.NAMES[kind]}, {design}"
             _cells(axes[0], cell, "order", style.colour(name), label, **look)
     axes[0].set_ylabel(f"RMSE with {most:,} neurons a dimension")
@@ -234,14 +237,14 @@ def plot_generators(frame: pd.DataFrame) -> Figure:
     ]
     if len(varied):
         text = f"{varied['total_neurons'].iloc[0]:,.0f} neurons at lower rates"
-        hollow = _hollow("o", style.INK)
+        hollow = {"color": style.INK, **_hollow("o", style.INK)}
         entries.append(style.entry(text, linestyle=style.DOTTED, **hollow))
     style.legend_above(figure, entries, ncols=4)
     return figure
 
 
 def _hollow(marker: str, color: str) -> dict[str, Any]:
-    look = {"color": color, "markeredgecolor": color, "markerfacecolor": "white"}
+    look = {"markeredgecolor": color, "markerfacecolor": "white"}
     return {**style.mark(marker), **look}
 
 
@@ -254,17 +257,63 @@ def _line(ax: Axes, cells: pd.DataFrame, x: str, hollow: bool = False) -> None:
     look: dict[str, Any] = {"color": color, "marker": marker}
     if hollow:
         cells = cells[cells["rate_factor"] < cells["rate_factor"].max()]
-        look = _hollow(marker, color)
+        look = {"color": color, **_hollow(marker, color)}
     ax.vlines(cells[x], cells["low"], cells["high"], color=color, lw=0.9, alpha=0.35)
     style.points(ax, cells[x], cells["rmse"], **look)
 
 
+@style.rc()
+def plot_shaping(frame: pd.DataFrame) -> Figure:
+    """RMSE with and without noise shaping against m, one panel an order."""
+    trials, gains = laws.grid(frame), laws.shaping_gains(frame)
+    design = gains["design"].iloc[-1]
+    orders = sorted(gains["order"].unique())
+    columns = min(len(orders), ABREAST)
+    rows = -(-len(orders) // columns)
+    figure = style.new_figure("double", (0.52 if columns > 1 else 0.6) * rows)
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    kinds = by_type(trials[trials["design"].isin([design, design + SHAPED])])
+    for order, ax in zip(orders, axes.flat):
+        for kind in kinds:
+            color, marker = style.colour(kind), style.marker(kind)
+            looks = {design: _hollow(marker, color), design + SHAPED: {}}
+            for one, look in looks.items():
+                cell = _network(trials[trials["order"] == order], kind, one)
+                if len(cell):
+                    look = {"marker": marker, **look}
+                    _cells(ax, cell, "total_neurons", color, **look)
+        style.log_axes(ax)
+        ax.set_title(f"{initial(design_words(design))}, $d = {order}$")
+    for ax in axes.flat[len(orders) :]:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("Neurons in all, $m$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("RMSE of the state")
+    entries = [
+        style.entry(_looks(kind)[1], color=_looks(kind)[0], **look)
+        for kind in kinds
+        for look in [style.mark(style.marker(kind))]
+    ]
+    for text, look in (
+        ("without noise shaping", _hollow("o", style.INK)),
+        ("with", style.mark("o")),
+    ):
+        entries.append(style.entry(text, color=style.INK, linestyle="none", **look))
+    style.legend_above(figure, entries, ncols=4)
+    return figure
+
+
 def design_words(design: str) -> str:
     """A design as pages and figures call it."""
-    coordinates, allocation = design.replace("legendre", "Legendre").split("/")
-    return f"{coordinates} coordinates, {allocation} allocation"
+    named = design.replace("legendre", "Legendre").removesuffix(SHAPED)
+    coordinates, allocation = named.split("/")
+    shaping = ", noise shaping" if design.endswith(SHAPED) else ""
+    return f"{coordinates} coordinates, {allocation} allocation{shaping}"
 
 
 def _title(kind: str, design: str) -> str:
     spikes = SPIKES.get(kind) or f"{initial(style.NAMES[kind])} neurons"
-    return f"{spikes}\n{initial(design_words(design))}"
+    if design.endswith(SHAPED):  # beside the spikes, for the other line is long
+        spikes += ", noise shaping"
+    return f"{spikes}\n{initial(design_words(design.removesuffix(SHAPED)))}"

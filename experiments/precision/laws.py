@@ -16,6 +16,7 @@ from spiking_lmu.experiments.pages.means import (
     with_interval,
 )
 from spiking_lmu.experiments.precision.studies import GENERATORS
+from spiking_lmu.experiments.precision.trials import SHAPED
 from spiking_lmu.intervals import mean_interval
 from spiking_lmu.metrics import LEVELS_OF_FLOOR, Floor, fit_floor, fit_scaling
 
@@ -29,8 +30,22 @@ def grid(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame[
         (frame["theta"] == first["theta"]) & (frame["synapse"] == first["synapse"])
     ]
-    frame = frame.assign(design=frame["coordinates"] + "/" + frame["allocation"])
-    return with_theory(frame)
+    return with_theory(with_design(frame))
+
+
+def completed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials, with ``noise_shaping`` False in those of earlier versions."""
+    known = "noise_shaping" in frame
+    shaped = frame["noise_shaping"].eq(True) if known else False
+    return frame.assign(noise_shaping=shaped)
+
+
+def with_design(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trials, and the ``design`` of each, as the command line has it."""
+    frame = completed(frame)
+    shaping = np.where(frame["noise_shaping"], SHAPED, "")
+    design = frame["coordinates"] + "/" + frame["allocation"] + shaping
+    return frame.assign(design=design)
 
 
 def with_theory(frame: pd.DataFrame) -> pd.DataFrame:
@@ -106,6 +121,20 @@ def coordination_gains(frame: pd.DataFrame) -> pd.DataFrame:
     return gains[gains["design"] == last_design(frame)] if len(gains) else gains
 
 
+def shaping_gains(frame: pd.DataFrame) -> pd.DataFrame:
+    """RMSE without noise shaping over that with it, for the same neurons.
+
+    Of each design that is run with and without.
+    """
+    designs = [str(one) for one in grid(frame)["design"].unique()]
+    both = [
+        _gains(frame, "design", one, one + SHAPED)
+        for one in designs
+        if one + SHAPED in designs
+    ]
+    return pd.concat(both, ignore_index=True) if both else pd.DataFrame()
+
+
 def last_design(frame: pd.DataFrame) -> str:
     """The design in which neuron types are compared."""
     return str(grid(frame)["design"].unique()[-1])
@@ -113,7 +142,8 @@ def last_design(frame: pd.DataFrame) -> str:
 
 def _gains(frame: pd.DataFrame, name: str, worse: str, better: str) -> pd.DataFrame:
     trials = grid(frame)
-    means = trials.groupby(CELL, sort=False)[["rmse", "theory"]].mean().reset_index()
+    columns = ["rmse", "theory", "spikes_per_second"]
+    means = trials.groupby(CELL, sort=False)[columns].mean().reset_index()
     parts = dict(iter(means.groupby(name)))
     if not {worse, better} <= set(parts):
         return pd.DataFrame()
@@ -138,12 +168,12 @@ def generator_trials(frame: pd.DataFrame) -> pd.DataFrame:
 
     Empty where they are not compared.
     """
-    study = frame[frame["study"] == "generators"]
+    study = with_design(frame[frame["study"] == "generators"])
     if study.empty:
         return study
     some, trials = study.iloc[0], grid(frame)
     trials = trials[trials["neuron_type"].isin(GENERATORS)]
-    for name in ("order", "coordinates", "allocation"):
+    for name in ("order", "design"):
         trials = trials[trials[name] == some[name]]
     return pd.concat([trials, study])
 
@@ -178,13 +208,13 @@ def slower_neurons(frame: pd.DataFrame) -> dict[str, Any]:
 
 def floor_study(frame: pd.DataFrame) -> pd.DataFrame:
     """RMSE of the largest LIF network, and of the same with one thing changed."""
-    study = frame[frame["study"] == "floor"]
+    study = with_design(frame[frame["study"] == "floor"])
     if study.empty:
         return study
     some = study.iloc[0]
     base = grid(frame)
     base = base[base["neuron_type"] == "lif"]
-    for name in ("order", "n_neurons", "coordinates", "allocation"):
+    for name in ("order", "n_neurons", "design"):
         base = base[base[name] == some[name]]
     if base.empty:  # all of them failed
         return base
@@ -248,6 +278,24 @@ def floor_laws(frame: pd.DataFrame) -> list[Law]:
     return [
         {"law": "floor", "neuron_type": "lif", "design": design, "floors": found}
         for design, found in by_design.items()
+    ]
+
+
+def shaping_laws(frame: pd.DataFrame) -> list[Law]:
+    """By what noise shaping divides the error, at the most neurons a dimension."""
+    gains = shaping_gains(frame)
+    if gains.empty:
+        return []
+    gains = gains[gains["n_neurons"] == gains["n_neurons"].max()]
+    return [
+        {
+            "law": "noise shaping",
+            "neuron_type": kind,
+            "design": design,
+            "n_neurons": int(rows["n_neurons"].iloc[0]),
+            "gains": rows[["order", "gain"]].to_dict("records"),
+        }
+        for (kind, design), rows in gains.groupby(CELL[:2], sort=False)
     ]
 
 

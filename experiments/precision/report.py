@@ -29,6 +29,9 @@ def show(frame: pd.DataFrame, shown: example.Example) -> tuple[dict[str, Any], F
     if trials["order"].nunique() > 1:
         drawn["orders"] = partial(figures.plot_orders, frame)
     drawn["example"] = partial(example.plot_example, shown)
+    shaping = laws.shaping_laws(frame)
+    if shaping:
+        drawn["shaping"] = partial(figures.plot_shaping, frame)
     compared = laws.generator_laws(frame)
     if compared:
         drawn["generators"] = partial(figures.plot_generators, frame)
@@ -43,6 +46,8 @@ def show(frame: pd.DataFrame, shown: example.Example) -> tuple[dict[str, Any], F
         "ratios": _ratios(frame),
         "gains": _at_most(laws.gains(frame)),
         "coordination": _at_most(laws.coordination_gains(frame)),
+        "shaping": _first_kind(shaping),
+        "shaped": _shaped(laws.shaping_gains(frame)),
         "generators": compared,
         "needs": _needs(compared),
         "slower": laws.slower_neurons(frame),
@@ -50,6 +55,7 @@ def show(frame: pd.DataFrame, shown: example.Example) -> tuple[dict[str, Any], F
             *laws.neuron_laws(frame),
             *laws.order_laws(frame),
             *laws.floor_laws(frame),
+            *shaping,
             *compared,
         ],
         "scaling": _readable_exponents(laws.scaling_table(frame), "order", "d"),
@@ -110,6 +116,34 @@ def _at_most(gains: pd.DataFrame) -> list[dict[str, Any]]:
     return most[["order", "gain"]].to_dict("records")
 
 
+def _first_kind(found: list[Law]) -> list[Law]:
+    """Laws of Poisson neurons, or of the first type where there are none."""
+    kinds = [law["neuron_type"] for law in found]
+    first = "poisson" if "poisson" in kinds else (kinds or [""])[0]
+    return [law for law in found if law["neuron_type"] == first]
+
+
+def _shaped(gains: pd.DataFrame) -> pd.DataFrame:
+    """Errors and spikes of the same neurons without and with noise shaping."""
+    if gains.empty:
+        return gains
+    return pd.DataFrame(
+        {
+            "Neurons": gains["neuron_type"].map(style.NAMES),
+            "Design": gains["design"],
+            "d": gains["order"],
+            "Neurons per dim.": gains["n_neurons"],
+            "RMSE without": gains["rmse"],
+            "RMSE with": gains["rmse_better"],
+            "Times less": gains["gain"],
+            "Theory of it": gains["predicted"],
+            "Measured over theory, with": gains["rmse_better"] / gains["theory_better"],
+            "Spikes/s without": gains["spikes_per_second"],
+            "Spikes/s with": gains["spikes_per_second_better"],
+        }
+    )
+
+
 def _changes(study: pd.DataFrame) -> dict[str, float]:
     """Error of the largest LIF network with one thing changed, relative to it."""
     if study.empty:
@@ -131,14 +165,16 @@ def _cells(frame: pd.DataFrame) -> pd.DataFrame:
         "run_seconds": "Run (s)",
     }
     keys = ["neuron_type", "coordinates", "allocation", "order", "n_neurons"]
-    trials = laws.with_theory(frame[frame["study"] == "grid"])
-    keys += [k for k in ("theta", "synapse") if trials[k].nunique() > 1]
+    trials = laws.with_theory(laws.completed(frame[frame["study"] == "grid"]))
+    varied = ("noise_shaping", "theta", "synapse")
+    keys += [k for k in varied if trials[k].nunique() > 1]
     cells = trials.groupby(keys, sort=False)[list(columns)].mean().reset_index()
     cells["neuron_type"] = cells["neuron_type"].map(style.NAMES)
     names = {
         "neuron_type": "Neurons",
         "coordinates": "Coordinates",
         "allocation": "Allocation",
+        "noise_shaping": "Noise shaping",
         "order": "d",
         "n_neurons": "Neurons per dim.",
         "theta": "θ (s)",

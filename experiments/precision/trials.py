@@ -40,7 +40,12 @@ from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.validation import refusal
 
 DESIGNS = ("legendre/equal", "balanced/optimal")
-POSSIBLE = tuple("/".join(pair) for pair in product(COORDINATES, ALLOCATIONS))
+SHAPED = "/shaped"  # at the end of a design: with noise shaping
+POSSIBLE = tuple(
+    f"{coordinates}/{allocation}{shaping}"
+    for shaping in ("", SHAPED)
+    for coordinates, allocation in product(COORDINATES, ALLOCATIONS)
+)
 SECONDS = Range(1e-9, 1e6)  # of any time constant
 WINDOW_POINTS = 50  # delays at which the reconstructed window is compared
 
@@ -94,7 +99,8 @@ def make_tasks(
         ``coordinated-golden-relu`` or ``coordinated-carry-relu``. Each is run in each
         design.
     designs : sequence of str
-        Coordinates and allocation of neurons, such as ``balanced/optimal``.
+        Coordinates and allocation of neurons, such as ``balanced/optimal``, and with
+        ``/shaped`` after them, such as ``balanced/optimal/shaped``, with noise shaping.
     trials : int
         Runs of each combination. Each has its own neurons and input.
     cycles : float
@@ -133,6 +139,10 @@ def make_tasks(
         Seed from which all other seeds are derived.
     """
     backends.check_fits(backend, orders, neurons, neuron_types)
+    for design in designs:
+        if design.endswith(SHAPED) and not backends.backend(backend).shapes_noise:
+            allowed = f"without noise shaping, with the backend {backend!r}"
+            raise refusal("designs", design, allowed)
     if dt > 0.1 * min(thetas):
         raise refusal("dt", dt, f"at most a tenth of theta, {0.1 * min(thetas):g}")
     for name, least in (
@@ -273,6 +283,16 @@ def expected_spectrum(task: dict[str, Any], recording: np.ndarray | None) -> Spe
     return Spectrum.from_signal(task["rms"] * recording, task["dt"])
 
 
+def design_settings(design: str) -> dict[str, Any]:
+    """What a design sets of a memory, as its arguments."""
+    coordinates, allocation, *shaped = design.split("/")
+    return {
+        "coordinates": coordinates,
+        "allocation": allocation,
+        "noise_shaping": bool(shaped),
+    }
+
+
 def make_memory(
     task: dict[str, Any], recording: np.ndarray | None, **more: Any
 ) -> LegendreMemory:
@@ -299,15 +319,13 @@ def make_model(
 
     Spikes are counted over all neurons, or recorded for each with ``spikes``.
     """
-    coordinates, allocation = task["design"].split("/")
     with nengo.Network(seed=seed) as network:
         stimulus = nengo.Node([0.0], label="stimulus")
         factor = task["rate_factor"]
         memory = make_memory(
             task,
             recording,
-            coordinates=coordinates,
-            allocation=allocation,
+            **design_settings(task["design"]),
             max_rates=Uniform(factor * MAX_RATES.low, factor * MAX_RATES.high),
         )
         nengo.Connection(stimulus, memory.input, synapse=None)
@@ -345,15 +363,13 @@ def measure(
     predicted = np.nan
     if predictable(memory.neuron_type):
         predicted = memory.predict_rmse(*built, synapse=tau)
-    coordinates, allocation = task["design"].split("/")
     return {
         "study": task["study"],
         "order": task["order"],
         "n_neurons": task["n_neurons"],
         "total_neurons": task["n_neurons"] * task["order"],
         "neuron_type": task["neuron_type"],
-        "coordinates": coordinates,
-        "allocation": allocation,
+        **design_settings(task["design"]),
         "backend": task["backend"],
         "theta": task["theta"],
         "synapse": task["synapse"],

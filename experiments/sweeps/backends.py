@@ -79,6 +79,8 @@ class Backend:
         Neuron types that it does not have.
     most_neurons : int, optional
         Of a memory, in all.
+    shapes_noise : bool
+        Whether it runs memories with noise shaping.
     packages : tuple of str
         Distributions that the results depend on, beside Nengo.
     prepare : callable
@@ -89,6 +91,7 @@ class Backend:
     shares_network: bool = False
     lacks: tuple[str, ...] = ()
     most_neurons: int | None = None
+    shapes_noise: bool = True
     packages: tuple[str, ...] = ()
     prepare: Callable[[bool], None] = lambda announce: None
 
@@ -216,6 +219,7 @@ _BACKENDS = {
         partial(run_each, emulated),
         lacks=("rate", *COORDINATED),
         most_neurons=4080,
+        shapes_noise=False,
         packages=("nengo-loihi",),
     ),
 }

@@ -19,7 +19,7 @@ from spiking_lmu.experiments.precision import figures as precision_figures
 from spiking_lmu.experiments.precision import laws as precision_laws
 from spiking_lmu.experiments.precision import report as precision_report
 from spiking_lmu.experiments.precision.studies import GENERATORS
-from spiking_lmu.experiments.precision.trials import DESIGNS
+from spiking_lmu.experiments.precision.trials import DESIGNS, design_settings
 from spiking_lmu.experiments.sweeps import tasks as sweep
 from spiking_lmu.neurons import NEURON_TYPES
 
@@ -142,9 +142,10 @@ def made_up(**changes):
     rng = np.random.default_rng(0)
     rows = []
     for task in tasks_of(**changes):
-        coordinates, allocation = task["design"].split("/")
+        settings = design_settings(task["design"])
         m = task["order"] * task["n_neurons"]
-        gain = 1 if coordinates == "legendre" else task["order"] ** 0.5
+        gain = 1 if settings["coordinates"] == "legendre" else task["order"] ** 0.5
+        gain *= 5 if settings["noise_shaping"] else 1
         predicted = task["order"] / np.sqrt(m) / gain
         known = {"poisson": predicted, "rate": 0.0}
         if task["neuron_type"] == "coordinated":
@@ -155,8 +156,7 @@ def made_up(**changes):
             {
                 **{name: task[name] for name in same},
                 "total_neurons": m,
-                "coordinates": coordinates,
-                "allocation": allocation,
+                **settings,
                 "seed": seed,
                 "rmse": predicted * rng.uniform(0.9, 1.1),
                 "predicted_rmse": known.get(task["neuron_type"], np.nan),
@@ -190,6 +190,10 @@ FRAMES = {
     "the other design": {"designs": ("legendre/equal",)},
     "all designs": {
         "designs": (*DESIGNS, "legendre/optimal", "balanced/equal"),
+    },
+    "noise shaping": {
+        **{"orders": (3, 6, 12, 24), "neurons": (10,), "neuron_types": ("lif",)},
+        "designs": ("balanced/optimal", "balanced/optimal/shaped"),
     },
     "no LIF": {"neuron_types": ("poisson", "relu")},
     "no Poisson": {"neuron_types": ("lif",)},
@@ -313,6 +317,49 @@ def test_a_theory_that_is_not_known_is_not_drawn():
     assert table.loc["coordinated", "theory"].isna().all()
     assert set(precision_laws.theory_ratios(unknown)["neuron_type"]) == {"poisson"}
     assert precision_laws.coordination_gains(unknown)["predicted"].isna().all()
+
+
+SHAPED = (*DESIGNS, "balanced/optimal/shaped")
+
+
+def test_gains_of_noise_shaping_are_those_of_the_numbers(example):
+    frame = made_up(**COORDINATED, designs=SHAPED)
+    gains = precision_laws.shaping_gains(frame)
+    assert set(gains["design"]) == {"balanced/optimal"}
+    assert len(gains) == 3 * 2 * 2  # types, orders and sizes
+    np.testing.assert_allclose(gains["gain"], 5, rtol=0.25)
+    known = gains[gains["neuron_type"] != "lif"]
+    np.testing.assert_allclose(known["predicted"], 5, rtol=0.05)
+    laws = precision_laws.shaping_laws(frame)
+    assert [law["neuron_type"] for law in laws] == ["poisson", "coordinated", "lif"]
+    page = precision.experiment.fill(*precision_report.show(frame, example))
+    assert "With noise shaping, Poisson neurons" in page.lead
+    (section,) = (s for s in page.sections if s.title == "Noise shaping")
+    assert section.figure == "shaping" and len(section.table) == len(gains)
+    figure = precision_figures.plot_shaping(frame)
+    hollow = [line.get_markerfacecolor() == "white" for line in figure.axes[0].lines]
+    assert any(hollow) and not all(hollow)
+
+
+def test_a_page_without_noise_shaping_says_how_to_add_it(example):
+    values, drawn = precision_report.show(made_up(), example)
+    page = precision.experiment.fill(values, drawn)
+    (section,) = (s for s in page.sections if s.title == "Noise shaping")
+    assert section.figure is None and "shaping" not in drawn
+    assert "--designs balanced/optimal,balanced/optimal/shaped" in str(section)
+
+
+def test_rows_of_earlier_versions_have_no_noise_shaping():
+    frame = made_up(**COORDINATED)
+    expected = precision_laws.grid(frame)["design"]
+    old = frame.drop(columns="noise_shaping")
+    pd.testing.assert_series_equal(precision_laws.grid(old)["design"], expected)
+    # a store to which newer trials were added
+    mixed = pd.concat([old, made_up(designs=SHAPED[2:])], ignore_index=True)
+    found = precision.experiment.finish(mixed)["noise_shaping"]
+    assert found.dtype == bool
+    assert not found[: len(old)].any() and found[len(old) :].all()
+    assert set(precision_laws.grid(mixed)["design"]) == set(SHAPED)
 
 
 def test_every_generator_is_explained():

@@ -9,7 +9,11 @@ from nengo.exceptions import ValidationError
 from precision_cases import ARGUMENTS, tasks_of
 from spiking_lmu.experiments import precision
 from spiking_lmu.experiments.precision.studies import GENERATORS
-from spiking_lmu.experiments.precision.trials import DESIGNS, make_model
+from spiking_lmu.experiments.precision.trials import (
+    DESIGNS,
+    make_model,
+    run_task,
+)
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.neurons import neuron_type
 
@@ -125,6 +129,30 @@ def test_memories_have_the_usual_tuning_of_their_neurons(kind):
         _, memory = make_model({**task, "rate_factor": factor}, 0, None)
         expected = factor * usual.low, factor * usual.high
         assert (memory.max_rates.low, memory.max_rates.high) == expected
+
+
+def test_designs_say_whether_noise_is_shaped():
+    designs = ("balanced/optimal", "balanced/optimal/shaped", "legendre/equal/shaped")
+    given = {"floor": False, "orders": (3,), "neurons": (10,), "trials": 1}
+    tasks = tasks_of(designs=designs, neuron_types=("poisson",), **given)
+    assert [task["design"] for task in tasks] == list(designs)
+    assert len({task["seeds"][0] for task in tasks}) == 1  # the same input
+    made = [make_model(task, 0, None)[1] for task in tasks]
+    settings = [(m.coordinates, m.allocation, m.noise_shaping) for m in made]
+    assert settings == [
+        ("balanced", "optimal", False),
+        ("balanced", "optimal", True),
+        ("legendre", "equal", True),
+    ]
+    plain, shaped = (run_task(task)[0] for task in tasks[:2])
+    assert (plain["noise_shaping"], shaped["noise_shaping"]) == (False, True)
+    for column in ("rmse", "predicted_rmse", "distortion"):
+        assert shaped[column] < plain[column] / 2, column
+
+
+def test_the_chip_has_no_place_for_noise_shaping():
+    with pytest.raises(ValidationError, match="designs: must be without noise shaping"):
+        tasks_of(designs=("legendre/equal", "balanced/optimal/shaped"), backend="loihi")
 
 
 def test_on_the_chip_the_default_is_what_the_chip_has():
