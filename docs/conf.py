@@ -64,6 +64,13 @@ nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # no page has widgets
 logging.getLogger("traitlets").setLevel(logging.WARNING)  # of each notebook that runs
 os.environ["PYTHONWARNINGS"] = "ignore:No GPU support"  # of the import of NengoDL
 os.environ["MATPLOTLIBRC"] = str(HERE / "matplotlibrc")
+# Nengo caches decoders, and warns where another process has the lock of the cache. The
+# notebooks do without, in a profile of IPython that has nothing of the user's.
+os.environ["IPYTHONDIR"] = str(HERE.parent / "build" / "ipython")
+START = 'import nengo\n\nnengo.rc.set("decoder_cache", "enabled", "False")\ndel nengo\n'
+startup = Path(os.environ["IPYTHONDIR"], "profile_default", "startup", "nengo_cache.py")
+startup.parent.mkdir(parents=True, exist_ok=True)
+startup.write_text(START, encoding="utf-8")
 
 # A name in single backticks in a docstring is a link if there is a page for it.
 default_role = "py:obj"

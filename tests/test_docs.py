@@ -29,7 +29,7 @@ def blocks(page):
         if kind == "python":
             found[f"{page.name}-{i}"] = dedent(block)
         else:
-            cells.append(re.sub(r"^%.*\n", "", block))  # magic of notebooks
+            cells.append(re.sub(r"^[%:].*\n", "", block))  # magic, or tags of a cell
     if cells:
         found[f"{page.name}-cells"] = "\n".join(cells)
     return found
