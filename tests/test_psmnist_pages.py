@@ -102,8 +102,10 @@ def test_means_and_intervals():
     assert list(dict.fromkeys(means["step"])) == [
         name
         for name in NAMES
-        if parts_of(name)[0] in ("rate", "relu", "poisson-relu", "loihi")
-        and parts_of(name)[1:] in ((False, False), (name[:4] != "rate", False))
+        if parts_of(name).rung in ("rate", "relu", "poisson-relu", "loihi")
+        and not parts_of(name).spiking
+        and not parts_of(name).shaped
+        and not (parts_of(name).aware and name.startswith("rate"))
     ]
     drops = means["exact_accuracy"] - means["accuracy"]
     assert np.allclose(means["drop"], drops)
@@ -123,6 +125,17 @@ def all_spiking(frame):
         spikes_per_image=rows["spikes_per_image"] + 500,
     )  # fmt: skip
     return pd.concat([frame, more], ignore_index=True)
+
+
+def test_rows_say_whether_noise_is_shaped():
+    frame = make_frame(rungs=("relu", "coordinated-relu"))
+    more = frame[frame["rung"] != "exact"].assign(noise_shaping=True)
+    means = cells(pd.concat([frame, more], ignore_index=True))
+    shaped = means["step"].map(lambda step: parts_of(step).shaped)
+    assert shaped.sum() == len(means) / 2
+    page = report(pd.concat([frame, more], ignore_index=True))
+    section = next(s for s in page.sections if s.title == "From exact to spikes")
+    assert "carries the error of its decoded value" in str(section)
 
 
 def test_rows_say_whether_hidden_units_spike():

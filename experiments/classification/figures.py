@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 AWARE = ", noise-aware"  # of a rung whose networks were trained on with noise
 SPIKING = ", all spiking"  # of a rung whose hidden units spike
+SHAPED = ", noise-shaped"  # of a rung whose populations carry their errors over
 RUNGS = {
     **{
         name: style.NAMES[name]
@@ -36,8 +37,9 @@ RUNGS = {
 }  # fmt: skip
 #: All rungs, without and with that, in the order in which they are always shown.
 NAMES = {
-    f"{k}{aware}{hidden}": f"{v}{aware}{hidden}"
+    f"{k}{shaped}{aware}{hidden}": f"{v}{shaped}{aware}{hidden}"
     for k, v in RUNGS.items()
+    for shaped in ("", SHAPED)
     for hidden in ("", SPIKING)
     for aware in ("", AWARE)
 }
@@ -89,7 +91,8 @@ def cells(frame: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     aware = np.where(rows["noise_aware"].astype(bool), AWARE, "")
     hidden = np.where(_column(rows, "hidden", REAL) == REAL, "", SPIKING)
-    rows = rows.assign(step=rows["rung"] + aware + hidden)
+    shaped = np.where(_column(rows, "noise_shaping", False).astype(bool), SHAPED, "")
+    rows = rows.assign(step=rows["rung"] + shaped + aware + hidden)
     means = []
     rows = rows.assign(images_of=_column(rows, "images_of", TEST))
     rows = rows.assign(hidden=_column(rows, "hidden", REAL))
@@ -122,10 +125,19 @@ def _column(rows: pd.DataFrame, name: str, before: Any) -> pd.Series:
     return rows[name].where(rows[name].notna(), before)
 
 
-def parts_of(step: str) -> tuple[str, bool, bool]:
-    """The rung of a name in `NAMES`, whether it is noise-aware, whether all spike."""
-    rung = step.replace(AWARE, "").replace(SPIKING, "")
-    return rung, AWARE in step, SPIKING in step
+class Parts(NamedTuple):
+    """What a name in `NAMES` says."""
+
+    rung: str
+    aware: bool
+    spiking: bool
+    shaped: bool
+
+
+def parts_of(step: str) -> Parts:
+    """The rung of a name in `NAMES`, and what else it says."""
+    rung, *_ = step.split(", ")
+    return Parts(rung, AWARE in step, SPIKING in step, SHAPED in step)
 
 
 def _accuracy(group: pd.DataFrame) -> dict[str, Any]:
@@ -194,9 +206,10 @@ def _draw_ladder(ax: Axes, means: pd.DataFrame, along: str = "total_neurons") ->
         # apart by a little, so that intervals do not hide each other
         x = rows[along] * 1.04 ** (k - (len(steps) - 1) / 2)
         middle, low, high = _errors(rows)
-        rung, aware, spiking = parts_of(step)
+        rung, aware, spiking, shaped = parts_of(step)
         color, line = COLOURS[rung], SOLID if aware else DASHED
-        ax.plot(x, middle, color=color, linestyle=line, linewidth=1.0, zorder=2)
+        width = 2.4 if shaped else 1.0
+        ax.plot(x, middle, color=color, linestyle=line, linewidth=width, zorder=2)
         look = {"marker": MARKERS[rung], "markersize": 7 if rung == "loihi" else 4.5}
         if not aware:
             look |= {"markerfacecolor": "white", "markeredgecolor": color}
@@ -269,6 +282,9 @@ def _add_legend(figure: Figure, steps: list[str]) -> None:
         rim: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.2}
         rim |= {"color": style.QUIET, "marker": "o", "markeredgecolor": style.INK}
         entries.append(style.entry("all spiking", linestyle=DASHED, **rim))
+    if any(SHAPED in step for step in steps):
+        wide = {"color": style.QUIET, "linewidth": 2.4, "linestyle": DASHED}
+        entries.append(style.entry("noise-shaped", **wide))
     style.legend_above(figure, entries, ncols=7)
 
 

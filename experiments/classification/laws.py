@@ -52,7 +52,7 @@ def enough_laws(means: pd.DataFrame) -> Iterator[Law]:
 def aware_laws(frame: pd.DataFrame) -> Iterator[Law]:
     """What noise-aware training brings, over all cells that were run without too."""
     aware = frame["noise_aware"].astype(bool)
-    new = [name for name in ("hidden", "images_of") if name in frame]
+    new = [n for n in ("hidden", "images_of", "noise_shaping") if n in frame]
     keys = ["rung", *(key for key in KEYS if key != "step"), *new, "seed"]
     both = frame[aware].merge(frame[~aware], on=keys, suffixes=("", "_without"))
     for rung in (name for name in RUNGS if name in set(both["rung"])):

@@ -48,6 +48,8 @@ class InNeurons:
     noise_aware : bool
         Whether to train the network further with the noise of these neurons. The result
         is kept beside the trained network.
+    noise_shaping : bool
+        As for `networks.LegendreMemory`.
     **hidden
         ``hidden``, ``hidden_rates`` and ``hidden_synapse`` of `networks.freeze`.
         Noise-aware training does not include the noise of hidden units.
@@ -74,6 +76,7 @@ class InNeurons:
         rates: float,
         seed: int,
         noise_aware: bool,
+        noise_shaping: bool = False,
         **hidden: Any,
     ) -> None:
         same = {"presentation": presentation, "synapse": synapse, "seed": seed}
@@ -84,11 +87,14 @@ class InNeurons:
             "n_neurons": n_neurons,
             "inputs": dataset.train.x[:EXAMPLES],
             "max_rates": rates_up_to(rates),
+            "noise_shaping": noise_shaping,
         }
         self.path, (self.network, about) = path, SequenceNetwork.load(path)
         if noise_aware:
             total = n_neurons * self.network.order * self.network.size_in
             told = {**same, "memory": memory, "neurons": total, "rates": rates}
+            if noise_shaping:  # not in the names of earlier versions
+                told["noise_shaping"] = True
             name = f"{path.stem}-{total}{memory}-{presentation}ms"
             self.path = _kept(path, name, told, ".npz")
             if self.path.exists():

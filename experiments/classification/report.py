@@ -11,7 +11,13 @@ import pandas as pd
 
 from spiking_lmu.data.train_test_files import common_name
 from spiking_lmu.experiments.classification import figures, laws
-from spiking_lmu.experiments.classification.figures import AWARE, NAMES, REAL, SPIKING
+from spiking_lmu.experiments.classification.figures import (
+    AWARE,
+    NAMES,
+    REAL,
+    SHAPED,
+    SPIKING,
+)
 from spiking_lmu.experiments.classification.sources import is_mnist, is_own
 from spiking_lmu.experiments.experiment import Figures, Result
 from spiking_lmu.experiments.pages import style
@@ -72,6 +78,7 @@ def present(result: Result) -> tuple[dict[str, Any], Figures]:
         "coordinated": len(means) > 0 and means["step"].str.contains("coord").any(),
         "aware": len(means) > 0 and means["step"].str.contains(AWARE).any(),
         "spiking": len(means) > 0 and means["step"].str.contains(SPIKING).any(),
+        "shaped": len(means) > 0 and means["step"].str.contains(SHAPED).any(),
         "complexity": _complexity(trained, means),
         "chip": _chip_table(on_chip) if "cores" in on_chip and len(on_chip) else None,
     }

@@ -81,6 +81,7 @@ def make_tasks(
     noise_aware: Annotated[Sequence[str], OneOf(TUNED)] = TUNED,
     synapse: Annotated[float, Range(0.001, 100)] = 0.3,
     rates: Annotated[float, Range(10, 2000)] = 400.0,
+    noise_shaping: Annotated[Sequence[str], OneOf(TUNED)] = ("no",),
     hidden: Annotated[Sequence[str], OneOf(HIDDEN)] = (REAL,),
     hidden_rates: Annotated[float, Range(10, 10**5)] = 1000.0,
     hidden_synapse: Annotated[float, Range(0, 1)] = 0.005,
@@ -151,6 +152,9 @@ def make_tasks(
         Recurrent synapse of the memory, in seconds.
     rates : float
         Maximum rate of the fastest neurons, in Hz.
+    noise_shaping : sequence of str
+        ``yes``: each population of the memory carries the error of its decoded value
+        over to the next step; or ``no``. Not on the chip.
     hidden : sequence of str
         Hidden units: ``real`` numbers, or neurons that spike: ``relu``
         (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
@@ -220,6 +224,7 @@ def make_tasks(
             kinds = product(
                 noise_aware if rung != "rate" else ("no",),
                 hidden if not chip else (REAL,),  # the host computes them
+                noise_shaping if not chip else ("no",),
             )
             ladder += [
                 {
@@ -236,8 +241,9 @@ def make_tasks(
                     # only what differs from earlier versions, whose trials remain
                     **({} if images_of == "test" else {"images_of": images_of}),
                     **({} if kind == REAL else {"hidden": kind, **of_hidden}),
+                    **({} if shaped == "no" else {"noise_shaping": True}),
                 }
-                for tuned, kind in kinds
+                for tuned, kind, shaped in kinds
             ]
     return [Stage(trained, sequential=True), Stage(partial(_of_trained, ladder))]
 
@@ -365,6 +371,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         rates=task["rates"],
         seed=seed,
         noise_aware=task["noise_aware"],
+        noise_shaping=task.get("noise_shaping", False),
         **{name: task[name] for name in OF_HIDDEN if name in task},
     )
     x, y = _some(dataset, task)
@@ -399,6 +406,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
         "total_neurons": n_neurons * n_states,
         "presentation": task["presentation"],
         "noise_aware": task["noise_aware"],
+        "noise_shaping": task.get("noise_shaping", False),
         "hidden": task.get("hidden", REAL),
         "images_of": task.get("images_of", "test"),
         **{
