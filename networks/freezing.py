@@ -58,9 +58,9 @@ def freeze(
         ``"exact"``, or the neurons of the memory by the names of
         `spiking_lmu.neurons.neuron_type`. With rectified linear tuning curves
         (``"relu"``, ``"poisson-relu"``, ``"coordinated-relu"``,
-        ``"coordinated-golden-relu"`` and ``"coordinated-carry-relu"``) they have
-        intercepts of 0 unless ``memory_args`` sets others. Run the result on
-        `hardware.loihi.Simulator` for Loihi.
+        ``"coordinated-golden-relu"``, ``"coordinated-carry-relu"`` and
+        ``"coordinated-nearest-relu"``) they have intercepts of 0 unless ``memory_args``
+        sets others. Run the result on `hardware.loihi.Simulator` for Loihi.
     n_neurons : int, optional
         Mean number of neurons for each state variable; required for neurons.
     inputs : (n, n_items, size_in) array_like, optional
@@ -84,9 +84,10 @@ def freeze(
     hidden : str, optional
         Neurons of the hidden units, if these spike as well: ``"relu"``
         (integrate-and-fire), ``"poisson-relu"``, ``"coordinated-relu"``,
-        ``"coordinated-golden-relu"`` or ``"coordinated-carry-relu"``. The network must
-        have rectified linear hidden units, and ``inputs`` are required. By default
-        hidden units are real numbers. Not for an `LMU`.
+        ``"coordinated-golden-relu"``, ``"coordinated-carry-relu"`` or
+        ``"coordinated-nearest-relu"``. The network must have rectified linear hidden
+        units, and ``inputs`` are required. By default hidden units are real numbers.
+        Not for an `LMU`.
     hidden_rates : float
         Rate in Hz of hidden units at the largest hidden state of their layer that
         ``inputs`` cause at their end. Above ``1 / dt``, a neuron spikes several times

@@ -28,6 +28,7 @@ NEURON_TYPES = (
     "coordinated",
     "coordinated-golden",
     "coordinated-carry",
+    "coordinated-nearest",
     "regular",
     "lif",
     "rate",
@@ -36,11 +37,12 @@ NEURON_TYPES = (
     "coordinated-relu",
     "coordinated-golden-relu",
     "coordinated-carry-relu",
+    "coordinated-nearest-relu",
 )
 # with rectified linear tuning curves; the others have those of LIF neurons
 LINEAR = tuple(name for name in NEURON_TYPES if name.endswith("relu"))
 COORDINATED = tuple(name for name in NEURON_TYPES if name.startswith("coordinated"))
-SHIFTS = ("random", "golden", "carry")
+SHIFTS = ("random", "golden", "carry", "nearest")
 GOLDEN = (np.sqrt(5) - 1) / 2  # the part after the point of the golden ratio
 MAX_RATES = Uniform(200, 400)  # as Nengo's default, in Hz
 MOST_NEURONS = 10**9  # of one population
@@ -88,7 +90,10 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         step to step. ``"carry"`` draws it once too, and begins each step with what the
         running sum of the last step left over. The number of spikes since the beginning
         then never errs by more than one. Which neurons spike is less even: a constant
-        sum of rates may reach the same ones again and again.
+        sum of rates may reach the same ones again and again. ``"nearest"`` keeps U at
+        1/2. The number of spikes is the integer next to that expected, which errs the
+        least in one step but in the same way in each. It is meant for populations whose
+        errors are carried over (``noise_shaping`` of `networks.LegendreMemory`).
     amplitude : float
         Height of the spikes. Unlike that of Nengo's own types, it is part of the rates,
         so that decoders account for it.
@@ -118,8 +123,12 @@ class SystematicSpiking(RatesToSpikesNeuronType):
 
     @property
     def added(self) -> float:
-        """What is added to U, which is drawn once, in each step; 0 with ``"carry"``."""
-        return float(GOLDEN) if self.shift == "golden" else 0.0
+        """What is added to U in each step, modulo 1.
+
+        With ``"carry"``, where the step sets U, it is 0; with ``"nearest"``, where U
+        stays, it is 1.
+        """
+        return {"golden": float(GOLDEN), "nearest": 1.0}.get(self.shift, 0.0)
 
     def rates(self, x: Any, gain: Any, bias: Any) -> np.ndarray:
         """Rates of the neurons in Hz, times the height of the spikes."""
@@ -133,7 +142,7 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         Nengo's optimizer joins populations. They keep offsets of their own.
         """
         state = super().make_state(n_neurons, rng=rng, dtype=dtype)
-        state["offset"][...] = state["offset"][:1]
+        state["offset"][...] = 0.5 if self.shift == "nearest" else state["offset"][:1]
         state["first"] = np.zeros_like(state["offset"])
         state["first"][:1] = n_neurons
         if self.shift == "random":
@@ -179,7 +188,7 @@ def coordinated(shift: str = "random") -> SystematicSpiking:
     Parameters
     ----------
     shift : str
-        ``"random"``, ``"golden"`` or ``"carry"``.
+        ``"random"``, ``"golden"``, ``"carry"`` or ``"nearest"``.
     """
     return SystematicSpiking(nengo.LIFRate(), check_choice("shift", shift, SHIFTS))
 
@@ -191,12 +200,11 @@ def neuron_type(name: str) -> nengo.neurons.NeuronType:
     ----------
     name : str
         With the tuning curves of LIF neurons, ``"poisson"``, ``"coordinated"``,
-        ``"coordinated-golden"`` and ``"coordinated-carry"`` (`SystematicSpiking` with
-        each shift), ``"regular"`` (``nengo.RegularSpiking``), ``"lif"`` and ``"rate"``
-        (``nengo.LIFRate``, without spikes). With rectified linear tuning curves,
-        ``"relu"`` (``nengo.SpikingRectifiedLinear``), ``"poisson-relu"``,
-        ``"coordinated-relu"``, ``"coordinated-golden-relu"`` and
-        ``"coordinated-carry-relu"``.
+        ``"coordinated-golden"``, ``"coordinated-carry"`` and ``"coordinated-nearest"``
+        (`SystematicSpiking` with each shift), ``"regular"`` (``nengo.RegularSpiking``),
+        ``"lif"`` and ``"rate"`` (``nengo.LIFRate``, without spikes). With rectified
+        linear tuning curves, ``"relu"`` (``nengo.SpikingRectifiedLinear``),
+        ``"poisson-relu"``, and those of coordinated neurons with ``-relu`` at the end.
     """
     check_choice("neuron_type", name, NEURON_TYPES)
     if name == "lif":

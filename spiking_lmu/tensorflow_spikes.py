@@ -41,7 +41,8 @@ class SystematicSpikingBuilder(TFNeuronBuilder):
         seeds = (np.concatenate(offset)[begin] * 2**32).astype(np.uint32)
         apart = np.random.RandomState(seeds).uniform(size=self.drawn_shape)
         apart[0] = 0
-        self.apart = apart[:, self.population] * ~self.random
+        drawn_once = (shifts == "golden") | (shifts == "carry")
+        self.apart = apart[:, self.population] * drawn_once
 
     def step(self, J: Any, dt: Any, offset: Any, first: Any) -> tuple[Any, Any, Any]:
         """One step of neurons whose rates are J."""

@@ -114,6 +114,22 @@ def test_carried_sums_never_err_by_more_than_one_spike(n_steps, data):
         np.testing.assert_array_equal(spikes, np.floor(expected + 0.25))
 
 
+@given(st.lists(rates, min_size=1, max_size=3), st.integers(0, 2**31))
+def test_nearest_numbers_of_spikes(populations, seed):
+    """Whatever was drawn: the whole number next to the sum of rates, in each step."""
+    kind = SystematicSpiking(nengo.RectifiedLinear(), "nearest")
+    states = [kind.make_state(len(r), np.random.RandomState(seed)) for r in populations]
+    both = {name: np.concatenate([s[name] for s in states]) for name in states[0]}
+    J = np.concatenate(populations)
+    begins = np.cumsum([0, *[len(r) for r in populations[:-1]]])
+    expected = np.add.reduceat(J, begins) * DT
+    for _ in range(2):
+        output = np.empty_like(J)
+        kind.step(DT, J, output, **both)
+        spikes = np.add.reduceat(output, begins) * DT
+        assert (np.abs(spikes - expected) <= 0.5 + 1e-6).all()
+
+
 @given(rates, st.integers(0, 2**31), st.sampled_from(SHIFTS))
 def test_spikes_of_a_population_are_the_rounded_sum_of_its_rates(rates, seed, shift):
     kind = SystematicSpiking(nengo.RectifiedLinear(), shift)

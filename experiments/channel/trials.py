@@ -57,10 +57,11 @@ def make_tasks(
         Numbers of neurons of the population.
     neuron_types : sequence of str
         With the tuning curves of LIF neurons: ``poisson``, ``coordinated``,
-        ``coordinated-golden``, ``coordinated-carry``, ``regular``, ``lif`` and ``rate``
-        (without spikes). With rectified linear ones: ``poisson-relu``,
-        ``coordinated-relu``, ``coordinated-golden-relu``, ``coordinated-carry-relu``
-        and ``relu`` (integrate-and-fire).
+        ``coordinated-golden``, ``coordinated-carry``, ``coordinated-nearest``,
+        ``regular``, ``lif`` and ``rate`` (without spikes). With rectified linear ones:
+        ``poisson-relu``, ``coordinated-relu``, ``coordinated-golden-relu``,
+        ``coordinated-carry-relu``, ``coordinated-nearest-relu`` and ``relu``
+        (integrate-and-fire).
     trials : int
         Runs of each combination, each with neurons of its own. Neuron types share
         them, so that they can be compared pair by pair.

@@ -129,10 +129,11 @@ def make_tasks(
     rungs : sequence of str, optional
         Neurons of the memory. With the tuning curves of LIF neurons: ``poisson``
         (independent), ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
-        ``regular``, ``lif``, or ``rate`` without spikes. With rectified linear tuning
-        curves: ``poisson-relu``, ``coordinated-relu``, ``coordinated-golden-relu``,
-        ``coordinated-carry-relu``, or ``relu`` (integrate-and-fire). ``loihi`` for LIF
-        neurons on the emulator of the chip; or ``none``.
+        ``coordinated-nearest``, ``regular``, ``lif``, or ``rate`` without spikes. With
+        rectified linear tuning curves: ``poisson-relu``, ``coordinated-relu``,
+        ``coordinated-golden-relu``, ``coordinated-carry-relu``,
+        ``coordinated-nearest-relu``, or ``relu`` (integrate-and-fire). ``loihi`` for
+        LIF neurons on the emulator of the chip; or ``none``.
     ladder_orders : sequence of int, optional
         Orders whose networks are run in neurons; by default all.
     neurons : sequence of int, optional
@@ -158,7 +159,8 @@ def make_tasks(
     hidden : sequence of str
         Hidden units: ``real`` numbers, or neurons that spike: ``relu``
         (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
-        ``coordinated-golden-relu`` or ``coordinated-carry-relu``.
+        ``coordinated-golden-relu``, ``coordinated-carry-relu`` or
+        ``coordinated-nearest-relu``.
     hidden_rates : float
         Highest rate of hidden units that spike, in Hz.
     hidden_synapse : float

@@ -112,10 +112,11 @@ def make_tasks(
     memory : str, optional
         ``exact``, or the neurons of the memory, by default those of the model, or
         ``lif``. With the tuning curves of LIF neurons: ``lif``, ``poisson``,
-        ``coordinated``, ``coordinated-golden``, ``coordinated-carry``, ``regular`` and
-        ``rate`` (without spikes). With linear ones: ``relu`` (integrate-and-fire),
-        ``poisson-relu``, ``coordinated-relu``, ``coordinated-golden-relu`` and
-        ``coordinated-carry-relu``.
+        ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
+        ``coordinated-nearest``, ``regular`` and ``rate`` (without spikes). With linear
+        ones: ``relu`` (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
+        ``coordinated-golden-relu``, ``coordinated-carry-relu`` and
+        ``coordinated-nearest-relu``.
     neurons : int, optional
         Number of neurons of the memory, over all state variables; by default that of
         the model, or 2000.

@@ -92,9 +92,11 @@ def make_tasks(
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
         With the tuning curves of LIF neurons: ``poisson``, ``coordinated``,
-        ``coordinated-golden``, ``coordinated-carry``, ``regular`` or ``lif``. With
-        rectified linear ones: ``relu`` (integrate-and-fire), ``poisson-relu``,
-        ``coordinated-relu``, ``coordinated-golden-relu`` or ``coordinated-carry-relu``.
+        ``coordinated-golden``, ``coordinated-carry``, ``coordinated-nearest``,
+        ``regular`` or ``lif``. With rectified linear ones: ``relu``
+        (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
+        ``coordinated-golden-relu``, ``coordinated-carry-relu`` or
+        ``coordinated-nearest-relu``.
     synapse : float
         Recurrent time constant of the spiking memory, in seconds.
     presentation : int

@@ -119,10 +119,11 @@ def make_tasks(
         Mean numbers of neurons per dimension.
     neuron_types : sequence of str
         With linear tuning curves: ``relu`` (integrate-and-fire), ``poisson-relu``
-        (independent), ``coordinated-relu``, ``coordinated-golden-relu`` and
-        ``coordinated-carry-relu``. With those of LIF neurons: ``poisson``,
-        ``coordinated``, ``coordinated-golden``, ``coordinated-carry``, ``regular``,
-        ``lif``, or ``rate`` without spikes.
+        (independent), ``coordinated-relu``, ``coordinated-golden-relu``,
+        ``coordinated-carry-relu`` and ``coordinated-nearest-relu``. With those of LIF
+        neurons: ``poisson``, ``coordinated``, ``coordinated-golden``,
+        ``coordinated-carry``, ``coordinated-nearest``, ``regular``, ``lif``, or
+        ``rate`` without spikes.
     presentations : sequence of int
         Time steps of 1 ms for which a spiking memory receives each value.
     spiking_steps : int

@@ -40,10 +40,12 @@ COLOURS = {
     "coordinated": "#a200db",
     "coordinated-golden": "#e6a817",
     "coordinated-carry": "#020791",
+    "coordinated-nearest": "#ff6f91",
     "regular": "#7a5230",
     "coordinated-relu": "#c9c9c9",
     "coordinated-golden-relu": "#f0d060",
     "coordinated-carry-relu": "#88b477",
+    "coordinated-nearest-relu": "#8c1c4e",
     "legendre": "#c77f00",
     "balanced": "#4b3b8f",
 }
@@ -57,10 +59,12 @@ NAMES = {
     "coordinated": "coordinated",
     "coordinated-golden": "coordinated, golden shift",
     "coordinated-carry": "coordinated, carry",
+    "coordinated-nearest": "coordinated, nearest",
     "regular": "regular",
     "coordinated-relu": "rectified coordinated",
     "coordinated-golden-relu": "rectified coordinated, golden shift",
     "coordinated-carry-relu": "rectified coordinated, carry",
+    "coordinated-nearest-relu": "rectified coordinated, nearest",
 }
 #: A white rim, by which markers stand out from lines and from each other.
 RIMMED: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
@@ -73,10 +77,12 @@ MARKERS = {
     "coordinated": "P",
     "coordinated-golden": "*",
     "coordinated-carry": "<",
+    "coordinated-nearest": "d",
     "regular": "X",
     "coordinated-relu": "p",
     "coordinated-golden-relu": "h",
     "coordinated-carry-relu": ">",
+    "coordinated-nearest-relu": "8",
     "legendre": "s",
     "balanced": "o",
 }

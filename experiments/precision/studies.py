@@ -9,7 +9,10 @@ from spiking_lmu.experiments.sweeps.backends import backend
 from spiking_lmu.neurons import LINEAR, NEURON_TYPES
 
 #: Ways to make spikes from the tuning curves of LIF neurons; and the rates themselves.
-GENERATORS = tuple(name for name in NEURON_TYPES if name not in LINEAR)
+# the nearest number of spikes errs alike in each step, unless errors are carried over
+GENERATORS = tuple(
+    name for name in NEURON_TYPES if name not in (*LINEAR, "coordinated-nearest")
+)
 ORDER = 6  # of the memories that compare them, or the nearest in the grid
 SLOWER = (0.5, 0.25)  # maximum rates, over those of the grid
 

@@ -94,10 +94,10 @@ def make_tasks(
     neuron_types : sequence of str
         With the tuning curves of LIF neurons: ``poisson`` (independent Poisson
         spikes), ``coordinated``, ``coordinated-golden``, ``coordinated-carry``,
-        ``regular``, ``lif`` or ``rate`` (no spikes). With rectified linear ones:
-        ``relu`` (integrate-and-fire), ``poisson-relu``, ``coordinated-relu``,
-        ``coordinated-golden-relu`` or ``coordinated-carry-relu``. Each is run in each
-        design.
+        ``coordinated-nearest``, ``regular``, ``lif`` or ``rate`` (no spikes). With
+        rectified linear ones: ``relu`` (integrate-and-fire), ``poisson-relu``,
+        ``coordinated-relu``, ``coordinated-golden-relu``, ``coordinated-carry-relu`` or
+        ``coordinated-nearest-relu``. Each is run in each design.
     designs : sequence of str
         Coordinates and allocation of neurons, such as ``balanced/optimal``, and with
         ``/shaped`` after them, such as ``balanced/optimal/shaped``, with noise shaping.
