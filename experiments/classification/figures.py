@@ -283,7 +283,11 @@ def _add_legend(figure: Figure, steps: list[str]) -> None:
         rim |= {"color": style.QUIET, "marker": "o", "markeredgecolor": style.INK}
         entries.append(style.entry("all spiking", linestyle=DASHED, **rim))
     if any(SHAPED in step for step in steps):
-        wide = {"color": style.QUIET, "linewidth": 2.4, "linestyle": DASHED}
+        wide: dict[str, Any] = {
+            "color": style.QUIET,
+            "linewidth": 2.4,
+            "linestyle": DASHED,
+        }
         entries.append(style.entry("noise-shaped", **wide))
     style.legend_above(figure, entries, ncols=7)
 
