@@ -183,7 +183,7 @@ def test_all_units_spike_on_the_images_that_are_asked_for(
         "data": str(path), "permuted": False, "orders": (3,), "trainings": 1,
         "rungs": ("coordinated-relu",), "neurons": (60,), "presentations": (3,),
         "noise_aware": ("no",), "images": 30, "hidden": ("real", "relu"),
-        "hidden_rates": 5000.0,
+        "hidden_rates": 5000.0, "keep": "best",
     }  # fmt: skip
     make_network().save(psmnist_trials.model_path(tmp_path, plan(arguments)[0]))
     rows = {}

@@ -328,7 +328,7 @@ def plot_training(folder: str | os.PathLike[str], frame: pd.DataFrame) -> Figure
         panels = list(figure.subplots(1, 2))
     losses, errors = panels[0], panels[-1]
     for order, epochs in found:
-        look = {"color": shades[order], "linewidth": 0.9}
+        look: dict[str, Any] = {"color": shades[order], "linewidth": 0.9}
         losses.plot(epochs["epoch"], epochs["loss"], linestyle=(0, (3, 1.5)), **look)
         if "validation_loss" not in epochs:
             continue
