@@ -153,6 +153,8 @@ def freeze(
         rates = frozen.lmu.memory.max_rates
         if isinstance(rates, Uniform) and rates.low == rates.high / 2:
             frozen.in_neurons["rates"] = float(rates.high)
+        if frozen.lmu.memory.noise_shaping:
+            frozen.in_neurons["noise_shaping"] = True
     if hidden is not None:
         frozen.in_neurons["hidden"] = hidden
         frozen.in_neurons["hidden_rates"] = float(hidden_rates)

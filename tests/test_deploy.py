@@ -221,6 +221,27 @@ def test_hidden_units_that_spiked_spike_again(deploy, folder, tmp_path):
         deploy(**{**arguments(folder, model=path, target="loihi"), **unsaid})
 
 
+def test_noise_that_was_shaped_is_shaped_again(deploy, folder, tmp_path):
+    network, about = SequenceNetwork.load(folder / "model.npz")
+    data = load_sequences(folder / "data.csv")
+    unsaid = dict.fromkeys(("memory", "neurons", "presentation", "synapse", "rates"))
+    margins = []
+    for shaped in (False, True):
+        settings = {"max_rates": Uniform(75, 150), "seed": 1, "noise_shaping": shaped}
+        frozen = freeze(network, "rate", 12, data.train.x, 4, 0.2, **settings)
+        path = str(frozen.save(tmp_path / f"{shaped}.npz", about))
+        values = run_sequences(frozen, data.test.x).values
+        right = values[np.arange(len(values)), data.test.y]
+        values[np.arange(len(values)), data.test.y] = -np.inf
+        found = deploy(**{**arguments(folder, model=path), **unsaid}).frame["margin"]
+        np.testing.assert_allclose(found, right - values.max(axis=1), rtol=1e-6)
+        margins.append(found)
+    assert not np.allclose(*margins, rtol=1e-3)
+    given = {**arguments(folder, model=path, target="loihi"), **unsaid, "memory": "lif"}
+    with pytest.raises(ValidationError, match="model.*must be without noise shaping"):
+        deploy(**given)
+
+
 @pytest.mark.parametrize("coordinates", ["balanced", "legendre"])
 def test_the_neurons_are_those_that_were_frozen(deploy, folder, tmp_path, coordinates):
     """Whatever the seed of the run; rates are random in their tuning alone."""

@@ -58,6 +58,10 @@ IN_NEURONS: dict[str, Any] = {
 }
 
 
+# only in models whose neurons have them
+BESIDES = ("noise_shaping", *OF_HIDDEN)
+
+
 class Job(NamedTuple):
     """What a deployment takes from its files."""
 
@@ -184,7 +188,7 @@ def made_for(about: dict[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for kind in ("noise_aware", "frozen"):
         found = about.get(kind, {})
-        known = {*IN_NEURONS, "seed", "coordinates", *OF_HIDDEN}
+        known = {*IN_NEURONS, "seed", "coordinates", *BESIDES}
         if not isinstance(found, dict) or not set(found) <= known:
             raise refusal("model", found, "with settings of freeze")
         made.update(found)
@@ -212,6 +216,9 @@ def _check_neurons(
             "random number"
         )
         raise refusal("memory", settings["memory"], allowed)
+    if target == "loihi" and settings.get("noise_shaping"):
+        allowed = "without noise shaping, which the chip does not have"
+        raise refusal("model", "a network with noise shaping", allowed)
     if target == "loihi" and "hidden" in settings:
         allowed = "with hidden units of real numbers, which the host computes"
         raise refusal("model", f"with hidden units of {settings['hidden']}", allowed)
@@ -278,7 +285,7 @@ def frozen(job: Job, settings: dict[str, Any]) -> Frozen:
         settings["coordinates"],
         max_rates=rates_up_to(settings["rates"]),
         seed=settings["seed"],
-        **{name: settings[name] for name in OF_HIDDEN if name in settings},
+        **{name: settings[name] for name in BESIDES if name in settings},
     )
     return network, time.perf_counter() - start
 
