@@ -16,6 +16,7 @@ from spiking_lmu.experiments.classification.answers import pack, unpack
 from spiking_lmu.experiments.classification.figures import (
     AWARE,
     NAMES,
+    RUNGS,
     SPIKING,
     cells,
     exact,
@@ -125,6 +126,10 @@ def all_spiking(frame):
         spikes_per_image=rows["spikes_per_image"] + 500,
     )  # fmt: skip
     return pd.concat([frame, more], ignore_index=True)
+
+
+def test_all_neurons_have_a_place():
+    assert set(RUNGS) == {*NEURON_TYPES, "loihi"}
 
 
 def test_rows_say_whether_noise_is_shaped():

@@ -30,7 +30,8 @@ RUNGS = {
         for name in (
             "rate", "relu", "regular", "lif", "poisson-relu", "poisson",
             "coordinated-relu", "coordinated-golden-relu", "coordinated-carry-relu",
-            "coordinated", "coordinated-golden", "coordinated-carry",
+            "coordinated-nearest-relu", "coordinated", "coordinated-golden",
+            "coordinated-carry", "coordinated-nearest",
         )
     },
     "loihi": "Loihi, emulated",
