@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
+from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.validation import refusal
 
 
@@ -22,3 +25,14 @@ def unpack(rows: pd.DataFrame, name: str = "right") -> np.ndarray:
     except (KeyError, TypeError, ValueError):
         allowed = "of trials that tell which images were classified correctly"
         raise refusal("frame", f"without them in {name!r}", allowed) from None
+
+
+def accuracy_columns(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
+    """Share of right answers, its 95 % interval over images, and the answers."""
+    return {
+        "images": len(right),
+        **with_interval("accuracy", 1.0 * right[None], "share"),
+        "exact_accuracy": float(np.mean(exact)),
+        "right": pack(right),
+        "exact_right": pack(exact),
+    }

@@ -20,7 +20,7 @@ import numpy as np
 from spiking_lmu import training
 from spiking_lmu.data.datasets import Dataset
 from spiking_lmu.experiments.arguments import OneOf, Range
-from spiking_lmu.experiments.classification.answers import pack
+from spiking_lmu.experiments.classification.answers import accuracy_columns
 from spiking_lmu.experiments.classification.neurons import (
     COUNTED,
     InNeurons,
@@ -31,7 +31,6 @@ from spiking_lmu.experiments.classification.neurons import (
 from spiking_lmu.experiments.classification.sources import data_files, load
 from spiking_lmu.experiments.experiment import Stage
 from spiking_lmu.experiments.pages.complexity import complexity_columns
-from spiking_lmu.experiments.pages.means import with_interval
 from spiking_lmu.experiments.sweeps.tasks import SweepResult, derived_seed
 from spiking_lmu.networks import SequenceNetwork, measure_complexity, run_sequences
 from spiking_lmu.networks.hidden_units import ACTIVATIONS
@@ -341,7 +340,7 @@ def train(task: dict[str, Any], folder: str, progress: bool = False) -> dict[str
         "total_neurons": 0,
         "presentation": 1,
         "noise_aware": False,
-        **_accuracy(right, right),
+        **accuracy_columns(right, right),
         "parameters": result.n_parameters,
         "form": result.form,
         "best_epoch": result.best_epoch,
@@ -417,7 +416,7 @@ def run_rung(task: dict[str, Any], folder: str) -> dict[str, Any]:
             if name in task
         },
         "backend": "loihi" if chip else task["backend"],
-        **_accuracy(answers == y, exact == y),
+        **accuracy_columns(answers == y, exact == y),
         "agreement": float(np.mean(answers == exact)),
         "build_seconds": built - start,
         "model": str(one.path.relative_to(folder)),
@@ -444,14 +443,3 @@ def _some(dataset: Dataset, task: dict[str, Any]) -> tuple[np.ndarray, np.ndarra
 
 def _described(task: dict[str, Any]) -> dict[str, Any]:
     return {name: task[name] for name in ("rung", *OF_TRAINING)}
-
-
-def _accuracy(right: np.ndarray, exact: np.ndarray) -> dict[str, Any]:
-    """Share of right answers, its 95 % interval over images, and the answers."""
-    return {
-        "images": len(right),
-        **with_interval("accuracy", 1.0 * right[None], "share"),
-        "exact_accuracy": float(np.mean(exact)),
-        "right": pack(right),
-        "exact_right": pack(exact),
-    }
