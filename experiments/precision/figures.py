@@ -290,17 +290,17 @@ def plot_shaping(frame: pd.DataFrame) -> Figure:
         ax.set_xlabel("Neurons in all, $m$")
     for ax in axes[:, 0]:
         ax.set_ylabel("RMSE of the state")
+    looks = {"without noise shaping": _hollow("o", style.INK), "with": style.mark("o")}
     entries = [
-        style.entry(_looks(kind)[1], color=_looks(kind)[0], **look)
-        for kind in kinds
-        for look in [style.mark(style.marker(kind))]
+        style.entry(text, color=style.INK, linestyle="none", **look)
+        for text, look in looks.items()
     ]
-    for text, look in (
-        ("without noise shaping", _hollow("o", style.INK)),
-        ("with", style.mark("o")),
-    ):
-        entries.append(style.entry(text, color=style.INK, linestyle="none", **look))
-    style.legend_above(figure, entries, ncols=4)
+    entries += [
+        style.entry(_looks(kind)[1], color=_looks(kind)[0], **mark)
+        for kind in kinds
+        for mark in [style.mark(style.marker(kind))]
+    ]
+    style.legend_above(figure, entries, ncols=6)
     return figure
 
 
