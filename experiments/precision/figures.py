@@ -132,9 +132,8 @@ def plot_orders(frame: pd.DataFrame) -> Figure:
         cell = _network(trials[trials["n_neurons"] == most], kind, design)
         if len(cell):
             name = kind if kind in COORDINATED else design.split("/")[0]
-            look = {"marker": style.marker(name)}
-            if design.endswith(SHAPED):
-                look = _hollow(look["marker"], style.colour(name))
+            shaped = design.endswith(SHAPED)
+            look = {"marker": "^" if shaped else style.marker(name)}
             label = f"{style.NAMES[kind]}, {design}"
             _cells(axes[0], cell, "order", style.colour(name), label, **look)
     axes[0].set_ylabel(f"RMSE with {most:,} neurons a dimension")

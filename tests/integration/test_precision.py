@@ -333,7 +333,7 @@ def test_gains_of_noise_shaping_are_those_of_the_numbers(example):
     laws = precision_laws.shaping_laws(frame)
     assert [law["neuron_type"] for law in laws] == ["poisson", "coordinated", "lif"]
     page = precision.experiment.fill(*precision_report.show(frame, example))
-    assert "With noise shaping, Poisson neurons" in page.lead
+    assert "Noise shaping divides the error of Poisson neurons" in page.lead
     (section,) = (s for s in page.sections if s.title == "Noise shaping")
     assert section.figure == "shaping" and len(section.table) == len(gains)
     figure = precision_figures.plot_shaping(frame)
