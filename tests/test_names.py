@@ -10,7 +10,13 @@ import pytest
 from nengo.dists import Choice, Uniform
 
 from spiking_lmu import PoissonL2, Spectrum, SystematicSpiking
-from spiking_lmu.networks import LMU, ExactMemory, LegendreMemory, SequenceNetwork
+from spiking_lmu.networks import (
+    LMU,
+    ExactMemory,
+    LegendreMemory,
+    LSTMLayer,
+    SequenceNetwork,
+)
 from spiking_lmu.neurons import NEURON_TYPES, neuron_type
 
 MODULES = [
@@ -39,6 +45,12 @@ EXAMPLES = {
             "base_type": nengo.RectifiedLinear(), "shift": "golden", "amplitude": 0.5,
             "initial_state": {"offset": Choice([0.25])},
         },
+    ],
+    LSTMLayer: [
+        {
+            "W_x": np.ones((8, 3)), "W_h": np.zeros((8, 2)), "bias": np.ones(8),
+            "inputs": np.ones((1, 4, 3)),
+        }
     ],
 }  # fmt: skip
 EXAMPLES[LegendreMemory] += [

@@ -54,17 +54,17 @@ NAMES = {
     "poisson": "Poisson",
     "lif": "LIF",
     "relu": "integrate-and-fire",
-    "poisson-relu": "rectified Poisson",
     "rate": "rate (no spikes)",
     "coordinated": "coordinated",
     "coordinated-golden": "coordinated, golden shift",
     "coordinated-carry": "coordinated, carry",
     "coordinated-nearest": "coordinated, nearest",
     "regular": "regular",
-    "coordinated-relu": "rectified coordinated",
-    "coordinated-golden-relu": "rectified coordinated, golden shift",
-    "coordinated-carry-relu": "rectified coordinated, carry",
-    "coordinated-nearest-relu": "rectified coordinated, nearest",
+}
+NAMES |= {
+    f"{kind}-relu": f"rectified {name}"
+    for kind, name in NAMES.items()
+    if kind.startswith(("poisson", "coordinated"))
 }
 #: A white rim, by which markers stand out from lines and from each other.
 RIMMED: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.5}
