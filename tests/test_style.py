@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from nengo.exceptions import ValidationError
 
 from spiking_lmu.experiments.pages import style
+from spiking_lmu.experiments.pages.user_text import plain
 from spiking_lmu.neurons import NEURON_TYPES
 
 
@@ -200,7 +201,7 @@ USERS = [
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("text, expected", USERS)
 def test_text_of_users_is_shown_as_it_is(text, expected):
-    shown = style.plain(text)
+    shown = plain(text)
     assert shown == expected
     with style.rc():
         ax = style.new_figure().subplots()
@@ -220,11 +221,11 @@ def test_dollars_are_drawn_as_dollars():
             figure.text(0.1, 0.5, text, parse_math=False)
         return style.render(figure, "png")
 
-    def plain(text):
+    def drawn_plainly(text):
         with style.rc():
             figure = style.new_figure("single")
-            figure.text(0.1, 0.5, style.plain(text))
+            figure.text(0.1, 0.5, plain(text))
         return style.render(figure, "png")
 
-    assert plain("$a$ < $b$") == drawn("$a$ < $b$")
-    assert plain("a\\b $") == drawn("a\\b $")
+    assert drawn_plainly("$a$ < $b$") == drawn("$a$ < $b$")
+    assert drawn_plainly("a\\b $") == drawn("a\\b $")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from spiking_lmu.experiments.pages import style
 from spiking_lmu.experiments.pages.means import check_trials
+from spiking_lmu.experiments.pages.user_text import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,7 @@ def _draw_confusion(ax: Axes, frame: pd.DataFrame) -> None:
         spine.set_visible(True)
     if n > MOST_LABELS:
         return
-    shown = [style.plain(name) for name in names]
+    shown = [plain(name) for name in names]
     ax.set_xticks(range(n), shown, rotation=90 if max(map(len, shown)) > 3 else 0)
     ax.set_yticks(range(n), shown)
     ax.tick_params(length=0)
