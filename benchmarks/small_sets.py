@@ -28,25 +28,13 @@ SMALLEST = 1e-4  # of scales, relative to the largest
 
 @dataclass(frozen=True)
 class Plan:
-    """How networks are trained.
-
-    Attributes
-    ----------
-    units : int
-    noise : float
-    held_out : float
-        Share of the training sequences that is for validation.
-    initial : str
-        As for `training.fit`.
-    whiten : bool
-        Whether states are made uncorrelated, and not only of equal size.
-    """
+    """How networks are trained: hidden units, and the arguments of `training.fit`."""
 
     units: int = 100
     noise: float = 0.1
-    held_out: float = 1 / 8
+    held_out: float = 1 / 8  # share of the training sequences that is for validation
     initial: str = "plain"
-    whiten: bool = False
+    whiten: bool = False  # states are made uncorrelated, and not only of equal size
 
 
 BEFORE = Plan()

@@ -33,3 +33,10 @@ def refused(path, problem, **arguments):
     assert ".csv" in message and ".npy" in message and ".wav" in message
     assert str(path) in message
     assert problem in message
+
+
+def refused_table(folder, text, problem):
+    """As `refused`, for a table with this text."""
+    path = folder / "signal.csv"
+    path.write_text(text)
+    refused(path, problem)

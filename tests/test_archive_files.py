@@ -19,6 +19,14 @@ def written(path, text):
     return path
 
 
+def refused_with(folder, text, old, new, problem, ending="ts"):
+    """A file is refused if it holds ``new`` once in place of ``old``."""
+    assert old in text
+    path = written(folder / f"a.{ending}", text.replace(old, new, 1))
+    with pytest.raises(ValidationError, match=problem):
+        read_sequences(path)
+
+
 def sequences(path, text):
     found = read_sequences(written(path, text))
     return [v.tolist() for v in found.sequences], found.labels
@@ -71,10 +79,7 @@ def test_times_that_are_even(tmp_path):
     ],
 )
 def test_what_is_not_as_the_header_says(tmp_path, old, new, problem):
-    assert old in TS
-    path = written(tmp_path / "a.ts", TS.replace(old, new))
-    with pytest.raises(ValidationError, match=f"data: must be a .ts file.*{problem}"):
-        read_sequences(path)
+    refused_with(tmp_path, TS, old, new, f"data: must be a .ts file.*{problem}")
 
 
 @pytest.mark.parametrize(
@@ -88,10 +93,7 @@ def test_what_is_not_as_the_header_says(tmp_path, old, new, problem):
     ],
 )
 def test_times_that_are_not(tmp_path, old, new, problem):
-    assert old in TIMES
-    path = written(tmp_path / "a.ts", TIMES.replace(old, new))
-    with pytest.raises(ValidationError, match=problem):
-        read_sequences(path)
+    refused_with(tmp_path, TIMES, old, new, problem)
 
 
 def test_comments_in_other_encodings_and_labels_in_none(tmp_path):
@@ -147,10 +149,8 @@ def test_several_channels_are_one_attribute(tmp_path):
     ],
 )
 def test_other_attributes_and_lines(tmp_path, text, old, new, problem):
-    assert old in text
-    path = written(tmp_path / "a.arff", text.replace(old, new, 1))
-    with pytest.raises(ValidationError, match=f"data: must be an .arff.*{problem}"):
-        read_sequences(path)
+    expected = f"data: must be an .arff.*{problem}"
+    refused_with(tmp_path, text, old, new, expected, ending="arff")
 
 
 # ---- Tables of the UCR archive -----------------------------------------------------

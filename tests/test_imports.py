@@ -6,6 +6,8 @@ import ast
 import importlib
 import importlib.util
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -197,3 +199,15 @@ def test_readers_are_shown_no_deeper_imports():
     for file in READABLE:
         found = deeper.findall(file.read_text(encoding="utf-8"))
         assert found == [], file.name
+
+
+@pytest.mark.parametrize("module", ["signals", "data.recordings"])
+def test_heavy_packages_are_imported_where_they_are_used(module):
+    code = (
+        f"import sys, spiking_lmu.{module}; print([name for name in "
+        "('pandas', 'scipy.signal', 'scipy.io', 'matplotlib') if name in sys.modules])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[]"

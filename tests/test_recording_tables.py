@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from recording_cases import normalised, refused, write
+from recording_cases import normalised, refused, refused_table, write
 from spiking_lmu.data.recordings import load_signal
 
 # ---- Times that were rounded, and other ways to write a table ----------------------
@@ -124,9 +124,7 @@ def test_units_that_are_no_unicode(tmp_path):
     ],
 )
 def test_other_tables_are_refused(tmp_path, text, problem):
-    path = tmp_path / "signal.csv"
-    path.write_text(text)
-    refused(path, problem)
+    refused_table(tmp_path, text, problem)
 
 
 def test_pipes_and_huge_files_are_refused_at_once(tmp_path):

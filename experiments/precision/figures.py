@@ -50,12 +50,7 @@ def plot(frame: pd.DataFrame) -> Figure:
         ax.set_title(_title(kind, design), fontsize=8.5, linespacing=1.25)
     for (kind, design), ax in panels.items():
         _guide(ax, _network(trials, kind, design), *_slope(kind))
-    for ax in axes.flat[len(shown) :]:
-        ax.set_axis_off()
-    for ax in axes[-1]:
-        ax.set_xlabel("Neurons in all, $m$")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("RMSE of the state")
+    _label(axes, len(shown))
     entries = [
         style.entry(f"$d = {order}$", color=color, **style.mark("o"))
         for order, color in colours.items()
@@ -85,6 +80,16 @@ def _network(trials: pd.DataFrame, kind: str, design: str) -> pd.DataFrame:
 
 def _slope(kind: str) -> tuple[float, str]:
     return ONE if kind in COORDINATED else HALF
+
+
+def _label(axes: np.ndarray, used: int) -> None:
+    """Label the panels of a grid, and take away those that are not used."""
+    for ax in axes.flat[used:]:
+        ax.set_axis_off()
+    for ax in axes[-1]:
+        ax.set_xlabel("Neurons in all, $m$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("RMSE of the state")
 
 
 def _cells(
@@ -283,12 +288,7 @@ def plot_shaping(frame: pd.DataFrame) -> Figure:
                     _cells(ax, cell, "total_neurons", color, **look)
         style.log_axes(ax)
         ax.set_title(f"{initial(design_words(design))}, $d = {order}$")
-    for ax in axes.flat[len(orders) :]:
-        ax.set_axis_off()
-    for ax in axes[-1]:
-        ax.set_xlabel("Neurons in all, $m$")
-    for ax in axes[:, 0]:
-        ax.set_ylabel("RMSE of the state")
+    _label(axes, len(orders))
     looks = {"without noise shaping": _hollow("o", style.INK), "with": style.mark("o")}
     entries = [
         style.entry(text, color=style.INK, linestyle="none", **look)
