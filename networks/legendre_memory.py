@@ -127,8 +127,8 @@ class LegendreMemory(Memory):
         removes most of the spikes' noise. The state follows the input of the step
         before; `add_readout` accounts for that.
     encoded : nengo.Node
-        The same state in the coordinates x, which the ensembles encode; with noise
-        shaping, less the errors that they carry over.
+        The same state in the coordinates x. The ensembles encode it; with noise
+        shaping, they encode it less the errors that they carry over.
     decoded : list of nengo.Node
         The values decoded from the ensembles, before the recurrent transform and
         synapse: one node of size ``order`` for each input dimension.
