@@ -137,7 +137,7 @@ peers-neurobench:
 		"snntorch==1.0.*"
 	@build/peers-neurobench/bin/python -m pip install --quiet --no-deps "neurobench==2.3.*"
 	@build/peers-neurobench/bin/python -m pytest -q --confcutdir=tests/peers \
-		tests/peers/test_neurobench.py $(ARGS)
+		tests/peers/test_neurobench.py tests/peers/test_neurobench_recurrent.py $(ARGS)
 
 # Norse is a source archive that needs another setuptools to build than .ci/venv installs.
 peers-nir:
