@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from neurobench_cases import Stepped, check, linear, neurobench, wrapped
 from torch import nn
 
+from neurobench_cases import Stepped, check, linear, neurobench, wrapped
 from spiking_lmu.experiments.mackey_glass.complexity import (
     layers_of_stack,
     measure_recurrent,
