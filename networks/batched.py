@@ -29,7 +29,7 @@ from .sequence import SequenceNetwork
 
 __all__ = ["Answers", "BatchedMemory", "run_sequences", "state_noise"]
 
-AT_ONCE = 32  # sequences side by side
+AT_ONCE = 64  # sequences side by side
 MEASURED = 64  # sequences to measure errors with
 
 

@@ -6,9 +6,23 @@ from itertools import pairwise
 import nengo
 import numpy as np
 import pytest
+from nengo.builder.operator import Copy
+from nengo.builder.probe import SimProbe
+from nengo.builder.signal import Signal
 
 import spiking_lmu
-from simulator_cases import BOTH, Feedback, assert_same, both, recorded, simulator
+from simulator_cases import (
+    BOTH,
+    Feedback,
+    assert_close,
+    assert_same,
+    both,
+    recorded,
+    simulator,
+)
+from spiking_lmu.simulator import opcodes
+from spiking_lmu.simulator.instructions import Instruction
+from spiking_lmu.simulator.schedule import Task, unread
 
 
 def test_data_of_objects_is_what_nengo_built():
@@ -135,6 +149,65 @@ def test_signals_are_those_of_nengo_after_a_run():
 
     expected, actual = both(Feedback(), run)
     assert_same(actual, expected)
+
+
+@pytest.mark.parametrize("in_python", [False, True])
+@pytest.mark.parametrize("lanes", [None, 2])
+def test_what_nobody_reads_is_made_in_the_last_step(in_python, lanes):
+    """A node without a probe has the value of the last step after each run."""
+    with nengo.Network(seed=1) as network:
+        stimulus = nengo.Node(nengo.processes.WhiteSignal(1, high=20))
+        neurons = nengo.Ensemble(10, 2)
+        nengo.Connection(stimulus, neurons, transform=[[1], [-1]])
+        unread = nengo.Node(size_in=3)
+        further = nengo.Node(size_in=2)
+        nengo.Connection(neurons, unread[:2], synapse=0.01)
+        nengo.Connection(stimulus, unread[2], synapse=None)
+        nengo.Connection(unread, further, transform=np.eye(2, 3, 1), synapse=None)
+        if in_python:  # reads another part of what the node gives
+            function = nengo.Node(lambda t, x: x, size_in=1)
+            nengo.Connection(unread[2], function, synapse=None)
+    one_by_one = simulator(nengo.Simulator, network)
+    with (
+        one_by_one,
+        simulator(spiking_lmu.Simulator, network, minibatch_size=lanes) as sim,
+    ):
+        of = sim.model.sig
+        waits = opcodes.UNTIL_LAST in sim._program.schedule()[0].code
+        assert waits or in_python
+        for n in (1, 7, 1, 12):
+            sim.run_steps(n)
+            one_by_one.run_steps(n)
+            for node in (unread, further):
+                expected = one_by_one.signals[one_by_one.model.sig[node]["in"]]
+                values = sim.signals[of[node]["in"]]
+                assert_close(values if lanes is None else values[:, 0], expected)
+                assert np.any(expected != 0)
+
+
+def test_only_what_keeps_nothing_waits_for_the_last_step():
+    """Not what a filter, a probe or a sum over steps has use for."""
+    x, y, total, kept = (Signal(np.zeros(2), name=name) for name in "xytk")
+    part = Signal(np.zeros(4), name="part")
+    some = [Instruction(opcodes.COPY, [])]
+
+    def task(operator):
+        return Task((operator,), some)
+
+    anew = task(Copy(x, y))
+    on = task(Copy(y, kept))
+    sums = task(Copy(x, total, inc=True))  # that nothing sets
+    half = [
+        task(Copy(x, part, dst_slice=slice(0, 2))),
+        task(Copy(y, part, dst_slice=slice(2, 4), inc=True)),
+    ]
+    assert unread([anew, on]) == {anew, on}
+    assert unread([anew, on, task(SimProbe(y))]) == {on}
+    assert unread([anew, on, task(SimProbe(kept))]) == set()
+    assert unread([anew, sums]) == {anew}
+    assert unread([anew, *half]) == set()
+    in_python = Task((Copy(y, kept),), None)
+    assert unread([anew, in_python]) == set()
 
 
 def test_constants_cannot_be_written():

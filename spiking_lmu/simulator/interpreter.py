@@ -123,6 +123,8 @@ def _interpreter() -> Any:
                     learning.rls(code, at, arena, words, lanes)
                 elif opcode == do.CONVOLUTION:
                     convolutions.convolution(code, at, arena, words, lanes)
+                elif opcode == do.UNTIL_LAST and row != last:
+                    here += code[at]
 
     return run
 

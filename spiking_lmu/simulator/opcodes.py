@@ -1,4 +1,7 @@
-"""Numbers of the interpreter's instructions, each named after its kernel."""
+"""Numbers of the interpreter's instructions, each named after its kernel.
+
+The one without a kernel, UNTIL_LAST, skips some numbers of code before the last step.
+"""
 
 (
     TIME_UPDATE,
@@ -29,4 +32,5 @@
     VOJA,
     RLS,
     CONVOLUTION,
-) = range(28)
+    UNTIL_LAST,
+) = range(29)

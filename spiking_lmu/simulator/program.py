@@ -9,6 +9,7 @@ from typing import Any
 import nengo
 import numpy as np
 from nengo.builder import Model
+from nengo.builder.neurons import SimNeurons
 from nengo.builder.operator import Operator, SimPyFunc, TimeUpdate
 from nengo.builder.probe import SimProbe
 from nengo.builder.processes import SimProcess
@@ -21,11 +22,13 @@ from .fusion import populations
 from .instructions import Instruction, Room, translate
 from .neuron_types import population
 from .python_functions import function_step
-from .schedule import Schedule, Task, in_order, schedule
+from .schedule import WITHOUT_STATE, Schedule, Task, in_order, schedule
 from .sources import Feed, Sources
 
 # importing these makes their translations known, besides those of `instructions`
 TRANSLATIONS = (learning, processes)
+# operators that draw no random numbers when they make their steps
+DRAWING_NOTHING = {*WITHOUT_STATE, SimNeurons, SimProbe, TimeUpdate}
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ class Program:
             for fallback in self.fallbacks
             for generator in getattr(fallback.operator, "state_extra", {}).values()
         ]
+        self._kept_steps: dict[Operator, list[Any]] = {}
         self._schedules: dict[frozenset[Any], tuple[Schedule, dict[Any, Feed]]] = {}
 
     def _holds_all_written(self) -> bool:
@@ -216,9 +220,10 @@ class Program:
     ) -> tuple[np.random.RandomState, dict[Operator, list[Any]]]:
         """Set everything to its start; gives Nengo's steps of all operators.
 
-        All operators make their steps, in Nengo's order, for they draw from one random
-        number generator. In a minibatch, every network has its own, and networks after
-        the first make only the steps that are needed.
+        Operators make their steps in Nengo's order, for they draw from one random
+        number generator; those that do not draw keep their first step. In a minibatch,
+        every network has its own generator, and networks after the first make only the
+        steps that are needed.
         """
         self.arena.restart()
         for signals in {id(s): s for s in [self.signals, *self.lanes]}.values():
@@ -228,11 +233,13 @@ class Program:
         self.clock[:] = 0
         for generator, state in self.generators:
             generator.set_state(state)
-        steps: dict[Operator, list[Any]] = {operator: [] for operator in self.order}
+        steps = {operator: list(made) for operator, made in self._kept_steps.items()}
+        steps.update((o, []) for o in self.order if o not in steps)
+        making = [o for o in self.order if o not in self._kept_steps]
         rngs = []
         for lane, signals in enumerate(self.lanes):
             rngs.append(np.random.RandomState(lane_seed(seed, lane)))
-            for operator in self.order:
+            for operator in making:
                 if lane == 0 or operator in self._stepped_alone:
                     if type(operator) is SimPyFunc:
                         made = function_step(operator, signals)
@@ -241,6 +248,10 @@ class Program:
                     steps[operator].append(made)
                 elif isinstance(operator, SimProcess):
                     operator.process.get_rng(rngs[-1])  # draws as its step would
+        for operator in making:
+            compiled = operator not in self._stepped_alone
+            if compiled and type(operator) in DRAWING_NOTHING:
+                self._kept_steps[operator] = steps[operator]
         for operator, do in self.room.resets.items():
             do(steps[operator])
         self.sources.reset(seed)

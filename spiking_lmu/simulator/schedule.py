@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
-from nengo.builder.operator import Operator
+from nengo.builder.operator import (
+    Copy,
+    DotInc,
+    ElementwiseInc,
+    Operator,
+    Reset,
+    SparseDotInc,
+)
+from nengo.builder.signal import Signal
 
 from . import opcodes
 from .instructions import Instruction
+
+# operators that keep nothing from one step to the next
+WITHOUT_STATE = {Copy, DotInc, ElementwiseInc, Reset, SparseDotInc}
 
 
 @dataclass(eq=False)
@@ -97,17 +110,56 @@ def in_order(
     return order if len(order) == len(after) else None
 
 
+def unread(tasks: Iterable[Task]) -> set[Task]:
+    """Tasks whose results no other task reads: those of an output without a probe.
+
+    All that they write is made anew in each step, so that the last step of a run
+    is the only one that needs them.
+    """
+    writers: dict[Signal, set[Task]] = defaultdict(set)
+    readers: dict[Signal, set[Task]] = defaultdict(set)
+    anew: set[Signal] = set()
+    for task in tasks:
+        for operator in task.operators:
+            if getattr(operator, "dst_slice", None) is None:
+                anew.update(operator.sets)
+            for signal in operator.sets + operator.incs + operator.updates:
+                writers[signal.base].add(task)
+            for signal in operator.reads:
+                readers[signal.base].add(task)
+    users = {signal: writers[signal] | readers[signal] for signal in writers}
+    found = {
+        task
+        for task in tasks
+        if task.operators
+        and task.instructions is not None
+        and all(type(operator) in WITHOUT_STATE for operator in task.operators)
+    }
+    needed = {task for s in writers if s not in anew for task in writers[s]}
+    while True:
+        found -= needed
+        needed = {t for s in writers if not users[s] <= found for t in writers[s]}
+        if not needed & found:
+            return found
+
+
 def schedule(order: Iterable[Task], last: Iterable[Instruction]) -> Schedule:
     """The program of tasks in an order, with some instructions at the end."""
+    order = list(order)
+    late = unread(order)
     code: list[int] = []
     stretches: list[tuple[int, int, list[Operator]]] = []
-    pending: list[Instruction] = []
+    pending: list[tuple[bool, Instruction]] = []
     python: list[Operator] = []
 
     def end_stretch() -> None:
         begin = len(code)
-        for instruction in resets_joined(pending):
-            code.extend(instruction.code)
+        for waits, group in groupby(pending, key=lambda pair: pair[0]):
+            instructions = resets_joined(instruction for _, instruction in group)
+            part = [word for each in instructions for word in each.code]
+            if waits:
+                code.extend(Instruction(opcodes.UNTIL_LAST, [len(part)]).code)
+            code.extend(part)
         stretches.append((begin, len(code), list(python)))
         pending.clear()
         python.clear()
@@ -118,10 +170,10 @@ def schedule(order: Iterable[Task], last: Iterable[Instruction]) -> Schedule:
             continue
         if python:
             end_stretch()
-        pending += task.instructions
+        pending += [(task in late, each) for each in task.instructions]
     if python:
         end_stretch()
-    pending += last
+    pending += [(False, each) for each in last]
     end_stretch()
     return Schedule(np.array(code, np.int64), stretches)
 
