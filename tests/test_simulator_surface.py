@@ -161,6 +161,9 @@ def test_times_that_nengo_refuses_are_refused():
     with simulator(spiking_lmu.Simulator, nengo.Network()) as sim:
         with pytest.raises(ValidationError, match="Must be positive"):
             sim.run(-0.001)
+        for time in (np.inf, np.nan, "1"):
+            with pytest.raises(ValidationError, match="time_in_seconds: must be"):
+                sim.run(time)
         with pytest.warns(UserWarning, match="0 timesteps"):
             sim.run(0)
         with pytest.raises(ValidationError, match="max_steps"):
@@ -168,6 +171,9 @@ def test_times_that_nengo_refuses_are_refused():
         assert sim.n_steps == 0
         with pytest.raises(ReadonlyError, match="dt"):
             sim.dt = 0.002
+    for dt in (0, -0.001, np.inf, np.nan, None):
+        with pytest.raises(ValidationError, match="dt: must be"):
+            spiking_lmu.Simulator(nengo.Network(), dt=dt, progress_bar=False)
 
 
 def test_operators_and_their_order_are_nengos():

@@ -17,7 +17,7 @@ from nengo.utils.progress import Progress, ProgressTracker
 from threadpoolctl import ThreadpoolController
 
 from spiking_lmu.simulators import given_outputs
-from spiking_lmu.validation import check_integer
+from spiking_lmu.validation import check_integer, check_number, check_positive
 
 from .interpreter import load_interpreter
 from .program import Fallback, Program
@@ -109,6 +109,8 @@ class Simulator(nengo.simulator.Simulator):
         minibatch_size: int | None = None,
     ) -> None:
         self.closed = True
+        if model is None:
+            check_positive("dt", dt)
         if minibatch_size is not None:
             minibatch_size = check_integer("minibatch_size", minibatch_size)
         self.minibatch_size = minibatch_size
@@ -230,6 +232,7 @@ class Simulator(nengo.simulator.Simulator):
         data : dict of array_like, optional
             As for `run_steps`.
         """
+        check_number("time_in_seconds", time_in_seconds)
         self._data = data
         try:
             super().run(time_in_seconds, progress_bar)
