@@ -20,6 +20,7 @@ from .validation import check_integer, check_number
 
 # neurons whose activities are in memory at once: those at 1,500 points fit in a cache
 BLOCK = 400
+ACTIVITIES = 32_000  # that stay in a processor's cache
 # For more coordinated neurons, cost does not fall any further: decoders would vary more
 # and more from each neuron to the next, and noise would not fall as 1 / n.
 ROUGH = 300
@@ -86,13 +87,15 @@ class PoissonL2(Solver):
         if n_neurons > n_points:
             parts = list(blocks(n_neurons))
             return self.solve_in_blocks(lambda *part: A[part], parts, Y)
-        A = A / self.height
+        A = np.divide(A, self.height, dtype=float)
         mean_rates = np.abs(A).mean(axis=0)  # spikes may be negative
-        scale = 1 / np.sqrt(_costs(mean_rates))
-        S = A * (scale / np.sqrt(n_points))
-        y = Y / np.sqrt(n_points)
-        cost = 1 / (2 * self.noise_tau)
-        X = np.linalg.solve(S.T @ S + cost * np.eye(n_neurons), S.T @ y)
+        # for activities that are scaled to equal costs
+        scale = 1 / np.sqrt(_costs(mean_rates) * n_points)
+        gram = A.T @ A
+        gram *= scale
+        gram *= scale[:, None]
+        gram.flat[:: n_neurons + 1] += 1 / (2 * self.noise_tau)
+        X = np.linalg.solve(gram, scale[:, None] * (A.T @ Y))
         decoders = scale[:, None] * X
         info = {
             "rmses": np.sqrt(np.mean((A @ decoders - Y) ** 2, axis=0)),
@@ -195,7 +198,10 @@ class PoissonL2(Solver):
 
         n_neurons = len(gain)
         if n_neurons <= len(x):
-            return self(activities(slice(None), slice(None)), Y)
+            A = np.empty((len(x), n_neurons), np.result_type(x, gain, bias))
+            for points in cached_blocks(len(x), n_neurons):
+                A[points] = activities(points, slice(None))
+            return self(A, Y)
         # in this order, the neurons of a part are silent at the same points
         ascending = np.argsort(x[:, 0], kind="stable")
         x, Y = x[ascending], Y[ascending]
@@ -211,10 +217,15 @@ def _costs(mean_rates: np.ndarray) -> np.ndarray:
     return mean_rates + 0.01 * mean_rates.mean() + 1e-12
 
 
-def blocks(n_neurons: int) -> Iterator[slice]:
-    """All of the neurons, a few at a time."""
-    for start in range(0, n_neurons, BLOCK):
-        yield slice(start, min(start + BLOCK, n_neurons))
+def blocks(length: int, size: int = BLOCK) -> Iterator[slice]:
+    """All of the neurons or values, a few at a time."""
+    for start in range(0, length, size):
+        yield slice(start, min(start + size, length))
+
+
+def cached_blocks(n_values: int, n_neurons: int) -> Iterator[slice]:
+    """All of the values, so few at a time that the rates of all neurons are cached."""
+    return blocks(n_values, max(1, ACTIVITIES // n_neurons))
 
 
 @Builder.register(PoissonL2)

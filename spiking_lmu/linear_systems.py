@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from nengo.exceptions import ValidationError
 from numpy.typing import ArrayLike
@@ -190,14 +192,11 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
     if Bd.shape[1] != 1:
         raise refusal("Bd", Bd.shape, "a matrix of one column")
     u = check_array("u", u, ndims=(1,))
-    x = np.empty((len(u), len(Ad)))
-    state = np.zeros(len(Ad))
+    x = np.zeros((len(u), len(Ad)))
     with np.errstate(over="ignore", invalid="ignore"):
-        drive = u[:, None] * Bd[:, 0]
-        for n in range(len(u)):
-            x[n] = state
-            state = Ad @ state
-            state += drive[n]
+        x[1:] = u[:-1, None] * Bd[:, 0]
+        for state, following in pairwise(x):
+            following += Ad.dot(state)
     if not np.isfinite(x[-1]).all():  # once infinite, always infinite or NaN
         radius = float(np.abs(np.linalg.eigvals(Ad)).max())
         if radius > 1:

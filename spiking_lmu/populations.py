@@ -14,13 +14,12 @@ from nengo.exceptions import ValidationError
 from nengo.neurons import NeuronType
 from scipy.special import ndtri
 
-from .decoders import blocks, decoder_solver
+from .decoders import cached_blocks, decoder_solver
 from .neurons import MAX_RATES, SystematicSpiking, check_neurons, poisson, spike_height
 from .tuning_curves import tuning
 from .validation import check_integer, check_number, refusal
 
 MAX_NEURONS = 10**6
-ACTIVITIES = 250_000  # in memory at once, unless one value of x alone has more
 
 # the middles of 1,000 equally likely intervals of a normal distribution
 _NORMAL_QUANTILES = ndtri((np.arange(1000) + 0.5) / 1000)
@@ -196,19 +195,19 @@ class Population:
             neuron_type=neuron_type or ensemble.neuron_type,
         )
 
-    def rates(self, x: np.ndarray, part: slice = slice(None)) -> np.ndarray:
-        """Rates (n_values, n) of these neurons at the values x (n_values,).
+    def rates(self, x: np.ndarray) -> np.ndarray:
+        """Rates (n_values, n_neurons) of the neurons at the values x (n_values,).
 
         In Hz, times the height of the spikes.
         """
-        along = x[:, None] * self.encoders[part] / self.radius
-        return self.neuron_type.rates(along, self.gain[part], self.bias[part])
+        along = x[:, None] * self.encoders / self.radius
+        return self.neuron_type.rates(along, self.gain, self.bias)
 
     def decode(self, x: np.ndarray) -> np.ndarray:
         """The decoded value (n_values,) at the values x, without any noise."""
-        decoded = np.zeros(len(x))
-        for part in blocks(len(self.gain)):
-            decoded += self.rates(x, part) @ self.decoders[part]
+        decoded = np.empty(len(x))
+        for part in cached_blocks(len(x), len(self.gain)):
+            decoded[part] = self.rates(x[part]) @ self.decoders
         return decoded
 
     def variance(self, x: np.ndarray, dt: float, poisson: bool = False) -> np.ndarray:
@@ -218,9 +217,7 @@ class Population:
         """
         height = spike_height(self.neuron_type)
         total = np.zeros(len(x))
-        # a few values at a time: the spikes of coordinated neurons depend on all others
-        rows = max(1, ACTIVITIES // len(self.gain))
-        for part in (slice(k, k + rows) for k in range(0, len(x), rows)):
+        for part in cached_blocks(len(x), len(self.gain)):
             expected = self.rates(x[part]) * (dt / height)
             if poisson:
                 total[part] = np.abs(expected) @ self.decoders**2

@@ -1,5 +1,6 @@
 """What tests stand on: one BLAS thread, no decoder cache, reports, damaged files."""
 
+import signal
 import subprocess
 import sys
 from importlib import metadata
@@ -52,6 +53,14 @@ def whole_precision():
     bits = nengo.rc.get("precision", "bits")
     yield
     nengo.rc.set("precision", "bits", bits)
+
+
+@pytest.fixture
+def heard_interrupts():
+    """Shells start background jobs with SIGINT ignored, and tests with them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -277,6 +277,7 @@ def test_an_interrupted_run_goes_on(kind):
         assert (sim.n_steps, len(sim.data[probe])) == (10, 9)
 
 
+@pytest.mark.usefixtures("heard_interrupts")
 def test_ctrl_c_stops_a_compiled_run_that_then_goes_on():
     with nengo.Network(seed=0) as network:
         relay = nengo.Node(size_in=1)

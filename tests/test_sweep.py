@@ -191,14 +191,6 @@ def test_a_task_that_kills_its_process_fails_and_others_complete(tmp_path):
     assert "TerminatedWorkerError" in error
 
 
-@pytest.fixture
-def heard_interrupts():
-    """Shells start background jobs with SIGINT ignored, and tests with them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("heard_interrupts")
 def test_ctrl_c_keeps_what_has_finished_and_ends_the_workers(tmp_path):
     tasks = [{"seed": seed} for seed in range(8)]

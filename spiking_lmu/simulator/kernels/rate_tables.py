@@ -73,9 +73,10 @@ def _runs(active: np.ndarray) -> np.ndarray:
     runs = np.zeros(CELL)
     if len(active):
         gaps = np.diff(active)
-        widest = np.sort(np.argsort(gaps)[-(RUNS - 1) :])
-        widest = widest[gaps[widest] > GAP]
-        firsts = active[np.concatenate([[0], widest + 1])]
-        ends = active[np.concatenate([widest, [-1]])] + 1
-        runs[: 2 * len(ends)] = np.column_stack([firsts, ends]).ravel()
+        wide = np.flatnonzero(gaps > GAP)
+        if len(wide) >= RUNS:  # one run more than gaps
+            wide = np.sort(wide[np.argsort(gaps[wide])[-(RUNS - 1) :]])
+        stop = 2 * len(wide) + 2
+        runs[0], runs[2:stop:2] = active[0], active[wide + 1]
+        runs[1 : stop - 2 : 2], runs[stop - 1] = active[wide] + 1, active[-1] + 1
     return runs
