@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from spiking_lmu.distortion import distortion_rmse
 from spiking_lmu.noise import noise_rmse, spiking_noise
 from spiking_lmu.populations import Population
+from spiking_lmu.sampling import noise_along
 from spiking_lmu.validation import check_array, check_column, refusal
 
 if TYPE_CHECKING:
@@ -54,22 +55,24 @@ def built_rmse(
     """RMSE of the output of a memory; see `LegendreMemory.predict_rmse`."""
     r, d, shaped = memory.realization, memory.order, memory.noise_shaping
     parts = [populations[k : k + d] for k in range(0, len(populations), d)]
-    squares = [
-        noise_rmse(r, spiking_noise(r, part, noise_shaping=shaped), synapse, shaped)
-        ** 2
-        for part in parts
-    ]
-    if signal is not None:
-        u = _check_signal(memory, signal)
-        longest = max(memory.synapse.tau, synapse or 0)
-        settled = int(np.ceil((memory.theta + 5 * longest) / memory.dt))
-        if len(u) <= settled:
-            raise refusal("signal", f"{len(u)} steps", f"of more than {settled}")
-        squares += [
-            distortion_rmse(r, part, one, synapse, settled, shaped) ** 2
-            for part, one in zip(parts, u.T)
+    if signal is None:
+        errors = [
+            noise_rmse(r, spiking_noise(r, part, noise_shaping=shaped), synapse, shaped)
+            for part in parts
         ]
-    return float(np.sqrt(sum(squares)))
+        return float(np.linalg.norm(errors))
+    u = _check_signal(memory, signal)
+    longest = max(memory.synapse.tau, synapse or 0)
+    settled = int(np.ceil((memory.theta + 5 * longest) / memory.dt))
+    if len(u) <= settled:
+        raise refusal("signal", f"{len(u)} steps", f"of more than {settled}")
+    errors = []
+    for part, one in zip(parts, u.T):
+        errors += [
+            noise_along(r, part, one, synapse, settled, shaped),
+            distortion_rmse(r, part, one, synapse, settled, shaped),
+        ]
+    return float(np.linalg.norm(errors))
 
 
 def _check_signal(memory: LegendreMemory, signal: ArrayLike) -> np.ndarray:

@@ -409,7 +409,9 @@ class LegendreMemory(Memory):
         signal : (n,) or (n, size_in) array_like, optional
             The input at each time step, for the distortion. This is 20 to 40 % of the
             error with 30 neurons per dimension, and a smaller share with more. The
-            first theta and five synapses are not counted.
+            first theta and five synapses are not counted. Coordinated neurons with
+            other shifts than the random one require a signal, since their noise
+            depends on it (`spiking_lmu.sampling`).
 
         Returns
         -------

@@ -15,7 +15,7 @@ from nengo.params import NumberParam
 from nengo.rc import rc
 from nengo.solvers import Solver
 
-from .neurons import MOST_NEURONS, is_coordinated, spike_height
+from .neurons import MOST_NEURONS, firing_rates, is_coordinated, spike_height
 from .validation import check_integer, check_number
 
 # neurons whose activities are in memory at once: those at 1,500 points fit in a cache
@@ -194,11 +194,11 @@ class PoissonL2(Solver):
 
         def activities(points: slice, part: Any) -> np.ndarray:
             along = np.dot(x[points], encoders[part].T)
-            return neuron_type.rates(along, gain[part], bias[part])
+            return firing_rates(neuron_type, along, gain[part], bias[part])
 
         n_neurons = len(gain)
         if n_neurons <= len(x):
-            A = np.empty((len(x), n_neurons), np.result_type(x, gain, bias))
+            A = np.empty((len(x), n_neurons))
             for points in cached_blocks(len(x), n_neurons):
                 A[points] = activities(points, slice(None))
             return self(A, Y)

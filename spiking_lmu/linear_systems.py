@@ -172,8 +172,8 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
     Parameters
     ----------
     Ad : (d, d) array_like
-    Bd : (d, 1) array_like
-    u : (n,) array_like
+    Bd : (d, k) array_like
+    u : (n,) or (n, k) array_like
         Input at each step.
 
     Returns
@@ -189,12 +189,13 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
         and its state exceeds the largest number within these steps.
     """
     Ad, Bd = check_system(Ad, Bd, ("Ad", "Bd"))
-    if Bd.shape[1] != 1:
-        raise refusal("Bd", Bd.shape, "a matrix of one column")
-    u = check_array("u", u, ndims=(1,))
+    u = check_array("u", u, ndims=(1, 2))
+    u = u[:, None] if u.ndim == 1 else u
+    if Bd.shape[1] != u.shape[1]:
+        raise refusal("Bd", Bd.shape, f"a matrix of {u.shape[1]} columns, as u has")
     x = np.zeros((len(u), len(Ad)))
     with np.errstate(over="ignore", invalid="ignore"):
-        x[1:] = u[:-1, None] * Bd[:, 0]
+        x[1:] = u[:-1] @ Bd.T
         for state, following in pairwise(x):
             following += Ad.dot(state)
     if not np.isfinite(x[-1]).all():  # once infinite, always infinite or NaN

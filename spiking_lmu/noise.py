@@ -133,12 +133,12 @@ def spiking_noise(
         )
         noise = np.diag(error_covariance(realization, q, None, noise_shaping))
         if noise_shaping:
-            D, G = realization.carried, np.diag(_noise_input(realization))
+            D, G = realization.carried, np.diag(noise_input(realization))
             noise = noise + q * D * (D - 2 * G)
     return q
 
 
-def _noise_input(realization: Realization) -> np.ndarray:
+def noise_input(realization: Realization) -> np.ndarray:
     """G (d, d): what noise in the decoded values of a step adds to the state."""
     Ad, _ = realization.step
     return Ad - np.exp(-realization.dt / realization.tau) * np.eye(realization.order)
@@ -179,7 +179,7 @@ def error_covariance(
     d = realization.order
     if q.shape != (d,):
         raise refusal("variances", q.shape, f"{d} numbers, one for each coordinate")
-    F, G = realization.step[0], _noise_input(realization)
+    F, G = realization.step[0], noise_input(realization)
     if check_flag("noise_shaping", noise_shaping):
         # the noise of the last step is d more states, which the next step subtracts
         F = np.block([[F, -G * realization.carried], [np.zeros((d, 2 * d))]])
@@ -247,7 +247,8 @@ def predict_rmse(
         (``nengo.StochasticSpiking``) have a theory too, as have coordinated neurons
         with a random shift (`coordinated`), and neurons that do not spike have no
         noise. All others are refused, including ``nengo.LIF``, whose error has a floor
-        that more neurons do not lower.
+        that more neurons do not lower, and coordinated neurons with other shifts,
+        whose noise depends on the input (`sampling.sampling_rmse`).
     max_rates, intercepts : nengo.dists.Distribution, optional
         Of the neurons; in Hz, and relative to the radius. Coordinated neurons all have
         the mean of the maximum rates.

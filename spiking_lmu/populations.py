@@ -15,7 +15,14 @@ from nengo.neurons import NeuronType
 from scipy.special import ndtri
 
 from .decoders import cached_blocks, decoder_solver
-from .neurons import MAX_RATES, SystematicSpiking, check_neurons, poisson, spike_height
+from .neurons import (
+    MAX_RATES,
+    SystematicSpiking,
+    check_neurons,
+    firing_rates,
+    poisson,
+    spike_height,
+)
 from .tuning_curves import tuning
 from .validation import check_integer, check_number, refusal
 
@@ -137,7 +144,8 @@ def check_predictable(neuron_type: NeuronType) -> None:
     if isinstance(neuron_type, SystematicSpiking) and neuron_type.shift != "random":
         allowed = (
             "coordinated neurons with a random shift: with another one, errors of "
-            "successive steps depend on each other, and the noise is not white in time"
+            "successive steps depend on each other, and the noise is not white in "
+            "time. It is known along a given signal, without noise shaping"
         )
         raise refusal("neuron_type", neuron_type, allowed)
 
@@ -201,7 +209,7 @@ class Population:
         In Hz, times the height of the spikes.
         """
         along = x[:, None] * self.encoders / self.radius
-        return self.neuron_type.rates(along, self.gain, self.bias)
+        return firing_rates(self.neuron_type, along, self.gain, self.bias)
 
     def decode(self, x: np.ndarray) -> np.ndarray:
         """The decoded value (n_values,) at the values x, without any noise."""

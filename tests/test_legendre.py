@@ -342,7 +342,7 @@ SYSTEM = state_space(1.0, 2)
         (
             "u",
             lambda bad: simulate([[0.5]], [[1.0]], bad),
-            [1.0, [], [[1.0]], [np.nan], "u", None],
+            [1.0, [], [[[1.0]]], [np.nan], "u", None],
         ),
     ],
 )

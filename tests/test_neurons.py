@@ -13,6 +13,7 @@ from spiking_lmu.neurons import (
     NEURON_TYPES,
     SystematicSpiking,
     coordinated,
+    firing_rates,
     neuron_type,
     poisson,
 )
@@ -51,6 +52,30 @@ def test_poisson_rates_are_those_of_lif():
     np.testing.assert_allclose(
         poisson().rates(x, gain, bias), nengo.LIFRate().rates(x, gain, bias)
     )
+
+
+@pytest.mark.parametrize(
+    "neuron_type",
+    [
+        nengo.LIFRate(tau_rc=0.03, tau_ref=0.001, amplitude=0.5),
+        nengo.LIF(),
+        nengo.AdaptiveLIFRate(),
+        nengo.Sigmoid(),
+        poisson(),
+        nengo.RegularSpiking(nengo.LIFRate(amplitude=2), amplitude=3),
+        nengo.StochasticSpiking(nengo.RectifiedLinear()),
+        SystematicSpiking(nengo.LIFRate(), "golden", amplitude=2),
+    ],
+)
+def test_rates_are_nengos_to_the_last_bit(neuron_type):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 40))
+    x[0] = 0
+    gain, bias = rng.uniform(0, 5, 40), rng.normal(size=40)
+    bias[0], gain[1] = 1, 0  # at its threshold; hears nothing
+    found = firing_rates(neuron_type, x, gain, bias)
+    np.testing.assert_array_equal(found, neuron_type.rates(x, gain, bias))
+    assert found.std() > 0
 
 
 def test_poisson_spikes_are_poisson():

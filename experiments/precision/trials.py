@@ -36,6 +36,7 @@ from spiking_lmu.neurons import (
 )
 from spiking_lmu.populations import predictable
 from spiking_lmu.realization import COORDINATES
+from spiking_lmu.sampling import known_along_input, noise_along
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.validation import refusal
 
@@ -358,11 +359,18 @@ def measure(
     ideal = simulate(*discretize(*state_space(memory.theta, memory.order), dt), u)
     exact = lowpass(ideal, tau, dt)
     decoded = recorded.data["state"]
-    built = recorded.parameters, recorded.neuron_types
-    populations = memory.populations(*built)
+    populations = memory.populations(recorded.parameters, recorded.neuron_types)
     predicted = np.nan
-    if predictable(memory.neuron_type):
-        predicted = memory.predict_rmse(*built, synapse=tau)
+    along_input = known_along_input(memory.neuron_type) and not memory.noise_shaping
+    if along_input or predictable(memory.neuron_type):
+        predicted = noise_along(
+            memory.realization,
+            populations,
+            u,
+            tau,
+            warm_up(task),
+            memory.noise_shaping,
+        )
     return {
         "study": task["study"],
         "order": task["order"],
