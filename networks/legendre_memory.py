@@ -396,9 +396,9 @@ class LegendreMemory(Memory):
     ) -> float:
         """Predict the RMSE of ``output`` for the neurons of a built network.
 
-        The error is that of the noise of random spikes, as in
-        `spiking_lmu.predict_rmse` but with the built neurons and decoders. With a
-        signal, it includes the static distortion of the decoders.
+        The error is that of the noise of the spikes, as in `spiking_lmu.predict_rmse`
+        but with the built neurons and decoders. With a signal, it includes the static
+        distortion of the decoders.
 
         Parameters
         ----------
@@ -411,7 +411,7 @@ class LegendreMemory(Memory):
             error with 30 neurons per dimension, and a smaller share with more. The
             first theta and five synapses are not counted. Coordinated neurons with
             other shifts than the random one require a signal, since their noise
-            depends on it (`spiking_lmu.sampling`).
+            depends on it (`spiking_lmu.sampling`), and no noise shaping.
 
         Returns
         -------

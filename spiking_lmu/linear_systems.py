@@ -190,9 +190,12 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
     """
     Ad, Bd = check_system(Ad, Bd, ("Ad", "Bd"))
     u = check_array("u", u, ndims=(1, 2))
-    u = u[:, None] if u.ndim == 1 else u
-    if Bd.shape[1] != u.shape[1]:
-        raise refusal("Bd", Bd.shape, f"a matrix of {u.shape[1]} columns, as u has")
+    if u.ndim == 1:
+        if Bd.shape[1] != 1:
+            raise refusal("Bd", Bd.shape, "a matrix of one column")
+        u = u[:, None]
+    if u.shape[1] != Bd.shape[1]:
+        raise refusal("u", u.shape, f"of shape (n, {Bd.shape[1]}), as Bd has columns")
     x = np.zeros((len(u), len(Ad)))
     with np.errstate(over="ignore", invalid="ignore"):
         x[1:] = u[:-1] @ Bd.T

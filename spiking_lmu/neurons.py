@@ -186,7 +186,8 @@ class SystematicSpiking(RatesToSpikesNeuronType):
         Parameters
         ----------
         totals : (n_steps,) ndarray
-            The expected number of spikes of the population in each step.
+            The expected number of spikes of the population in each of these steps, at
+            least one.
         last : float
             U of the step before; with ``"carry"``, what its running sum left over.
         rng : np.random.Generator

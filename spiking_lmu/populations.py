@@ -143,9 +143,9 @@ def check_predictable(neuron_type: NeuronType) -> None:
     decoded_variance(neuron_type, np.zeros((0, 0)), np.zeros(0))
     if isinstance(neuron_type, SystematicSpiking) and neuron_type.shift != "random":
         allowed = (
-            "coordinated neurons with a random shift: with another one, errors of "
-            "successive steps depend on each other, and the noise is not white in "
-            "time. It is known along a given signal, without noise shaping"
+            "coordinated neurons with a random shift (with another one, the noise is "
+            "not white in time: LegendreMemory.predict_rmse knows it along a signal, "
+            "without noise shaping)"
         )
         raise refusal("neuron_type", neuron_type, allowed)
 

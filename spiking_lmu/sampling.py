@@ -20,9 +20,15 @@ from .noise import check_populations, noise_input, noise_rmse, spiking_noise
 from .populations import Population, predictable
 from .realization import Realization
 from .signals import lowpass
-from .validation import check_array, check_integer, check_positive, refusal
+from .validation import (
+    check_array,
+    check_flag,
+    check_integer,
+    check_positive,
+    refusal,
+)
 
-PASSES = 3  # noise moves the state, which changes the noise, but hardly its size
+PASSES = 2  # along the state with the errors of the pass before; the first has none
 
 
 def sampling_rmse(
@@ -39,11 +45,16 @@ def sampling_rmse(
     U. They are computed along the state of the exact memory, from a U that is drawn at
     the beginning, and their errors go through the memory, which is linear. Since they
     move the state in their turn, this is done twice more along the state with the
-    errors that were found before, each time from another U. Nothing is fitted, and the
-    spikes of a step have no effect on those of the next.
+    errors of the pass before, each time from another U. The result is the root mean
+    square over these two. Within a pass, spikes have no effect on later ones. Nothing
+    is fitted.
 
-    That holds while errors look the same along a state that moves. If the input is
-    constant, they settle in patterns, which follow from the very errors.
+    Errors depend on the U at the beginning: results of several seeds differ by about a
+    tenth. The rates of all neurons are computed in each step and pass, which takes
+    longer than `Simulator` takes for the network itself.
+
+    If the input is constant, errors settle in patterns that follow from the errors
+    themselves, and may be larger than predicted.
 
     Parameters
     ----------
@@ -83,17 +94,19 @@ def sampling_rmse(
     F, G = realization.step[0], noise_input(realization)
     exact = simulate(*realization.step, u)
     error = np.zeros_like(exact)
-    for _ in range(PASSES):
+    squares = []
+    for _ in range(1 + PASSES):
         along = (exact + error).T
         added = [
-            _decoded_errors(population, x, realization.dt, rng)
+            decoded_errors(population, x, realization.dt, rng)
             for population, x in zip(populations, along)
         ]
         error = simulate(F, G, np.transpose(added))
-    error = error @ realization.T.T
-    if synapse is not None:
-        error = lowpass(error, synapse, realization.dt)
-    return float(np.sqrt(np.mean(np.sum(error[settled:] ** 2, axis=1))))
+        read = error @ realization.T.T
+        if synapse is not None:
+            read = lowpass(read, synapse, realization.dt)
+        squares.append(np.mean(np.sum(read[settled:] ** 2, axis=1)))
+    return float(np.sqrt(np.mean(squares[1:])))
 
 
 def noise_along(
@@ -113,22 +126,32 @@ def noise_along(
     Raises
     ------
     nengo.exceptions.ValidationError
-        If no theory knows the noise of the neurons.
+        If no theory knows the noise of the neurons (`predictable_along`), an argument
+        is out of range, or there is no step to count.
     """
     check_populations(realization, populations)
+    u = check_array("u", u, ndims=(1,))
+    settled = check_integer("settled", settled, low=0, high=len(u) - 1)
+    noise_shaping = check_flag("noise_shaping", noise_shaping)
     kinds = [population.neuron_type for population in populations]
-    if not noise_shaping and all(known_along_input(kind) for kind in kinds):
+    if (
+        not noise_shaping
+        and all(is_coordinated(kind) for kind in kinds)
+        and not all(predictable(kind) for kind in kinds)
+    ):
         return sampling_rmse(realization, populations, u, synapse, settled)
     q = spiking_noise(realization, populations, noise_shaping=noise_shaping)
     return noise_rmse(realization, q, synapse, noise_shaping)
 
 
-def known_along_input(neuron_type: NeuronType) -> bool:
-    """Whether the noise of these neurons is known only if the input is."""
-    return is_coordinated(neuron_type) and not predictable(neuron_type)
+def predictable_along(neuron_type: NeuronType, noise_shaping: bool) -> bool:
+    """Whether `noise_along` knows the noise of these neurons."""
+    if predictable(neuron_type):
+        return True
+    return is_coordinated(neuron_type) and not noise_shaping
 
 
-def _decoded_errors(
+def decoded_errors(
     population: Population, x: np.ndarray, dt: float, rng: np.random.Generator
 ) -> np.ndarray:
     """What the spikes at the values x (n,), one a step, add to the decoded values."""

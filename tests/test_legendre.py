@@ -339,6 +339,7 @@ SYSTEM = state_space(1.0, 2)
         ),
         ("Ad", lambda bad: simulate(bad, [[1.0]], [1.0]), [None]),
         ("Bd", lambda bad: simulate([[1.0]], bad, [1.0]), [None, [[1.0, 2.0]]]),
+        ("u", lambda bad: simulate([[0.5]], [[1.0, 2.0]], bad), [np.ones((5, 3))]),
         (
             "u",
             lambda bad: simulate([[0.5]], [[1.0]], bad),

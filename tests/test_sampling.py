@@ -14,7 +14,12 @@ from spiking_lmu.neurons import SHIFTS, SystematicSpiking, coordinated, poisson
 from spiking_lmu.noise import noise_rmse, spiking_noise
 from spiking_lmu.populations import draw_population
 from spiking_lmu.realization import realize
-from spiking_lmu.sampling import known_along_input, noise_along, sampling_rmse
+from spiking_lmu.sampling import (
+    decoded_errors,
+    noise_along,
+    predictable_along,
+    sampling_rmse,
+)
 from spiking_lmu.signals import Spectrum, lowpass, white_noise
 
 THETA, ORDER, DT, SYNAPSE = 0.5, 6, 0.001, 0.005
@@ -72,23 +77,61 @@ def length_rmse(error):
     return np.sqrt(np.mean(np.sum(error**2, axis=1)))
 
 
+def errors_by_hand(population, x, U):
+    """The decoded errors, step by step, by the neurons' own code."""
+    kind, n = population.neuron_type, len(population.gain)
+    state = kind.make_state(n, np.random.RandomState(0))
+    state["offset"][...] = U
+    errors, output = np.empty(len(x)), np.empty(n)
+    for t, value in enumerate(x):
+        along = value * population.encoders[None] / population.radius
+        rates = kind.rates(along, population.gain, population.bias)[0]
+        kind.step(DT, rates / kind.amplitude, output, **state)
+        errors[t] = (output - rates) @ population.decoders
+    return errors
+
+
 @pytest.mark.parametrize("shift", OTHERS)
-def test_numbers_of_successive_steps_are_those_of_the_neurons(shift):
-    n, n_steps = 30, 200
+def test_decoded_errors_are_those_of_the_neurons(shift):
     kind = SystematicSpiking(nengo.LIFRate(), shift, amplitude=2.0)
-    rng = np.random.RandomState(0)
-    state = kind.make_state(n, rng)
-    last = float(state["offset"][0])
-    rates = rng.uniform(0, 300, size=(n_steps, n))  # of heights 1: see `step`
-    spikes = np.empty((n_steps, n))
-    for J, output in zip(rates, spikes):
-        kind.step(DT, J.copy(), output, **state)
-    reached = np.cumsum(rates * DT, axis=1)
-    first, last = kind.offsets(reached[:80, -1], last, None)
-    second, _ = kind.offsets(reached[80:, -1], last, None)
-    offsets = np.append(first, second)
-    expected = np.diff(np.floor(reached + offsets[:, None]), axis=1, prepend=0)
-    np.testing.assert_array_equal(spikes * DT / 2, expected)
+    population = draw_population(
+        400, 1.0, 3.0, 0.1, np.random.RandomState(0), neuron_type=kind
+    )
+    x = np.sin(np.arange(250) / 40)  # more than is computed at once
+    found = decoded_errors(population, x, DT, np.random.default_rng(0))
+    U = 0.5 if shift == "nearest" else np.random.default_rng(0).uniform()
+    expected = errors_by_hand(population, x, U)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
+    assert np.abs(expected).max() > 1e-4
+
+
+def test_rmse_is_that_of_the_passes_by_hand():
+    """Along the exact state, then twice along the state with the errors found."""
+    system, populations = drawn_system("golden", n_neurons=12)
+    u, settled = noise(0, 1), 300
+    F, B = system.step
+    G = F - np.exp(-DT / 0.1) * np.eye(ORDER)
+    kept = np.exp(-DT / SYNAPSE)
+    exact = np.zeros((len(u), ORDER))
+    for n in range(len(u) - 1):
+        exact[n + 1] = F @ exact[n] + B[:, 0] * u[n]
+    rng = np.random.default_rng(7)
+    error, squares = np.zeros_like(exact), []
+    for _ in range(3):
+        added = [
+            errors_by_hand(population, x, rng.uniform())
+            for population, x in zip(populations, (exact + error).T)
+        ]
+        error = np.zeros_like(exact)
+        read = np.zeros_like(exact)
+        for n, e in enumerate(np.transpose(added)[:-1]):
+            error[n + 1] = F @ error[n] + G @ e
+            read[n + 1] = kept * read[n] + (1 - kept) * error[n]
+        squares.append(length_rmse((read @ system.T.T)[settled:]) ** 2)
+    found = sampling_rmse(system, populations, u, SYNAPSE, settled, seed=7)
+    assert found == pytest.approx(np.sqrt((squares[1] + squares[2]) / 2), rel=1e-6)
+    unfiltered = sampling_rmse(system, populations, u, None, settled, seed=7)
+    assert unfiltered > 1.02 * found
 
 
 def test_random_shifts_have_the_noise_that_is_white_in_time():
@@ -156,10 +199,19 @@ def test_noise_along_an_input_is_by_the_theory_that_knows_it():
     system, populations = drawn_system("golden")
     along = noise_along(system, populations, u, SYNAPSE, SETTLED)
     assert along == sampling_rmse(system, populations, u, SYNAPSE, SETTLED)
-    assert [known_along_input(coordinated(shift)) for shift in SHIFTS] == [
-        shift != "random" for shift in SHIFTS
-    ]
-    assert not known_along_input(poisson()) and not known_along_input(nengo.LIF())
+    # where some of the shifts are random, too
+    _, random = drawn_system("random")
+    mixed = [*populations[:3], *random[3:]]
+    along = noise_along(system, mixed, u, SYNAPSE, SETTLED)
+    assert along == sampling_rmse(system, mixed, u, SYNAPSE, SETTLED)
+
+
+@pytest.mark.parametrize("shaped", [False, True])
+def test_which_noise_is_predictable_along_an_input(shaped):
+    assert predictable_along(poisson(), shaped)
+    assert not predictable_along(nengo.LIF(), shaped)
+    known = [predictable_along(coordinated(shift), shaped) for shift in SHIFTS]
+    assert known == [shift == "random" or not shaped for shift in SHIFTS]
 
 
 def test_seeds_repeat():
@@ -174,7 +226,7 @@ def test_seeds_repeat():
 
 def test_without_a_signal_other_shifts_are_refused():
     memory, data, _ = run_memory("golden", 30, 0, noise(0, 2))
-    with pytest.raises(ValidationError, match="neuron_type.*along a given signal"):
+    with pytest.raises(ValidationError, match="neuron_type.*along a signal"):
         memory.predict_rmse(data)
 
 
@@ -200,8 +252,21 @@ def test_noise_shaping_with_other_shifts_is_refused():
 def test_refuses(name, change, allowed):
     system, populations = drawn_system(n_neurons=12)
     arguments = {"populations": populations, "u": noise(0, 3), name: change}
-    with pytest.raises(ValidationError, match=f"^{name}: .*({allowed})"):
-        sampling_rmse(system, **arguments)
+    for along in (sampling_rmse, noise_along):
+        if along is noise_along and name == "seed":
+            continue
+        with pytest.raises(ValidationError, match=f"^{name}: .*({allowed})"):
+            along(system, **arguments)
+
+
+@pytest.mark.parametrize(
+    "name, change", [("u", np.zeros((5, 2))), ("settled", 3000), ("noise_shaping", "y")]
+)
+def test_arguments_without_effect_are_checked_as_well(name, change):
+    system, populations = drawn_system("random", n_neurons=12)
+    arguments = {"populations": populations, "u": noise(0, 3), name: change}
+    with pytest.raises(ValidationError, match=f"^{name}: "):
+        noise_along(system, **arguments)
 
 
 def test_refuses_neurons_that_do_not_coordinate():

@@ -34,9 +34,8 @@ from spiking_lmu.neurons import (
     neuron_type,
     spike_height,
 )
-from spiking_lmu.populations import predictable
 from spiking_lmu.realization import COORDINATES
-from spiking_lmu.sampling import known_along_input, noise_along
+from spiking_lmu.sampling import noise_along, predictable_along
 from spiking_lmu.signals import MAX_STEPS, Spectrum, lowpass, white_noise
 from spiking_lmu.validation import refusal
 
@@ -361,8 +360,7 @@ def measure(
     decoded = recorded.data["state"]
     populations = memory.populations(recorded.parameters, recorded.neuron_types)
     predicted = np.nan
-    along_input = known_along_input(memory.neuron_type) and not memory.noise_shaping
-    if along_input or predictable(memory.neuron_type):
+    if predictable_along(memory.neuron_type, memory.noise_shaping):
         predicted = noise_along(
             memory.realization,
             populations,

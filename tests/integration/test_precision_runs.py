@@ -234,3 +234,26 @@ def test_some_trials_fail_and_are_tried_again(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     assert len(read_trials(tmp_path)) == 4
     assert "no luck today" not in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_noise_of_other_shifts_is_predicted_along_the_input(tmp_path):
+    """But not where it is shaped."""
+    designs = ("balanced/optimal", "balanced/optimal/shaped")
+    frame = precision.run(
+        orders=(3,),
+        neurons=(30,),
+        trials=2,
+        duration=1.0,
+        neuron_types=("coordinated-golden",),
+        designs=designs,
+        floor=False,
+        generators=False,
+        folder=tmp_path,
+        jobs=1,
+        progress=False,
+    )
+    shaped = frame["noise_shaping"].astype(bool)
+    predicted = np.hypot(frame["predicted_rmse"], frame["distortion"])
+    assert sorted(shaped) == [False, False, True, True]
+    assert frame["predicted_rmse"][shaped].isna().all()
+    assert ((predicted / frame["rmse"])[~shaped]).between(0.6, 1.7).all()
