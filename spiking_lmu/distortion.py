@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .linear_systems import simulate
+from .metrics import length_rmse
 from .noise import check_populations
 from .populations import Population
 from .realization import Realization
@@ -156,4 +157,4 @@ def distortion_rmse(
     settled = check_integer("settled", settled, low=0, high=len(error) - 1)
     if synapse is not None:
         error = lowpass(error, synapse, realization.dt)
-    return float(np.sqrt(np.mean(np.sum(error[settled:] ** 2, axis=1))))
+    return length_rmse(error[settled:])

@@ -13,7 +13,7 @@ LARGEST = 1e100  # squares of it, and their sums, are still finite
 NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of a normal distribution
 ANY = range(65)  # numbers of dimensions that an array may have
 LEVELS_OF_FLOOR = 4  # numbers of neurons that a law of three parameters takes
-STEEPEST = -2.0  # even the most regular spikes err no less than 1 / m
+STEEPEST = -2.0  # errors of coordinated neurons fall with a power of -1.5 at most
 
 
 def rmse(
@@ -47,6 +47,11 @@ def rmse(
     mean_square = np.mean((actual - target) ** 2, axis=axis)
     root = np.sqrt(mean_square)
     return root if np.ndim(root) else float(root)
+
+
+def length_rmse(error: np.ndarray) -> float:
+    """Root mean square over time of the length of an error vector (n, d)."""
+    return float(np.sqrt(np.mean(np.sum(error**2, axis=1))))
 
 
 def nrmse(actual: Any, target: Any) -> float:

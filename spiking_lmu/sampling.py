@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from .decoders import cached_blocks
 from .linear_systems import simulate
+from .metrics import length_rmse
 from .neurons import SystematicSpiking, is_coordinated, spike_height
 from .noise import check_populations, noise_input, noise_rmse, spiking_noise
 from .populations import Population, predictable
@@ -94,7 +95,7 @@ def sampling_rmse(
     F, G = realization.step[0], noise_input(realization)
     exact = simulate(*realization.step, u)
     error = np.zeros_like(exact)
-    squares = []
+    found = []
     for _ in range(1 + PASSES):
         along = (exact + error).T
         added = [
@@ -105,8 +106,8 @@ def sampling_rmse(
         read = error @ realization.T.T
         if synapse is not None:
             read = lowpass(read, synapse, realization.dt)
-        squares.append(np.mean(np.sum(read[settled:] ** 2, axis=1)))
-    return float(np.sqrt(np.mean(squares[1:])))
+        found.append(length_rmse(read[settled:]))
+    return float(np.sqrt(np.mean(np.square(found[1:]))))
 
 
 def noise_along(

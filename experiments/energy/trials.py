@@ -19,7 +19,6 @@ from spiking_lmu.compatibility import require
 from spiking_lmu.experiments.arguments import OneOf, Range
 from spiking_lmu.experiments.precision.trials import (
     count_steps,
-    length_rmse,
     make_input,
     make_memory,
     warm_up,
@@ -29,6 +28,7 @@ from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.hardware.stochastic import MAX_RATE
 from spiking_lmu.legendre import state_space
 from spiking_lmu.linear_systems import discretize, simulate
+from spiking_lmu.metrics import length_rmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.signals import lowpass
 from spiking_lmu.validation import refusal

@@ -24,7 +24,7 @@ from spiking_lmu.experiments.sweeps.backends import Model, Recording
 from spiking_lmu.experiments.sweeps.tasks import derived_seed
 from spiking_lmu.legendre import sampled_readout, state_space
 from spiking_lmu.linear_systems import discretize, simulate
-from spiking_lmu.metrics import nrmse
+from spiking_lmu.metrics import length_rmse, nrmse
 from spiking_lmu.networks import LegendreMemory
 from spiking_lmu.networks.counting import add_counter
 from spiking_lmu.neurons import (
@@ -403,11 +403,6 @@ def measure(
         "build_seconds": recorded.build_seconds,
         "run_seconds": recorded.run_seconds,
     }
-
-
-def length_rmse(error: np.ndarray) -> float:
-    """Root mean square over time of the length of an error vector (n, d)."""
-    return float(np.sqrt(np.mean(np.sum(error**2, axis=1))))
 
 
 def window_nrmse(
