@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 
 from .linear_systems import simulate
 from .metrics import length_rmse
-from .noise import check_populations
+from .noise import check_populations, check_synapse
 from .populations import Population
 from .realization import Realization
 from .signals import lowpass
-from .validation import check_array, check_flag, check_integer, check_positive
+from .validation import check_array, check_flag, check_integer
 
 GRID = 2001  # values of each coordinate at which its tuning curves are evaluated
 BEYOND = 1.5  # the grid ends at this multiple of the radius
@@ -150,8 +150,7 @@ def distortion_rmse(
     nengo.exceptions.ValidationError
         If an argument is out of range, or there is no step to count.
     """
-    if synapse is not None:
-        synapse = check_positive("synapse", synapse)
+    synapse = check_synapse(synapse)
     error = simulate_distorted(realization, populations, u, noise_shaping)
     error -= simulate(*realization.step, u) @ realization.T.T
     settled = check_integer("settled", settled, low=0, high=len(error) - 1)

@@ -195,7 +195,9 @@ def simulate(Ad: ArrayLike, Bd: ArrayLike, u: ArrayLike) -> np.ndarray:
             raise refusal("Bd", Bd.shape, "a matrix of one column")
         u = u[:, None]
     if u.shape[1] != Bd.shape[1]:
-        raise refusal("u", u.shape, f"of shape (n, {Bd.shape[1]}), as Bd has columns")
+        raise refusal(
+            "u", u.shape, f"of shape (n, {Bd.shape[1]}), a column for each of Bd"
+        )
     x = np.zeros((len(u), len(Ad)))
     with np.errstate(over="ignore", invalid="ignore"):
         x[1:] = u[:-1] @ Bd.T

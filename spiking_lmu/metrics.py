@@ -13,7 +13,7 @@ LARGEST = 1e100  # squares of it, and their sums, are still finite
 NORMAL_QUANTILE = 1.959963984540054  # 97.5 % of a normal distribution
 ANY = range(65)  # numbers of dimensions that an array may have
 LEVELS_OF_FLOOR = 4  # numbers of neurons that a law of three parameters takes
-STEEPEST = -2.0  # errors of coordinated neurons fall with a power of -1.5 at most
+STEEPEST = -2.0  # a bound for fits: no measured error falls as fast
 
 
 def rmse(

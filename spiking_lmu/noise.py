@@ -185,7 +185,7 @@ def error_covariance(
         F = np.block([[F, -G * realization.carried], [np.zeros((d, 2 * d))]])
         G = np.vstack([G, np.eye(d)])
     P = solve_discrete_lyapunov(F, (G * q) @ G.T)
-    synapse = _check_synapse(synapse)
+    synapse = check_synapse(synapse)
     if synapse is not None:
         # the filter is d more states y: y[n + 1] = a y[n] + b x[n]
         a, b = np.exp(-realization.dt / synapse), -np.expm1(-realization.dt / synapse)
@@ -194,7 +194,8 @@ def error_covariance(
     return (P + P.T)[:d, :d] / 2
 
 
-def _check_synapse(synapse: Any) -> float | None:
+def check_synapse(synapse: Any) -> float | None:
+    """The time constant of a readout filter, or None for no filter."""
     if synapse is None:
         return None
     return check_positive("synapse", synapse)
@@ -268,7 +269,7 @@ def predict_rmse(
     """
     check_realization(realization)
     n_neurons = check_integer("n_neurons", n_neurons, high=MAX_NEURONS)
-    synapse = _check_synapse(synapse)
+    synapse = check_synapse(synapse)
     neuron_type = poisson() if neuron_type is None else neuron_type
     check_neurons(neuron_type, max_rates, intercepts)
     check_predictable(neuron_type)

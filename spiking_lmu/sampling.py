@@ -17,17 +17,17 @@ from .decoders import cached_blocks
 from .linear_systems import simulate
 from .metrics import length_rmse
 from .neurons import SystematicSpiking, is_coordinated, spike_height
-from .noise import check_populations, noise_input, noise_rmse, spiking_noise
+from .noise import (
+    check_populations,
+    check_synapse,
+    noise_input,
+    noise_rmse,
+    spiking_noise,
+)
 from .populations import Population, predictable
 from .realization import Realization
 from .signals import lowpass
-from .validation import (
-    check_array,
-    check_flag,
-    check_integer,
-    check_positive,
-    refusal,
-)
+from .validation import check_array, check_flag, check_integer, refusal
 
 PASSES = 2  # along the state with the errors of the pass before; the first has none
 
@@ -89,25 +89,26 @@ def sampling_rmse(
             raise refusal("neuron_type", population.neuron_type, "SystematicSpiking")
     u = check_array("u", u, ndims=(1,))
     settled = check_integer("settled", settled, low=0, high=len(u) - 1)
-    if synapse is not None:
-        synapse = check_positive("synapse", synapse)
+    synapse = check_synapse(synapse)
     rng = np.random.default_rng(check_integer("seed", seed, low=0))
     F, G = realization.step[0], noise_input(realization)
     exact = simulate(*realization.step, u)
     error = np.zeros_like(exact)
     found = []
-    for _ in range(1 + PASSES):
+    for k in range(1 + PASSES):
         along = (exact + error).T
         added = [
             decoded_errors(population, x, realization.dt, rng)
             for population, x in zip(populations, along)
         ]
         error = simulate(F, G, np.transpose(added))
+        if k == 0:
+            continue
         read = error @ realization.T.T
         if synapse is not None:
             read = lowpass(read, synapse, realization.dt)
         found.append(length_rmse(read[settled:]))
-    return float(np.sqrt(np.mean(np.square(found[1:]))))
+    return float(np.sqrt(np.mean(np.square(found))))
 
 
 def noise_along(
